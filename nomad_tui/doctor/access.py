@@ -19,6 +19,7 @@ from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.nomad.lists import LISTS, ServerList, may_read
 from nomad_tui.nomad.probing import Probed, probe
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
+from nomad_tui.nomad.release_discovery import Evidence, ServerReleases
 
 NAMESPACES_ASKED: Final = 20
 """Namespaces that are checked one by one, for topics that are refused in all of them together."""
@@ -198,7 +199,7 @@ async def topics(subject: Subject) -> AsyncGenerator[Item, None]:
             if reasons.trouble.kind is Kind.PUBLISHING_DISABLED:
                 yield found("topics", reasons.trouble)
                 return
-    yield _topics(permissions, probed, watched, listed)
+    yield _topics(permissions, probed, watched, listed, subject.releases)
 
 
 async def lists(subject: Subject) -> AsyncGenerator[Item, None]:
@@ -253,7 +254,7 @@ def _wanted(subject: Subject) -> list[str]:
     wanted = subject.subscription.released_topics
     if wanted is not None:
         return sorted(wanted)
-    names = list(KINDS)
+    names = [name for name in KINDS if not subject.releases.lack(name)]
     return names + [each for each in subject.subscription.unknown_topics if each not in names]
 
 
@@ -268,7 +269,9 @@ def _cell(each: Probed) -> Cell:
     return Cell(printable(each.topic, 64), printable(each.namespace, 128), access, needed(each.topic))
 
 
-def _topics(permissions: Permissions, probed: Sequence[Probed], watched: str, listed: Sequence[str]) -> Finding:
+def _topics(
+    permissions: Permissions, probed: Sequence[Probed], watched: str, listed: Sequence[str], releases: ServerReleases
+) -> Finding:
     refused = list(permissions.refused)
     unknown = [each for each in probed if each.allowed is None]
     measured: dict[str, Any] = {
@@ -294,11 +297,14 @@ def _topics(permissions: Permissions, probed: Sequence[Probed], watched: str, li
             f"The token may read {number_of(measured['asked'], 'topic')} in {where}.",
             measured=measured,
         )
+    remedy = _remedy(refused)
+    if "HostVolume" in refused and releases.evidence is Evidence.NONE:
+        remedy += " Releases before 1.10 refuse a policy with host-volume-read: leave it out there."
     return Finding(
         "topics",
         Verdict.REFUSED,
         _describe(permissions, measured["asked"]),
-        _remedy(refused),
+        remedy,
         policy(refused, _lacking(permissions, watched, listed)),
         measured,
     )

@@ -26,7 +26,7 @@ from nomad_tui.nomad.client import Client, ServerInfo
 from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.nomad.probing import Probed
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
-from nomad_tui.nomad.release_discovery import region_members
+from nomad_tui.nomad.release_discovery import ServerReleases, discover, region_members
 
 __all__ = ["Findings", "explain_fully", "missing_permissions", "unknown_namespace", "why_refused", "why_silent"]
 
@@ -258,7 +258,8 @@ async def _what_is_allowed(
     patience: float,
 ) -> Findings:
     connection = client.connection
-    topics = _topics(subscription)
+    releases = await _answer_or_error(discover(client, server, prove=False))
+    topics = _topics(subscription, releases if isinstance(releases, ServerReleases) else ServerReleases())
     probed, namespaces, left_out = await _probed_with_namespaces(client, topics, server, patience)
     permissions = probing.permissions(probed, namespaces)
     answered = probing.permissions((each for each in probed if each.allowed is not None), namespaces)
@@ -291,12 +292,12 @@ async def _what_is_allowed(
     return Findings(trouble, permissions)
 
 
-def _topics(subscription: Subscription) -> list[str]:
-    """Those asked for, by released name; all known ones, and the unknown ones named, where all are asked for."""
+def _topics(subscription: Subscription, releases: ServerReleases) -> list[str]:
+    """Those asked for, by released name; where all are, those that the servers know, and the unknown ones named."""
     known = list(KINDS)
     wanted = subscription.released_topics
     if wanted is None:
-        return [*known, *subscription.unknown_topics]
+        return [*(name for name in known if not releases.lack(name)), *subscription.unknown_topics]
     return [*(name for name in known if name in wanted), *sorted(wanted.difference(known))]
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.text import printable
 from nomad_tui.nomad.client import Client, ServerInfo
 from nomad_tui.nomad.diagnose import NomadError
@@ -68,6 +69,12 @@ class ServerReleases(msgspec.Struct, frozen=True):
     @property
     def harmful_topics(self) -> frozenset[str]:
         return frozenset().union(*(bug.topics for bug in SERVER_BUGS if bug.topics and self.may_have(bug)))
+
+    def lack(self, topic: str) -> bool:
+        """Whether none of the servers knows a topic; False where that is not known."""
+        since = kind(topic).since
+        releases = [Release.parse(build) for _, build in self.builds]
+        return bool(releases) and all(each is not None and each.number < since for each in releases)
 
     def because(self, bug: ServerBug) -> str:
         """Why the bug must be reckoned with, as the second half of a sentence."""

@@ -10,6 +10,8 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
 
+from nomad_tui.core.objects.registry import kind
+from nomad_tui.nomad import releases
 from nomad_tui.standin.answers import (
     NO_LEADER,
     NOT_PUBLISHING,
@@ -358,6 +360,9 @@ class StandIn:
             self._note()
 
     def _allowed(self, query: StreamQuery, token: Token) -> bool:
+        known = releases.Release.parse(self.options.version)
+        if not token.management and known is not None and any(kind(name).since > known.number for name in query.topics):
+            return False  # an unknown topic needs management
         return token.may_subscribe(query.topics, query.namespaces(self._namespaces.names()))
 
     async def _serve_stream(self, connection: Connection, query: StreamQuery, token: Token, secret: str) -> None:

@@ -104,6 +104,32 @@ async def test_a_request_without_a_token_is_anonymous_on_any_release(version: st
     assert token.sentence == "No token is sent. Only what the anonymous policy grants can be read."
 
 
+async def test_topics_that_a_release_does_not_have_are_not_called_refused() -> None:
+    """Its servers want a management token for them, as for any unknown topic, and `host-volume-read` is no capability
+    there: `nomad acl policy apply` of 1.6.5 refuses a policy with it."""
+    async with served(replace(WITH_ACLS, version="1.6.5", tokens={SECRET: READER})) as standin:
+        examination = await examined(connection(standin.address, token=SECRET))
+    asked = set(examination.cells)
+    assert {"Job", "Node", "NodePool", "ACLRole"} <= asked
+    assert asked.isdisjoint({"HostVolume", "CSIVolume", "CSIPlugin", "Variable", "Operator"})
+    assert "host-volume-read" not in examination.policy
+    assert "variables" not in examination.policy
+
+
+async def test_where_the_release_is_unknown_the_remedy_says_what_old_releases_refuse() -> None:
+    reader = replace(READER, node_read=False)
+    async with served(replace(WITH_ACLS, version="1.6.5", tokens={SECRET: reader})) as standin:
+        examination = await examined(connection(standin.address, token=SECRET))
+    assert "host-volume-read" in examination.policy
+    assert "Releases before 1.10 refuse a policy with host-volume-read" in found(examination, "topics").remedy
+
+
+async def test_a_topic_asked_for_by_name_is_tried_on_every_release() -> None:
+    async with served(replace(WITH_ACLS, version="1.6.5", tokens={SECRET: READER})) as standin:
+        examination = await examined(connection(standin.address, token=SECRET), "Job", "Variable")
+    assert set(examination.cells) == {"Job", "Variable"}
+
+
 async def test_checks_that_take_long_say_so_before() -> None:
     begun = []
     async with served() as standin:

@@ -319,3 +319,14 @@ async def test_a_namespace_that_does_not_exist_is_named_with_those_that_do() -> 
         "and for an unknown one Nomad answers 200 and sends nothing."
     )
     assert unknown.remedy == "Set NOMAD_NAMESPACE (--namespace) to one of them, or to * for all"
+
+
+async def test_topics_that_the_release_does_not_have_are_not_said_to_be_lacking() -> None:
+    """There they need a management token, as every unknown topic does, and no policy grants them."""
+    token = Token(name="ci", namespaces={"*": READ_JOB}, node_read=True)
+    learned = await found(Options(version="1.6.5", tokens={READER: token}), NOMAD_TOKEN=READER)
+    assert learned.permissions is not None
+    assert learned.permissions.allowed.keys().isdisjoint({"CSIVolume", "HostVolume", "Variable", "Operator"})
+    assert "NodePool" in learned.trouble.sentence
+    assert "Variable" not in learned.trouble.sentence
+    assert learned.trouble.policy == ""

@@ -45,6 +45,7 @@ _CONFIG: Final = Reader[Config](Config | None)
 
 class AuthMethodKind(Known[AuthMethod]):
     name = "ACLAuthMethod"
+    since = (1, 5, 0)
     payload_key = "AuthMethod"
     glyph = "▷"
     endpoint = "/v1/acl/auth-method/"

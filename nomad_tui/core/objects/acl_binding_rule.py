@@ -29,6 +29,7 @@ class BindingRule(Written):
 
 class BindingRuleKind(Known[BindingRule]):
     name = "ACLBindingRule"
+    since = (1, 5, 0)
     payload_key = "ACLBindingRule"
     glyph = "▷"
     endpoint = "/v1/acl/binding-rule/"

@@ -23,6 +23,7 @@ class Role(Written):
 
 class RoleKind(Known[Role]):
     name = "ACLRole"
+    since = (1, 4, 0)
     payload_key = "ACLRole"
     glyph = "▷"
     endpoint = "/v1/acl/role/"

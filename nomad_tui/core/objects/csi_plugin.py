@@ -50,6 +50,7 @@ class CSIPluginKind(Known[CSIPlugin]):
     name = "CSIPlugin"
     payload_key = "Plugin"
     capability = "namespace read-job"
+    since = (1, 10, 0)
     glyph = "▤"
     endpoint = "/v1/plugin/csi/"
     command = "plugin status"

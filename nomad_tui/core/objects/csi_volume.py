@@ -48,6 +48,7 @@ class CSIVolumeKind(Known[CSIVolume]):
     name = "CSIVolume"
     payload_key = "Volume"
     capability = "namespace csi-read-volume"
+    since = (1, 10, 0)
     is_namespaced = True
     glyph = "◱"
     endpoint = "/v1/volume/csi/"

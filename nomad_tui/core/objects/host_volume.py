@@ -33,6 +33,7 @@ class HostVolumeKind(Known[HostVolume]):
     name = "HostVolume"
     payload_key = "Volume"
     capability = "namespace host-volume-read"
+    since = (1, 10, 0)
     is_namespaced = True
     glyph = "◰"
     endpoint = "/v1/volume/host/"

@@ -105,6 +105,8 @@ class Kind:
     """The object's key in `Payload`; None where no public release documents one."""
     capability: str = "management"
     """What a token needs to subscribe, in the words of an ACL policy."""
+    since: tuple[int, int, int] = (1, 0, 0)
+    """The first release that has the topic. Others want a management token for it, as for every unknown one."""
     is_namespaced: bool = False
     glyph: str = UNKNOWN_GLYPH
     """One cell wide."""

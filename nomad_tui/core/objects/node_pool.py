@@ -39,6 +39,7 @@ _SCHEDULER: Final = Reader[Scheduler](Scheduler | None)
 
 class NodePoolKind(Known[NodePool]):
     name = "NodePool"
+    since = (1, 6, 0)
     payload_key = "NodePool"
     glyph = "◎"
     endpoint = "/v1/node/pool/"

@@ -8,6 +8,7 @@ from nomad_tui.core.objects.kind import Kind
 class OperatorKind(Kind):
     name = "Operator"
     capability = "operator:read"
+    since = (1, 8, 0)  # 1.10.2 in public; Enterprise may have it in earlier releases with long support
     glyph = "◉"
 
 

@@ -30,6 +30,7 @@ class ServiceKind(Known[Service]):
     name = "Service"
     payload_key = "Service"
     capability = "namespace read-job"
+    since = (1, 3, 0)
     is_namespaced = True
     glyph = "○"
     endpoint = "/v1/service/"

@@ -35,6 +35,7 @@ class VariableKind(Known[Variable]):
     name = "Variable"
     payload_key = "Metadata"
     capability = "any variables capability"
+    since = (2, 0, 0)
     is_namespaced = True
     glyph = "▽"
     endpoint = "/v1/var/"
