@@ -34,6 +34,10 @@ class OddServer:
         self.released = threading.Event()
         """Set when the server should go on after its answer."""
 
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
 
 @contextmanager
 def odd_server(

@@ -38,7 +38,7 @@ from nomad_tui.stream.reports import (
     all_failed,
     explain_ending,
 )
-from nomad_tui.stream.servers import Doubts, filter_from, first_index_of, identify, scope
+from nomad_tui.stream.servers import Doubts, check_answers, filter_from, first_index_of, identify, scope
 from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.start import Start, StartFilter
 from nomad_tui.stream.timing import Cuts
@@ -272,6 +272,11 @@ class Reader:
             self._at = at
             if number:
                 yield Connecting(str(self.server.address))
+            try:
+                await check_answers(self.server)
+            except NomadError as error:
+                troubles.append(error.trouble)
+                continue
             if self.continuity.seen.last_index:
                 try:
                     held = await first_index_of(self.server, subscription, self.harm, settings, self._request)

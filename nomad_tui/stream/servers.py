@@ -70,6 +70,19 @@ async def has_leader(client: Client) -> bool:
         raise
 
 
+async def check_answers(server: Connection) -> None:
+    """Raises `NomadError` if a server says nothing at all, as a stalled one that still takes connections.
+
+    A stream's silence tells that only after a heartbeat's time: servers of old releases may be silent so long.
+    """
+    try:
+        async with Client(server) as client:
+            await questions.leader(client)
+    except NomadError as error:
+        if error.status is None:
+            raise NomadError(await inquiry.explain_fully(error, server)) from error
+
+
 async def first_index_held(
     client: Client, parameters: Sequence[tuple[str, str]], max_line: int, patience: float
 ) -> int | None:

@@ -14,6 +14,7 @@ from nomad_tui.core.updates import Connected, Gap, GapReason, Noted, Refused, Re
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, Release, StandIn, Token
 from nomad_tui.stream.settings import Settings
+from tests.odd_servers import OddServer, odd_server
 from tests.stream.test_live import FIRST_TOKEN, SECONDS, SOON, Reader, asked, events_of, frame, frames, recorded
 
 HELD = Options(lead=ALL_FRAMES, buffer_size=1000)
@@ -21,7 +22,7 @@ HELD = Options(lead=ALL_FRAMES, buffer_size=1000)
 
 @asynccontextmanager
 async def reading(
-    *servers: StandIn, topics: tuple[str, ...] = (), flags: Flags | None = None, **settings: Any
+    *servers: StandIn | OddServer, topics: tuple[str, ...] = (), flags: Flags | None = None, **settings: Any
 ) -> AsyncIterator[Reader]:
     """One reader of several servers, in this order."""
     addresses = ",".join(server.address for server in servers)
@@ -67,6 +68,17 @@ async def test_another_server_goes_on_where_the_one_that_was_read_died() -> None
         moved = [noted.text for noted in reader.all(Noted)]
         assert len(moved) == 2
         assert first.address in moved[0] and second.address in moved[0]
+
+
+async def test_a_stalled_server_is_left_for_another_at_once() -> None:
+    """It still takes connections, as one that was stopped (SIGSTOP) or whose disk hangs: a stream of it would be
+    waited for as long as a heartbeat takes."""
+    async with asyncio.timeout(SECONDS), StandIn(frames([1, 2]), HELD) as second:
+        with odd_server(b"", holds=True) as stalled:
+            async with reading(stalled, second, silence=float(SECONDS)) as reader:
+                await reader.until_index(2)
+        assert read_from(reader) == [second.address]
+        assert reader.all(Retrying) == []
 
 
 async def test_the_server_that_still_holds_the_last_event_is_preferred() -> None:
