@@ -87,7 +87,7 @@ class Plain:
             died = before is not None and before["Status"] == "running" and now["Status"] == "dead"
             if died and now["Type"] == "service" and not now["Stop"]:
                 self.died[namespace, key] = sequence
-            elif now["Status"] != "dead" or now["Stop"]:
+            elif now["Status"] == "running" or now["Stop"]:
                 self.died.pop((namespace, key), None)
         found = self.in_trouble()
         for gone in self.troubles.keys() - found.keys():
@@ -144,8 +144,8 @@ class Plain:
             if what:
                 found["node", "", key, ""] = 3 if what == "down" else 2, what
         for namespace, job in self.died:
-            if ("Job", namespace, job) in self.last:
-                found["job", namespace, job, ""] = 3, "dead"
+            if last := self.last.get(("Job", namespace, job)):
+                found["job", namespace, job, ""] = (3, "dead") if last["Status"] == "dead" else (2, last["Status"])
         return found
 
     def figures(self) -> dict[tuple[str, str, str], tuple[Any, Any, Any]]:
@@ -344,6 +344,23 @@ def test_nothing_of_a_job_that_was_stopped_or_purged_needs_attention(end: Frame)
     assert {one.kind for one in after.recovered} == {"group", "evaluation"}
     assert ClusterFold.restore(ClusterFold(after).snapshot()).cluster.attention() == []
     assert [one.name for one in states(*sent, end, allocation(10, "b", "failed", "web")).attention()] == ["web.g"]
+
+
+def job(index: int, status: str) -> Frame:
+    return about(index, "Job", "EvaluationUpdated", "web", Type="service", Status=status, Stop=False, TaskGroups=[])
+
+
+def test_a_dead_job_has_not_recovered_until_it_runs() -> None:
+    """Seen with Nomad 1.6.5: when a node goes down or comes back, dead jobs are evaluated, pending, and dead again."""
+    died = [job(5, "running"), job(6, "dead"), job(7, "pending")]
+    (pending,) = states(*died).attention()
+    assert (pending.name, pending.what, pending.level, pending.count) == ("web", "pending", Level.WARNING, 1)
+    (dead,) = states(*died, job(8, "dead")).attention()
+    assert (dead.what, dead.level, dead.count) == ("dead", Level.FAILURE, 1)
+    assert dead.since_at == pending.since_at
+    assert states(*died, job(8, "dead")).recovered == []
+    runs = states(*died, job(8, "running"))
+    assert (runs.attention(), [one.name for one in runs.recovered]) == ([], ["web"])
 
 
 def test_an_allocation_that_names_another_job_is_no_crash() -> None:

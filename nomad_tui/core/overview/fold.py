@@ -187,11 +187,15 @@ class ClusterFold:
             known.has_allocations if known is not None else False, now.modify_index,
         )  # fmt: skip
         key = ("job", event.namespace, event.key, "")
-        if known is not None and known.status == "running" and now.status == "dead" and now.type == "service":
-            if not now.stop:
-                self._attend(key, event, event.key, "Job", event.key, Level.FAILURE, "dead", _words(event), 1)
-        elif now.status != "dead" or now.stop:
+        trouble = self.cluster.troubles.get(key)
+        has_died = now.status == "dead" and known is not None and known.status == "running" and now.type == "service"
+        if now.stop or now.status == "running":
             self._recover(key, event)
+        elif has_died or trouble is not None:
+            # Each evaluation of a dead job, as after a change of any node, makes it pending and then dead again.
+            level = Level.FAILURE if now.status == "dead" else Level.WARNING
+            is_news = trouble is None or (has_died and trouble.what != now.status)
+            self._attend(key, event, event.key, "Job", event.key, level, now.status, _words(event), int(is_news))
         if now.stop:
             self._stop_job(event, event.key)
 

@@ -53,7 +53,7 @@ def jobs(listed: Listing, deployments: Mapping[tuple[str, str], Deployment], wid
             deployment = None
     if listed.more_jobs:
         parts.append((f"… {count(listed.more_jobs)} more jobs\n", "$quiet"))
-    return joined(parts) if listed.jobs else Content.styled("No running jobs.\n", "$quiet")
+    return joined(parts) if listed.jobs else Content.styled("No event of a running job.\n", "$quiet")
 
 
 def _group(name: str, figures: tuple[int | None, int | None, int | None], width: int) -> list[tuple[str, str]]:
