@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
+from nomad_tui.core.readable import enumerated
 from nomad_tui.core.text import printable
 from nomad_tui.doctor.findings import Begun, Finding, Item, Verdict
 from nomad_tui.doctor.subject import ERRORS, Subject, failed, found
@@ -62,6 +63,10 @@ async def release(subject: Subject) -> AsyncGenerator[Item, None]:
         "left_out": [] if connection.allow_harmful_topics else list(harmful),
     }
     sentences, remedy = [_which(subject, releases)], ""
+    lacking = [name for name in sorted(subject.subscription.released_topics or ()) if releases.lack(name)]
+    if lacking:
+        sentences.append(f"It does not publish {enumerated(lacking)}: it sends nothing.")
+        remedy = "Name other topics (--topic), or upgrade the servers."
     if harmful:
         trouble = (allowed_trouble if connection.allow_harmful_topics else left_out_trouble)(harmful, releases)
         sentences.append(trouble.summary)
@@ -76,7 +81,7 @@ async def release(subject: Subject) -> AsyncGenerator[Item, None]:
     sentences += [bug.sentence for bug in bugs if bug.is_harmful and not bug.topics]
     if builds and builds[0].startswith("1.0.0-beta"):
         sentences.append("It uses the topic names of the 1.0 betas; they are translated.")
-    is_noteworthy = harmful or any(bug.is_harmful for bug in bugs) or releases.evidence is Evidence.NONE
+    is_noteworthy = harmful or lacking or any(bug.is_harmful for bug in bugs) or releases.evidence is Evidence.NONE
     verdict = Verdict.NOTE if is_noteworthy else Verdict.OK
     yield Finding("release", verdict, " ".join(sentences), remedy, measured=measured)
 

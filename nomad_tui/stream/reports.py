@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from nomad_tui.config.connection import Connection
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.permissions import Permissions
+from nomad_tui.core.readable import enumerated
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Concern, Connected, Noted, Permitted, Update, Warned
 from nomad_tui.nomad import diagnose, inquiry
 from nomad_tui.nomad.cases import Kind, Trouble
 from nomad_tui.nomad.client import Client, ServerInfo
 from nomad_tui.nomad.diagnose import NomadError
+from nomad_tui.nomad.releases import Release
 from nomad_tui.stream.connection import StreamConnection
 from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.topic_selection import Harm, TopicSelection
@@ -101,6 +104,8 @@ class Reports:
         self._skew: float | None = None
         """Seconds by which the server's clock was ahead when that was reported last; None if it was right."""
         self._has_noted_release = False
+        self._lacking: list[str] = []
+        """Topics asked for by name that the server read last does not have."""
 
     def connected(self, client: Client, server: ServerInfo | None, at: int) -> Iterator[Update]:
         """For a connection whose first line has come, to the server with the number `at`."""
@@ -125,11 +130,31 @@ class Reports:
             self._harm.csi_read_warning,
         )
         yield from self._harm.news()
+        yield from self._topics(server)
         if client.mended_status_line and not self._has_noted_release:
             self._has_noted_release = True
             yield Noted(diagnose.mended_status_line(client.connection).sentence)
         if client.ahead is not None:
             yield from self.clock(client.ahead)
+
+    def _topics(self, server: ServerInfo | None) -> Iterator[Warned]:
+        """A topic that is newer than the server: it accepts the subscription and sends nothing."""
+        release = Release.parse(server.version) if server is not None else None
+        asked = self._selection.started_with.released_topics or ()
+        lacking = [name for name in sorted(asked) if release is not None and kind(name).since > release.number]
+        if lacking == self._lacking:
+            return
+        self._lacking = lacking
+        if not lacking:
+            yield Warned(Concern.TOPIC)
+            return
+        assert release is not None
+        number = ".".join(map(str, release.number))
+        yield Warned(
+            Concern.TOPIC,
+            f"Nomad {number} does not publish {enumerated(lacking)}: it sends nothing.",
+            "Name other topics (--topic), or upgrade the servers.",
+        )
 
     def clock(self, ahead: float) -> Iterator[Warned]:
         """`ahead` is by how many seconds the server's clock is."""

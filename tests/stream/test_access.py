@@ -118,6 +118,16 @@ async def test_an_unknown_topic_is_warned_of() -> None:
     assert "Jobb" in warned.what and "--topic" in warned.remedy
 
 
+async def test_a_topic_that_is_newer_than_the_server_is_warned_of() -> None:
+    """Nomad 1.6.5 accepts a subscription to Variable and sends nothing."""
+    options = Options(lead=ALL_FRAMES, version="1.6.5")
+    async with following([job(1)], options, "Job", "Variable") as (_, reader):
+        await until_keys(reader, "job-1")
+    [warned] = warnings_of(reader, Concern.TOPIC)
+    assert warned.what == "Nomad 1.6.5 does not publish Variable: it sends nothing."
+    assert "--topic" in warned.remedy
+
+
 # Namespaces
 
 
