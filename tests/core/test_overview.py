@@ -363,6 +363,13 @@ def test_a_dead_job_has_not_recovered_until_it_runs() -> None:
     assert (runs.attention(), [one.name for one in runs.recovered]) == ([], ["web"])
 
 
+def test_a_purged_job_is_no_longer_listed() -> None:
+    end = about(9, "Evaluation", "JobDeregistered", "e", JobID="web", Status="pending", TriggeredBy="job-deregister")
+    assert states(job(8, "running"), end).jobs == {}
+    kept = states(job(8, "running"), job(9, "running"), end)
+    assert [one.id for one in kept.jobs.values()] == ["web"]
+
+
 def test_an_allocation_that_names_another_job_is_no_crash() -> None:
     sent = [allocation(5, "a", "failed", None), allocation(6, "a", "complete", "web")]
     found = states(*sent, allocation(7, "b", "failed", None), allocation(1 << 70, "c", "failed", "web"))

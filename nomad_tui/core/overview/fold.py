@@ -150,6 +150,9 @@ class ClusterFold:
             return
         if event.type == "JobDeregistered":
             self._stop_job(event, now.job_id)
+            where = (event.namespace, now.job_id)
+            if (job := self.cluster.jobs.get(where)) is not None and job.index < now.create_index:
+                del self.cluster.jobs[where]  # a job that is stopped and kept has an event of the same index
             return
         key = ("evaluation", event.namespace, now.job_id, "")
         known = self.cluster.troubles.get(key)
