@@ -335,6 +335,17 @@ def test_a_frame_of_which_something_was_computed_anew_is_a_repeat_as_long_as_som
     assert reader.repeats == 2
 
 
+def test_another_server_may_order_the_events_of_a_frame_in_its_own_way() -> None:
+    """With something computed anew besides, which alone would be another event."""
+    one, other = event("n1", {"Node": {"Score": 1}}, topic="Node"), event("n2", {"Node": {"Score": 2}}, topic="Node")
+    before, after = line_of(7, one, other), line_of(7, {**other, "Payload": {"Node": {"Score": 3}}}, one)
+    reader = Reader()
+    reader.connect([before])
+    reader.connect([after, line_of(8, event("web", {}))])
+    assert reader.seen == events_of([before, line_of(8, event("web", {}))])
+    assert reader.repeats == 2
+
+
 def test_a_namespace_that_was_made_meanwhile_adds_its_events_to_a_frame_that_was_seen() -> None:
     ours = event("n1", {"Node": {"Status": "ready"}}, topic="Node")
     theirs = event("ledger", {"Job": {"ID": "ledger"}}, namespace="payments")
