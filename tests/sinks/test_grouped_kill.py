@@ -116,6 +116,7 @@ async def test_a_summary_that_grows_accounts_for_every_event(tmp_path: Path) -> 
             await slack.received(len(slack.requests) + 2)
             await asyncio.sleep(chance.uniform(0, 0.4))
             await processes.end(pid)
+        await asyncio.sleep(1.5)  # until what is in the journal is older than `max_age`
         is_up = True
         pid = await processes.start(*arguments)
         await slack.received(len(slack.requests) + 1)
