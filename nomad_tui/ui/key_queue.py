@@ -97,6 +97,8 @@ class KeyQueue:
 
         Where its action is slow, one repeat waits and no more: the key that is pressed next comes soon.
         """
+        if isinstance(event, events.Paste):
+            return False  # each is another text
         before, self._typed_at = self._typed_at, event.time
         if _key(event) != self._repeated or event.time - before > REPEATED_WITHIN:
             self._repeated, self._repeated_since = _key(event), event.time

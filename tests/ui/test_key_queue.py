@@ -54,7 +54,7 @@ class Slow(App[None]):
         await self.keys.open()
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and not event.is_forwarded:
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             await self.keys.take(event)
         else:
             await super().on_event(event)
@@ -103,6 +103,18 @@ async def test_a_screen_that_is_long_in_coming_gets_the_keys_typed_meanwhile() -
         app.type("?xyx")
         await until(app, lambda: isinstance(app.focused, Input) and app.focused.value == "xyx")
         assert app.acted == ""
+
+
+async def test_texts_that_are_pasted_one_after_another_all_arrive() -> None:
+    async with slow() as app:
+        app.type("?")
+        for number in range(20):
+            paste = events.Paste(f"{number} ")
+            paste.time += number * REPEATS
+            app.post_message(paste)
+        texts = "".join(f"{number} " for number in range(20))
+        await until(app, lambda: isinstance(app.focused, Input) and app.focused.value.endswith("19 "))
+        assert isinstance(app.focused, Input) and app.focused.value == texts
 
 
 async def test_keys_go_on_where_the_widget_that_had_the_focus_is_gone() -> None:
