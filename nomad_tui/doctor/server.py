@@ -65,7 +65,7 @@ async def release(subject: Subject) -> AsyncGenerator[Item, None]:
     sentences, remedy = [_which(subject, releases)], ""
     lacking = [name for name in sorted(subject.subscription.released_topics or ()) if releases.lack(name)]
     if lacking:
-        sentences.append(f"It does not publish {enumerated(lacking)}: it sends nothing.")
+        sentences.append(f"It publishes no {enumerated(lacking, 'or')} events.")
         remedy = "Name other topics (--topic), or upgrade the servers."
     if harmful:
         trouble = (allowed_trouble if connection.allow_harmful_topics else left_out_trouble)(harmful, releases)

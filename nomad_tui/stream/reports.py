@@ -152,7 +152,7 @@ class Reports:
         number = ".".join(map(str, release.number))
         yield Warned(
             Concern.TOPIC,
-            f"Nomad {number} does not publish {enumerated(lacking)}: it sends nothing.",
+            f"Nomad {number} publishes no {enumerated(lacking, 'or')} events.",
             "Name other topics (--topic), or upgrade the servers.",
         )
 

@@ -124,7 +124,7 @@ async def test_a_topic_that_is_newer_than_the_server_is_warned_of() -> None:
     async with following([job(1)], options, "Job", "Variable") as (_, reader):
         await until_keys(reader, "job-1")
     [warned] = warnings_of(reader, Concern.TOPIC)
-    assert warned.what == "Nomad 1.6.5 does not publish Variable: it sends nothing."
+    assert warned.what == "Nomad 1.6.5 publishes no Variable events."
     assert "--topic" in warned.remedy
 
 
