@@ -17,7 +17,7 @@ from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.record import Record
 from nomad_tui.sinks.definition.definition import Definition, Format, GroupBy, Kind
-from nomad_tui.sinks.delivery.batching import SEEN_BEFORE_FILTER
+from nomad_tui.sinks.delivery.batching import REPLAYED_FOR_FILTER
 from nomad_tui.sinks.delivery.grouping import KEPT, Folding, counted_with, letters_of
 from nomad_tui.sinks.delivery.selection import Selection
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
@@ -333,7 +333,7 @@ async def test_a_recovery_is_reported_however_long_ago_the_failure_was_and_only_
     async with chat("slack") as hook:
         define(tmp_path, "chat", f'type = "slack"\naddress = "{hook.url}"\nbegin = "oldest"\nresolve = true\n')
         failed = storm(1)
-        others = [state(index, "other", "running") for index in range(2, SEEN_BEFORE_FILTER + 100)]
+        others = [state(index, "other", "running") for index in range(2, REPLAYED_FOR_FILTER + 100)]
         recovers = [state(5_000, "web-0", "running"), state(5_001, "web-0", "running")]
         for lines in ([*failed, *others], [*failed, *others, *recovers], [*failed, *others, *recovers]):
             server = StandIn(lines, Options(lead=len(lines), buffer_size=len(lines)))

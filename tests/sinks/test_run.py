@@ -171,7 +171,7 @@ async def test_what_nobody_foresaw_is_an_error_of_one_sink_and_tried_again(serve
             await run.until(lambda: run.sink("odd").status.state is SinkState.BROKEN)
             assert run.sink("odd").status.last_error == "RuntimeError: never heard of"
             mended.set()
-            run.sink("odd").look_again()
+            run.sink("odd").reread_cursor()
             await run.until(lambda: run.sink("odd").lag_events == 0)
         assert {event["Topic"] for event in hook.events} == {"Job", "Deployment"}
 

@@ -18,7 +18,7 @@ from nomad_tui.core.wire import Event
 class About(Protocol):
     @property
     def topic(self) -> str:
-        """By its released name."""
+        """The topic's name in Nomad releases."""
         ...
 
     @property
@@ -35,28 +35,28 @@ class About(Protocol):
 
     @property
     def node(self) -> str:
-        """Its name, else its ID; "" where the payload does not say."""
+        """Name of the node, else its ID; "" if the payload has neither."""
         ...
 
     @property
     def incident(self) -> str:
-        """The same for the event that reports a failure and the one that proves the recovery; "" where none is."""
+        """Key shared by the event of a failure and the event that proves its recovery; "" for other events."""
         ...
 
     @property
     def is_recovery(self) -> bool:
-        """Whether the event proves that what `incident` names is well."""
+        """Whether the event proves the recovery of `incident`."""
         ...
 
     @property
     def before(self) -> bytes | None:
-        """The payload of the object's event before; None where it is not known."""
+        """Payload of the object's previous event; None if unknown."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Implements `About` with everything derived: for an event that is kept for long, or of nomad-tui's own."""
+    """`About` with all values computed: for an event that is kept for long, or one that nomad-tui made."""
 
     topic: str
     sentence: Sentence
@@ -84,7 +84,7 @@ class Known:
 
 
 class Derived:
-    """Implements `About`. Each is derived when it is first asked for: most templates name few."""
+    """`About` with each value computed on first access: most templates use few."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Derived:
         before: bytes | None = None,
         beside: Beside = NOTHING,
     ) -> None:
-        """Without more than `event` for one of which nothing else is known."""
+        """Only `event` is needed; the rest is used if it is known."""
         self.topic = released_topic(event.topic)
         self.before = before
         self._event = event
@@ -158,7 +158,7 @@ _WELL: Final = {
     "Deployment": ("successful",),
     "Node": ("ready",),
 }
-"""Statuses that prove it, unless the payload says otherwise."""
+"""Statuses that prove a recovery, unless the payload contradicts."""
 
 
 class _Health(Object):

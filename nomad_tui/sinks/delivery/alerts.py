@@ -1,4 +1,4 @@
-"""Alerts of one sink's failure that another sink delivers, so that a dead pager is noticed."""
+"""Alerts about a failing sink, delivered by another sink, so that a dead pager is noticed."""
 
 import asyncio
 from collections.abc import Mapping
@@ -24,29 +24,29 @@ log = Log("nomad_tui.sinks")
 TOPIC: Final = "Sink"
 FAILING: Final = "SinkFailing"
 RECOVERED: Final = "SinkRecovered"
-AGAIN: Final = 30.0
-"""Seconds until an alert is tried again that was not acknowledged."""
+RETRY_DELAY: Final = 30.0
+"""Seconds until an unacknowledged alert is sent again."""
 
 
 class Alerts:
-    """Of the sinks of one runner. An alert is of this process alone: a restarted runner begins to count anew."""
+    """Alerts about the sinks of one runner. They are not persisted: a restarted runner starts counting again."""
 
-    def __init__(self, *, again: float = AGAIN) -> None:
+    def __init__(self, *, again: float = RETRY_DELAY) -> None:
         self._again = again
         self._reported: dict[str, int] = {}
-        """Since when each sink was failing that was reported, in ns since 1970."""
+        """Start of the failure of each reported sink, in ns since 1970."""
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, float] = {}
 
     def look(self, sinks: Mapping[str, SinkWorker]) -> None:
-        """Reports who has failed for `alert_after`, and who has recovered; to be called about once a second."""
+        """Report sinks that have failed for `alert_after`, and those that recovered. Call it about once a second."""
         for sink in sinks.values():
             to = sink.definition.alert_to
             if to is None or sink.id in self._sending or monotonic() < self._not_before.get(sink.id, 0.0):
                 continue
             since, reported = sink.failing_since, self._reported.get(sink.id, 0)
             is_due = bool(since) and time_ns() - since >= sink.definition.alert_after * SECOND
-            # One that was opened anew, or has nothing to send, does not fail; only an acknowledgement proves more.
+            # A sink that was reopened or has nothing to send does not fail; only an acknowledgement proves recovery.
             has_recovered = not since and sink.status.last_acknowledged > reported
             if (is_due and not reported) or (reported and has_recovered):
                 task = asyncio.create_task(self._send(sink, sinks.get(to), since or reported, failing=bool(since)))
@@ -80,7 +80,7 @@ class Alerts:
 
 
 def alert(sink: SinkWorker, since: int, *, failing: bool) -> Item:
-    """An event that no cluster sent: topic `Sink`, type `SinkFailing` or `SinkRecovered`, the sink's ID as its key."""
+    """Return a synthetic event: topic `Sink`, type `SinkFailing` or `SinkRecovered`, the sink's ID as its key."""
     status = sink.status
     lasted = duration(max(0, time_ns() - since))
     content = {

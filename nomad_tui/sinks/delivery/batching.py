@@ -1,4 +1,4 @@
-"""What a sink is to be sent next: records of the journal, as batches that each are acknowledged as one."""
+"""Reads records from the journal and forms the batches of one sink, each acknowledged as a unit."""
 
 import asyncio
 from collections import deque
@@ -21,33 +21,33 @@ from nomad_tui.sinks.delivery.selection import Selection
 from nomad_tui.sinks.delivery.sink import Item
 
 MOST_BYTES: Final = 4 * 1024 * 1024
-"""Of the events of one batch, where it has more than one frame or event."""
+"""Bytes of events in one batch. Only a single frame or event may be larger."""
 READ_BYTES: Final = 1024 * 1024
-SEEN_BEFORE: Final = 64
-"""Records before the cursor that are looked at again: those of the same index tell events apart that are alike."""
-SEEN_BEFORE_FILTER: Final = 2_000
-"""The same for a filter, to which an object's previous event may matter."""
-MOVE_ON_EVERY: Final = 1.0
-"""Seconds after which the cursor moves past what the sink does not want."""
-MOMENT: Final = 0.2
-"""Seconds that a batch waits longer than it is to, while what has come is looked through for more."""
-TURN: Final = 0.005
-"""Seconds of work between two turns for everything else."""
-AT_ONCE: Final = 64
-"""Records that are looked through before the batch is looked at again."""
+REPLAYED: Final = 64
+"""Records before the cursor to replay on start: identical events of one index are told apart by counting them."""
+REPLAYED_FOR_FILTER: Final = 2_000
+"""The same for a sink with a filter, which may compare an event with the previous one of its object."""
+SKIP_INTERVAL: Final = 1.0
+"""Seconds after which the cursor moves past records without a selected event."""
+GRACE_PERIOD: Final = 0.2
+"""Seconds that a batch may exceed `max_wait` while records that were already read can still fill it."""
+TIME_SLICE: Final = 0.005
+"""Seconds of work before control returns to the event loop."""
+SELECTED_AT_ONCE: Final = 64
+"""Records to select from before the batch is checked again."""
 
 Place: TypeAlias = tuple[int, int]
-"""A record that is done, and how many events of the next one are."""
+"""The last record that is completely done, and how many events of the next one are done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far a sink has come."""
+    """A place in the journal up to which a sink is done."""
 
     position: int
     offset: int
     events: int
-    """Of the stream, before it."""
+    """Events of the stream before this place."""
 
     @property
     def place(self) -> Place:
@@ -57,20 +57,20 @@ class Mark:
 @dataclass(frozen=True, slots=True)
 class Batch:
     items: tuple[Item, ...]
-    """Empty where only the cursor is to move, past what the sink does not want."""
+    """Empty if the batch only moves the cursor past records without a selected event."""
     end: Mark
     lost: int = 0
-    """Events that the journal had dropped: the items tell of it where the sink wants that."""
+    """Events that the journal dropped before they were read. If the sink reports gaps, an item says so."""
     id: str = ""
     size: int = 0
     """Bytes of its items."""
     full: bool = True
-    """False where it was ended because its first item had waited for long enough."""
+    """False if `max_wait` ended it."""
 
 
 @dataclass(slots=True)
 class _Part:
-    """What a record has for the sink, or what is left of that."""
+    """The selected events of one record, or the rest of them after a batch took some."""
 
     items: list[Item]
     end: Mark
@@ -80,7 +80,7 @@ class _Part:
 
 
 class Batches:
-    """From one cursor on. Must not be asked by two at once."""
+    """The batches after a cursor, in order. Not for concurrent use."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Batches:
         *,
         read_bytes: int = READ_BYTES,
     ) -> None:
-        """`read_bytes`: how much of the journal is read at once."""
+        """`read_bytes` is the size of one read from the journal."""
         self._journal = journal
         self._definition = definition
         self._selection = Selection(definition, region, journal.id, partial(journal.note_incident, definition.id))
@@ -103,70 +103,71 @@ class Batches:
         self._max_wait = definition.together.max_wait
         self._mark = Mark(cursor.position, cursor.offset, cursor.events)
         self._sending: deque[Place] = deque(cursor.sending)
-        """Where batches ended that had been under way when it was stopped: the same are made again."""
+        """Ends of the batches that were in flight when the sink last stopped: the same batches are formed again."""
         self._read_to: int | None = None
         self._ahead: asyncio.Task[list[Record]] | None = None
-        """What follows is read while what was read before is on its way."""
+        """Reads the next records while the previous ones are delivered."""
         self._records: deque[Record] = deque()
         self._parts: deque[_Part] = deque()
         self._taken: list[Item] = []
-        """Of the batch that is being made, as are the next three."""
+        """Items of the batch being formed; the next attributes are of the same batch."""
         self._folding = Folding(definition) if definition.is_grouped else None
-        """In the place of `_taken`, for a sink that groups."""
+        """Replaces `_taken` in a sink that groups."""
         self._lost_events = 0
         self._end: Mark | None = None
-        """None where nothing was taken."""
+        """None before anything was taken."""
         self._size = 0
         self._first_at = 0.0
-        self._moved_at = monotonic()
-        self._turn = monotonic()
+        self._ended_at = monotonic()
+        self._slice_began = monotonic()
 
     async def next(self) -> Batch:
-        """The next batch, as soon as it is full or its first item has waited for long enough. May be cancelled.
+        """Return the next batch once it is full or its first item has waited for `max_wait`. May be cancelled.
 
         Raises `JournalError`.
         """
         if self._read_to is None:
-            await self._look_back()
+            await self._replay()
         while (batch := self.take()) is None:
-            await self._progress()
+            await self._wait()
         return batch
 
     def take(self) -> Batch | None:
-        """The next batch where it needs no waiting and little time; `next` goes on where it is None.
+        """Return the next batch if it can be formed without waiting, within `TIME_SLICE`; else None: call `next`.
 
-        (Most batches come this way: a task for each would cost as much as the batch, measured.) Raises `JournalError`.
+        Most batches are formed here: a task for each would double the cost of a batch, as measured. Raises
+        `JournalError`.
         """
-        until = monotonic() + TURN
+        until = monotonic() + TIME_SLICE
         while self._read_to is not None:
             if (batch := self._batch()) is not None:
                 return batch
             if not self._records:
                 self._read_newest()
-            patience = self._patience()
-            # Records already read may hold more for the batch, and one that is made again ends where it had ended.
-            is_due = patience <= -MOMENT and not self._sending if self._records else patience <= 0
+            patience = self._time_left()
+            # Records already read may still fill the batch, and a batch that is formed again must end where it ended.
+            is_due = patience <= -GRACE_PERIOD and not self._sending if self._records else patience <= 0
             if is_due and (batch := self._cut(full=False)) is not None:
                 return batch
             if not self._records or self._records[0].position > self._mark.position + 1:
                 return None
-            self._look_through(self._most - self._count)
+            self._select(self._most - self._count)
             if monotonic() > until:
                 return None
         return None
 
-    def _look_through(self, items: int) -> None:
-        """Selects from the next records until there are so many items or a record is missing; at least from one."""
+    def _select(self, items: int) -> None:
+        """Select from the next records, at least one, until there are `items` items or a record is missing."""
         records = self._records
-        for _ in range(AT_ONCE):
-            part = self._of(records.popleft())
+        for _ in range(SELECTED_AT_ONCE):
+            part = self._part_of(records.popleft())
             self._parts.append(part)
             items -= len(part.items)
             if items <= 0 or not records or records[0].position != self._mark.position + 1:
                 return
 
-    async def _progress(self) -> None:
-        """Waits for what `take` needs next: the disk, the stream, or a turn of the event loop."""
+    async def _wait(self) -> None:
+        """Wait for whatever `take` needs next: a read from disk, new records, or other tasks of the event loop."""
         if self._records and (record := self._records[0]).position > self._mark.position + 1:
             self._parts.append(await self._lost(record))
             self._mark = self._parts[-1].end
@@ -177,13 +178,13 @@ class Batches:
             await self._read()
         else:
             with suppress(TimeoutError):
-                async with asyncio.timeout(max(self._patience(), 0.001) if self._end is not None else None):
+                async with asyncio.timeout(max(self._time_left(), 0.001) if self._end is not None else None):
                     await self._journal.beyond(self._read_to or 0)
 
-    async def _look_back(self) -> None:
-        """Shows what lies before the cursor to the parts that compare later records with it."""
+    async def _replay(self) -> None:
+        """Pass the records before the cursor to the selection, which compares later events with them."""
         compares = self._definition.needs_earlier or not self._definition.filter.everything
-        reach = SEEN_BEFORE_FILTER if compares else SEEN_BEFORE
+        reach = REPLAYED_FOR_FILTER if compares else REPLAYED
         if self._selection.keeps_incidents:
             incidents = await self._journal.change(Store.open_incidents, self._definition.id, self._cursor.position)
             self._selection.recall(incidents)
@@ -193,7 +194,7 @@ class Batches:
             before = [record for record in records if record.position <= self._cursor.position]
             for record in before:
                 self._selection.pass_by(record)
-                await self._give_way()
+                await self._yield()
             if len(before) < len(records) or not before:
                 break
             position = before[-1].position
@@ -206,41 +207,41 @@ class Batches:
         self._journal.read_anew(self._definition.id)
 
     async def _read(self) -> None:
-        ahead = self._ahead or self._read_on()
-        self._ahead = ahead  # should this be cancelled, what is read counts the next time
+        ahead = self._ahead or self._read_ahead()
+        self._ahead = ahead  # kept if this is cancelled: the next call uses the result
         records = await asyncio.shield(ahead)
         self._ahead = None
         if records:
             self._records.extend(records)
             self._read_to = records[-1].position
             if self._read_to < self._journal.end:
-                self._ahead = self._read_on()
+                self._ahead = self._read_ahead()
 
-    def _read_on(self) -> "asyncio.Task[list[Record]]":
+    def _read_ahead(self) -> "asyncio.Task[list[Record]]":
         return asyncio.create_task(self._journal.read_on(self._definition.id, self._read_to or 0, self._read_bytes))
 
     def _read_newest(self) -> None:
-        """Reads on without waiting, where that can be done."""
+        """Read the next records from memory, if they are there."""
         if self._ahead is None:
             records = self._journal.read_newest(self._definition.id, self._read_to or 0, self._read_bytes)
             if records:
                 self._records.extend(records)
                 self._read_to = records[-1].position
 
-    async def _give_way(self) -> None:
-        if monotonic() - self._turn > TURN:
+    async def _yield(self) -> None:
+        if monotonic() - self._slice_began > TIME_SLICE:
             await asyncio.sleep(0)
-            self._turn = monotonic()
+            self._slice_began = monotonic()
 
-    def _of(self, record: Record) -> _Part:
-        """What the record after the mark has for the sink."""
+    def _part_of(self, record: Record) -> _Part:
+        """Select from the record after the mark, and advance the mark past it."""
         items = self._selection.items(record, self._mark.offset)
         self._mark = Mark(record.position, 0, record.events_before + events_in(record.content))
         return _Part(items, self._mark, 0, record.events_before, _size(items))
 
     async def _lost(self, record: Record) -> _Part:
-        """Says of records that the journal had to drop that they are missing."""
-        # Others were read before they were dropped, or are behind what has been read since.
+        """Report the dropped records before `record`. Raises `JournalError` if the journal did not drop them."""
+        # Other losses were read before they were dropped, or lie behind the mark.
         losses = [
             loss
             for loss in await self._journal.losses(self._definition.id)
@@ -276,19 +277,19 @@ class Batches:
         return _Part(items, end, lost, record.events_before, 0)
 
     def _missing_at_least(self, loss: Loss) -> int:
-        """The journal counts what it dropped, of which a filter or a selection would have left some out."""
+        """Return how many selected events a loss cost at least: exact only for a sink that selects everything."""
         definition = self._definition
         selects_all = definition.filter.everything and definition.subscription.everything and not definition.namespaces
         return loss.events if selects_all else 0
 
     def _batch(self) -> Batch | None:
-        """The batch under way, once no more would fit or it ends where it had ended before."""
+        """Return the batch being formed once it is full, or ends where the same batch ended before a restart."""
         most = self._most
         while self._parts:
             part = self._parts[0]
             is_too_large = self._count and part.items and self._size + part.size > MOST_BYTES
             if self._sending:
-                if self._folding is None and is_too_large:  # it was made when the sink still grouped
+                if self._folding is None and is_too_large:  # formed while the sink still grouped
                     return self._cut()
                 if self._take_until(part, self._sending[0]):
                     self._sending.popleft()
@@ -311,7 +312,7 @@ class Batches:
         return None
 
     def _take_until(self, part: _Part, place: Place) -> bool:
-        """Takes what of a part lies before the place; whether that was reached."""
+        """Take the items of a part up to `place`, and return whether the part reached it."""
         if part.end.place > place and not self._whole_frames:
             within = part.end.position == place[0] + 1
             self._divide(part, sum(item.offset < place[1] for item in part.items) if within else 0)
@@ -320,7 +321,7 @@ class Batches:
         return part.end.place >= place
 
     def _divide(self, part: _Part, count: int) -> None:
-        """Takes the first so many items of a part."""
+        """Take the first `count` items of a part."""
         if not count:
             return
         items, part.items = part.items[:count], part.items[count:]
@@ -345,25 +346,25 @@ class Batches:
 
     @property
     def _count(self) -> int:
-        """Of the items that were taken."""
+        """Number of items in the batch being formed."""
         return self._folding.count if self._folding is not None else len(self._taken)
 
-    def _patience(self) -> float:
-        """Seconds that what was taken may still wait."""
+    def _time_left(self) -> float:
+        """Seconds until the batch being formed is due; negative once it is overdue."""
         now = monotonic()
         if not self._count:
-            return self._moved_at + MOVE_ON_EVERY - now
+            return self._ended_at + SKIP_INTERVAL - now
         return self._first_at + self._max_wait - now
 
     def _cut(self, *, full: bool = True) -> Batch | None:
-        """Ends the batch with what was taken."""
+        """End the batch being formed; None if there is none."""
         if self._end is None:
             return None
         items = tuple(self._folding.take() if self._folding is not None else self._taken)
         batch = Batch(items, self._end, self._lost_events, delivery_id(items), self._size, full)
         self._taken, self._end = [], None
         self._size = self._lost_events = 0
-        self._moved_at = monotonic()
+        self._ended_at = monotonic()
         return batch
 
 
@@ -372,7 +373,7 @@ def _size(items: Sequence[Item]) -> int:
 
 
 def delivery_id(items: Sequence[Item]) -> str:
-    """Of these items together, the same each time; "" for none."""
+    """Return the delivery ID of these items, the same for each attempt; "" for no items."""
     if len(items) < 2:
         return items[0].id if items else ""
     return f"{items[0].id}+{items[-1].id}"

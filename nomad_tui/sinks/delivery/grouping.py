@@ -1,7 +1,7 @@
-"""Events of one window as groups that each become one message.
+"""Groups the events of one time window; each group becomes one message.
 
-A group keeps its first events as they are, and of the others only where they are in the journal and what happened, so
-that a storm needs little memory. They are read again where a receiver refuses the group for good.
+A group keeps its first events. Of the others it keeps only their positions in the journal and what happened, so that a
+storm of events needs little memory. They are read again if a receiver finally refuses the group.
 """
 
 from array import array
@@ -27,26 +27,26 @@ from nomad_tui.sinks.delivery.about import Known
 from nomad_tui.sinks.delivery.sink import Item, More
 
 KEPT: Final = 20
-"""Events of a group that are kept as they are."""
+"""Events that a group keeps as items."""
 MOST_GROUPS: Final = 200
-"""In one window; a window with more ends early."""
+"""Groups in one window; a window with more ends early."""
 MOST_BYTES: Final = 32 * 1024 * 1024
-"""Of the events that are kept in one window; the same."""
+"""Bytes of the events kept in one window; a window with more ends early."""
 MOST_KINDS: Final = 50
-"""Things that happened in a group that are counted one by one."""
+"""Distinct kinds of events that a group counts separately."""
 OLD: Final = "\0old"
-"""The group of everything that is older than `max_age`."""
+"""The group of all events older than `max_age`."""
 READ_BYTES: Final = 1024 * 1024
-"""Of the journal at once, where refused events are read again."""
+"""Bytes of the journal in one read, when refused events are read again."""
 
 
 def is_old(item: Item, definition: Definition, now: int) -> bool:
-    """Whether it is older than `max_age`; `now` is in ns since 1970."""
+    """Whether the item is older than `max_age`; `now` is in ns since 1970."""
     return definition.max_age is not None and 0 < item.received < now - definition.max_age * SECOND
 
 
 def group_of(item: Item, definition: Definition, now: int) -> str:
-    """What events of one message have in common; "" for an event that is a message of its own."""
+    """Return the key of the item's group; "" if the event is a message of its own."""
     if is_old(item, definition, now):
         return OLD
     if definition.group_by is None:
@@ -62,7 +62,7 @@ def group_of(item: Item, definition: Definition, now: int) -> str:
 
 
 def happened(item: Item) -> str:
-    """What a group counts: the topic and what happened, with the node where that is known."""
+    """Return what a group counts: the topic and what happened, with the node if it is known."""
     if item.about is None:
         return item.gap.sentence if item.gap is not None else ""
     about = item.about
@@ -77,7 +77,7 @@ class Folding:
     definition: Definition
     count: int = 0
     size: int = 0
-    """Bytes of what is kept."""
+    """Bytes of the events kept."""
     _groups: dict[str, list[Item]] = field(default_factory=dict)
     _single: int = 0
 
@@ -105,7 +105,7 @@ class Folding:
         return len(self._groups) >= MOST_GROUPS or self.size >= MOST_BYTES
 
     def take(self) -> list[Item]:
-        """All of it, group after group in the order in which each began."""
+        """Remove and return all items, group by group, in the order in which the groups began."""
         items = [item for group in self._groups.values() for item in group]
         self.count = self.size = self._single = 0
         self._groups = {}
@@ -113,7 +113,7 @@ class Folding:
 
 
 def _count(more: More, item: Item) -> None:
-    """Counts an item, and the events it summarizes, with others."""
+    """Add an item, and the events it summarizes, to the counts of a group."""
     more.places.extend((item.position, item.offset))
     counted = Counter({happened(item): 1})
     if item.more is not None:
@@ -126,7 +126,7 @@ def _count(more: More, item: Item) -> None:
 
 
 def _kept(item: Item, name: str) -> Item:
-    """The item apart from its frame and the history, whose memory it would hold."""
+    """Return a copy of the item that does not reference its frame or the history, to free their memory."""
     event, about = item.event, item.about
     if event is not None:
         event = structs.replace(event, payload=event.payload.copy())
@@ -135,14 +135,14 @@ def _kept(item: Item, name: str) -> Item:
 
 
 def refolded(items: Iterable[Item], definition: Definition) -> tuple[Item, ...]:
-    """Items that have waited to be sent, grouped by how old they are now."""
+    """Group waiting items again by their current age."""
     folding = Folding(definition)
     folding.add(items)
     return tuple(folding.take())
 
 
 def groups(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """The groups of a delivery, in order; what is in none is one of its own."""
+    """Yield the groups of a delivery, in order; an item without a group is a group of its own."""
     for name, group in groupby(items, lambda item: item.group):
         if name:
             yield list(group)
@@ -151,12 +151,12 @@ def groups(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def total(items: Iterable[Item]) -> int:
-    """The events of items, those that were only counted too."""
+    """Return the number of events in the items, including those that are only counted."""
     return sum(1 + (len(item.more.places) // 2 if item.more is not None else 0) for item in items)
 
 
 def counts(items: Iterable[Item]) -> Counter[str]:
-    """How often each thing happened, by what `happened` gives; "" for what is only counted together."""
+    """Return how often each thing happened, by the result of `happened`; "" for events counted together."""
     found: Counter[str] = Counter()
     for item in items:
         found[happened(item)] += 1
@@ -167,10 +167,10 @@ def counts(items: Iterable[Item]) -> Counter[str]:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Events that a group only counted, and that are refused as one of its events is."""
+    """Events that a group only counted, refused together with one of its kept events."""
 
     letter: DeadLetter
-    """Of that event."""
+    """Dead letter of that kept event."""
     places: "array[int]"
     """As in `More`."""
 
@@ -180,7 +180,7 @@ class Counted:
 
 
 def counted_with(letters: Iterable[DeadLetter], items: Iterable[Item]) -> list[Counted]:
-    """The events that are refused together with those of the letters."""
+    """Return the counted events that are refused together with the events of the letters."""
     places = {(item.position, item.offset): item.more.places for item in items if item.more is not None}
     if not places:
         return []
@@ -189,9 +189,9 @@ def counted_with(letters: Iterable[DeadLetter], items: Iterable[Item]) -> list[C
 
 
 def letters_of(refused: Sequence[Counted], redacts: bool, journal: JournalReader) -> Iterator[DeadLetter]:
-    """A dead letter for each of these events, in the order of the stream; few are in memory at once.
+    """Yield a dead letter for each of these events, in stream order, with few in memory at a time.
 
-    Of an event that the journal has dropped, it tells of a gap.
+    The letter of an event that the journal dropped is a gap.
     """
     letters = [each.letter for each in refused]
     wanted = sorted(

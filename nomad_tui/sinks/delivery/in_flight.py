@@ -1,9 +1,9 @@
-"""The batches of one sink that are in flight or next, and its cursor behind them.
+"""The batches of one sink that are in flight or queued, and the cursor behind them.
 
-The cursor moves in a transaction, and only past what was acknowledged or went to the dead letters. The ends of the
-batches in flight and of the next ones are stored with it, so that after a crash the same ones are sent again under the
-same IDs; none is sent before its end is written. Ends of several are written ahead, and acknowledgements together, so
-that a receiver need not wait for the journal between two batches: while one transaction is written, deliveries go on.
+The cursor moves in a transaction, and only past events that were acknowledged or became dead letters. The ends of the
+batches in flight and of the queued ones are stored with it, so that after a crash the same batches are sent again with
+the same IDs. No batch is sent before its end is stored. Ends are stored ahead of time, and acknowledgements together,
+so that a receiver does not wait for the journal between two batches: deliveries continue during a transaction.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.journal import Journal
 from nomad_tui.journal.log import Log
 from nomad_tui.sinks.definition.definition import Definition
-from nomad_tui.sinks.delivery.batching import TURN, Batch, Batches, delivery_id
+from nomad_tui.sinks.delivery.batching import TIME_SLICE, Batch, Batches, delivery_id
 from nomad_tui.sinks.delivery.grouping import OLD, Counted, counted_with, is_old, letters_of, refolded, total
 from nomad_tui.sinks.delivery.progress import Progress
 from nomad_tui.sinks.delivery.retrier import DeliveryRetrier
@@ -34,39 +34,39 @@ log = Log("nomad_tui.sinks")
 _T = TypeVar("_T")
 
 MOST_AHEAD: Final = 16
-"""Batches beyond those that may be under way: they are ready to be sent, or done while an earlier one is not."""
+"""Batches beyond those that may be in flight: ready to send, or done before an earlier one is."""
 MOST_AHEAD_BYTES: Final = 4 * 1024 * 1024
-"""Of the events of all these batches, beyond which no further one is made ready."""
+"""Bytes of the events in the queue beyond which no further batch is formed."""
 LEAST_READY: Final = 8
-"""Batches whose ends are in the journal and that wait to be sent; with fewer, the next ends are written at once."""
-ACKNOWLEDGED_FOR: Final = 0.1
-"""Seconds that acknowledgements may wait to be written together. A crash in between repeats these batches, which is no
-more than those whose ends are written."""
-AGAIN: Final = 1.0
-"""Seconds until a transaction is tried again that could not be written."""
-MOST_DOUBLED: Final = 2
-"""Attempts after which that time is doubled, where many dead letters are made anew for each: up to 4 s."""
-SAID_EVERY: Final = 60
-"""Attempts to write, of which the first is logged."""
+"""Batches that are ready to send, below which the ends of the next ones are stored at once."""
+COMMIT_DELAY: Final = 0.1
+"""Seconds that acknowledgements may wait to be committed together. After a crash in between these batches are sent
+again; their number is limited by the stored ends."""
+RETRY_DELAY: Final = 1.0
+"""Seconds until a failed transaction is retried."""
+MOST_DOUBLINGS: Final = 2
+"""How often that delay is doubled if each attempt has to create many dead letters again: up to 4 s."""
+LOGGED_ATTEMPTS: Final = 60
+"""Of this many failed attempts, the first is logged."""
 
 Moved = Callable[[Cursor, int], None]
-"""Called with the cursor as it is written, and when the oldest event came that is under way (ns since 1970, 0 for
+"""Called with the stored cursor and the time at which the oldest undelivered event was received (ns since 1970, 0 for
 none)."""
 
 
 class CursorMovedError(Exception):
-    """Another process has set the cursor."""
+    """Another process moved the cursor."""
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
     batch: Batch
-    marked: bool = False
+    stored: bool = False
     """Whether its end is in the journal."""
     sent: bool = False
     """Whether its delivery has begun."""
     letters: list[DeadLetter] | None = None
-    """What was refused for good; None until the delivery has ended."""
+    """The items that were finally refused; None until the delivery has ended."""
 
     @property
     def is_done(self) -> bool:
@@ -74,7 +74,7 @@ class _Waiting:
 
 
 class InFlightWindow:
-    """Delivers what comes after a cursor to a sink, one batch after the other or, if unordered, several at once."""
+    """Delivers the records after a cursor to a sink: one batch after another or, if unordered, several concurrently."""
 
     def __init__(
         self,
@@ -96,36 +96,36 @@ class InFlightWindow:
         self._retrier = DeliveryRetrier(definition, sink, progress.acknowledged, progress.failed)
         self._most = 1 if definition.ordered else definition.concurrency
         self._queue: deque[_Waiting] = deque()
-        """Everything beyond the cursor, in order: done, under way, then what is to be sent."""
+        """The batches after the cursor, in order: done, in flight, ready, and not stored yet."""
         self._size = 0
-        """Bytes of the items in it."""
+        """Bytes of the items in the queue."""
         self._ready: deque[_Waiting] = deque()
-        """Of the queue what is marked and not sent yet."""
+        """Batches of the queue that are stored but not sent yet."""
         self._is_ready = asyncio.Event()
-        """Set while there may be any."""
-        self._lanes: list[asyncio.Task[None]] = []
+        """Set while there may be ready batches."""
+        self._senders: list[asyncio.Task[None]] = []
         """Each sends one batch after another."""
         self._busy = 0
-        """Lanes with a delivery under way."""
+        """Senders with a delivery in flight."""
         self._letters: list[DeadLetter] = []
-        """Of what is done and not yet written."""
+        """Dead letters that are not committed yet."""
         self._counted: list[Counted] = []
-        """The same, of events that groups only counted."""
+        """Events of them that their groups only counted."""
         self._written = True
-        """Whether the journal holds the state that is held here."""
+        """Whether the journal holds the current state."""
         self._unwritten_since = 0.0
         self._write_timer: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
-        """Set whenever there is something to do beside sending."""
+        """Set whenever `run` has something to do."""
         self._leaving = asyncio.Event()
 
     async def run(self, changed: asyncio.Event) -> None:
-        """Until `changed` is set. Raises `CursorMovedError` and `JournalError`."""
-        asked = self._started(changed.wait())
+        """Deliver until `changed` is set. Raises `CursorMovedError` and `JournalError`."""
+        interrupted = self._started(changed.wait())
         gathering: asyncio.Task[Batch] | None = None
         writing: asyncio.Task[None] | None = None
         try:
-            while not asked.done():
+            while not interrupted.done():
                 self._wake.clear()
                 if gathering is not None and gathering.done():
                     self._add(gathering.result())
@@ -133,9 +133,9 @@ class InFlightWindow:
                 if writing is not None and writing.done():
                     writing.result()
                     writing = None
-                for lane in self._lanes:
-                    if lane.done():
-                        lane.result()
+                for sender in self._senders:
+                    if sender.done():
+                        sender.result()
                 if gathering is None:
                     gathering = self._gather()
                 self._pass_done()
@@ -147,18 +147,18 @@ class InFlightWindow:
         finally:
             if self._write_timer is not None:
                 self._write_timer.cancel()
-            await self._leave(asked, gathering, writing)
+            await self._leave(interrupted, gathering, writing)
 
     def _started(self, work: Coroutine[Any, Any, _T]) -> "asyncio.Task[_T]":
         task = asyncio.create_task(work)
         task.add_done_callback(lambda _: self._wake.set())
         return task
 
-    # Batches to come
+    # Forming batches
 
     def _gather(self) -> "asyncio.Task[Batch] | None":
-        """Adds what can be had at once; the task that waits for the next batch where more is wanted."""
-        until = monotonic() + TURN
+        """Queue the batches that need no waiting; if there is room for more, return a task that waits for the next."""
+        until = monotonic() + TIME_SLICE
         while self._wants_more():
             batch = self._batches.take() if monotonic() < until else None
             if batch is None:
@@ -172,7 +172,7 @@ class InFlightWindow:
         self._note_unwritten()
 
     def _wants_more(self) -> bool:
-        """Until it can be sent, a batch that is not full yet may as well grow in the journal."""
+        """Whether to form another batch: not behind one that is not full, as its successors can wait in the journal."""
         return (
             len(self._queue) < MOST_AHEAD + self._most
             and self._size < MOST_AHEAD_BYTES
@@ -199,14 +199,14 @@ class InFlightWindow:
                 self._wake.set()
 
     def _with_summary(self, each: _Waiting, left: Delivery) -> Delivery:
-        """What is left of a batch, with everything in it and in the next ready batches that has become too old while
-        they waited as one summary."""
+        """Replace the events of a batch, and of the next ready ones, that exceeded `max_age` while waiting by one
+        summary."""
         now = time_ns()
         later: list[_Waiting] = []
         following = islice(self._queue, self._queue.index(each) + 1, None)
         while is_old(left.items[0], self._definition, now) and (after := next(following, None)) is not None:
             if not after.batch.items:
-                later.append(after)  # only moves the cursor
+                later.append(after)  # only moves the cursor; sends nothing
             elif after in self._ready and is_old(after.batch.items[0], self._definition, now):
                 later.append(after)
             else:
@@ -229,23 +229,23 @@ class InFlightWindow:
             size=sum(item.size for item in items),
         )
         self._size += each.batch.size - sum(batch.size for batch in batches)
-        self._wake.set()  # there is room for more
+        self._wake.set()  # the queue has room again
         return replace(left, id=delivery_id(items), items=items)
 
     def _make_ready(self, queue: Iterable[_Waiting]) -> None:
-        """Has those sent whose ends are in the journal now."""
+        """Let the batches be sent whose ends are now stored."""
         for each in queue:
-            if not each.marked:
-                each.marked = True
+            if not each.stored:
+                each.stored = True
                 if each.batch.items:
                     self._ready.append(each)
         if self._ready and not self._leaving.is_set():
             self._is_ready.set()
-            while len(self._lanes) < min(self._most, self._busy + len(self._ready)):
-                self._lanes.append(self._started(self._send()))
+            while len(self._senders) < min(self._most, self._busy + len(self._ready)):
+                self._senders.append(self._started(self._send()))
 
     def _pass_done(self) -> None:
-        """Takes what is done off the queue, from the first on."""
+        """Remove the batches at the front of the queue that are done, and move the cursor past them."""
         while self._queue and self._queue[0].is_done:
             done = self._queue.popleft()
             batch = done.batch
@@ -267,7 +267,7 @@ class InFlightWindow:
         if self._written:
             self._written = False
             self._unwritten_since = monotonic()
-            self._wake_later(ACKNOWLEDGED_FOR)
+            self._wake_later(COMMIT_DELAY)
 
     def _wake_later(self, seconds: float) -> None:
         if self._write_timer is None:
@@ -278,21 +278,21 @@ class InFlightWindow:
         self._wake.set()
 
     def _is_to_be_written(self) -> bool:
-        """Whether it is time: a receiver may soon wait for a batch to be marked, something was given up, or what is
-        acknowledged has waited for long enough."""
+        """Whether to commit now: few batches are ready, there are dead letters, or acknowledgements have waited for
+        `COMMIT_DELAY`."""
         if self._written:
             return False
         last = self._queue[-1] if self._queue else None
-        is_wanted = last is not None and not last.marked and bool(last.batch.items)
+        is_wanted = last is not None and not last.stored and bool(last.batch.items)
         if self._letters or (is_wanted and len(self._ready) < LEAST_READY):
             return True
-        wait = self._unwritten_since + ACKNOWLEDGED_FOR - monotonic()
+        wait = self._unwritten_since + COMMIT_DELAY - monotonic()
         if wait > 0:
             self._wake_later(wait)
         return wait <= 0
 
     def _to_write(self) -> tuple[Cursor, tuple[_Waiting, ...], list[DeadLetter], list[Counted]]:
-        """What is acknowledged by now, the batches whose ends come next, and what was given up."""
+        """The cursor after the acknowledged batches, the queue whose ends it stores, and the dead letters."""
         queue = tuple(self._queue)
         letters, self._letters = self._letters, []
         counted, self._counted = self._counted, []
@@ -305,7 +305,7 @@ class InFlightWindow:
     async def _write(
         self, cursor: Cursor, queue: tuple[_Waiting, ...], letters: list[DeadLetter], counted: list[Counted]
     ) -> None:
-        """Returns once it is in the journal. Raises `CursorMovedError`."""
+        """Commit, and retry until that succeeds. Raises `CursorMovedError`."""
         more = partial(letters_of, counted, self._definition.redact) if counted else None
         for attempt in count():
             try:
@@ -313,11 +313,13 @@ class InFlightWindow:
                     raise CursorMovedError
                 break
             except JournalError as error:
-                # What was acknowledged stays acknowledged: only what is marked is sent until that can be written down.
-                if attempt % SAID_EVERY == 0:
+                # Acknowledgements are kept in memory; until the journal can be written, only stored batches are sent.
+                if attempt % LOGGED_ATTEMPTS == 0:
                     log.error("cursor_cannot_be_written", sink=self._progress.sink, what=str(error))
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(AGAIN * 2 ** min(attempt, MOST_DOUBLED if more is not None else 0)):
+                    async with asyncio.timeout(
+                        RETRY_DELAY * 2 ** min(attempt, MOST_DOUBLINGS if more is not None else 0)
+                    ):
                         await self._leaving.wait()
                 if self._leaving.is_set():
                     raise
@@ -328,19 +330,19 @@ class InFlightWindow:
 
     async def _leave(
         self,
-        asked: "asyncio.Task[Any]",
+        interrupted: "asyncio.Task[Any]",
         gathering: "asyncio.Task[Batch] | None",
         writing: "asyncio.Task[None] | None",
     ) -> None:
-        """Ends what is under way, and writes down what was acknowledged before."""
+        """Cancel the deliveries in flight, and commit what was acknowledged."""
         self._leaving.set()
-        await end(asked, gathering, *self._lanes)
+        await end(interrupted, gathering, *self._senders)
         await self._batches.close()
         if writing is not None:
             (failed,) = await asyncio.gather(writing, return_exceptions=True)
             if failed is not None:
                 return
-        with suppress(Exception):  # of a batch that failed with an unforeseen error: `run` has raised it
+        with suppress(Exception):  # an unforeseen error of a batch, which `run` already raises
             self._pass_done()
         if not self._written:
             with suppress(JournalError, CursorMovedError):

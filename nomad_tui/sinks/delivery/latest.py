@@ -1,4 +1,4 @@
-"""The newest payload of each object, to compare the object's next event with, and to name it by."""
+"""The newest payload of each object, used to compare with the object's next event and to look up its name."""
 
 from collections import OrderedDict
 from functools import partial
@@ -14,41 +14,41 @@ from nomad_tui.core.wire import Frame
 
 MOST_BYTES: Final = 32 * 1024 * 1024
 ENTRY_BYTES: Final = 600
-"""Of an object beside its payload, about."""
+"""Approximate bytes of an entry without its payload."""
 RENAMED: Final = ("Node", "ACLRole")
-"""Topics of the objects that sentences name and that may get another name, while events wait for a sink."""
+"""Topics of the objects that sentences name and that can be renamed while events wait for a sink."""
 
 
 class _Latest(msgspec.Struct, gc=False):
     payload: bytes
     number: int
-    """Of the event."""
+    """Number of the event that carried the payload."""
     first: int
-    """Of the first event of the object since it is known."""
+    """Number of the object's first event."""
     name: str = ""
-    """What people call it; kept only for `RENAMED`, as are the next two."""
+    """Display name; this and the next two are set for `RENAMED` only."""
     name_before: str = ""
     renamed: int = 0
-    """The number of the event that brought the name."""
+    """Number of the event that set the name."""
 
 
 class LatestEvents:
-    """What a sink that renders events knows of earlier ones. Objects that changed longest ago are dropped first."""
+    """The latest event of each object, for a sink that renders events. Evicts the least recently changed objects."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._objects: OrderedDict[tuple[str, str, str], _Latest] = OrderedDict()
         self.end = 0
-        """Events that were added: the number of the next one."""
+        """Number of events added, which is the number of the next one."""
         self._objects_read = ObjectsRead()
         self._gap = 0
-        """The number of the first event after the last gap."""
+        """Number of the first event after the last gap."""
 
     def add(self, frame: Frame, payloads: list[bytes]) -> list[tuple[bytes, bytes | None]]:
-        """For each event its payload and that of its object's event before: None if not known, or before a gap.
+        """Return each event's payload and that of its object's previous event: None if unknown or before a gap.
 
-        `payloads` must not share memory with the frame: they are kept.
+        `payloads` are kept, so they must not share memory with the frame.
         """
         objects, number, retained, gap = self._objects, self.end, self._bytes, self._gap
         found: list[tuple[bytes, bytes | None]] = []
@@ -74,11 +74,11 @@ class LatestEvents:
         return found
 
     def add_gap(self) -> None:
-        """What came before a gap proves nothing of what changed after it."""
+        """Do not compare later events with those before the gap."""
         self._gap = self.end
 
     def beside(self, frame: Frame, namespace: str, payloads: list[bytes]) -> Beside:
-        """What sentences about the events of a namespace in the frame that was added last may use."""
+        """Return the context for sentences about the events of one namespace in the frame added last."""
         name, read = partial(self._name, self.end, namespace), partial(self._read, payloads)
         return Beside(frame, namespace, name, self._objects_read, read)
 
@@ -86,7 +86,7 @@ class LatestEvents:
         return kind(topic).read_kept(payloads[offset], self._objects_read)
 
     def _name(self, end: int, namespace: str, topic: str, identifier: str) -> str:
-        """What people call an object that an event before the number `end` had; "" where that is not known."""
+        """Return the display name that an object had before event number `end`; "" if unknown."""
         latest = self._objects.get((topic, namespace if kind(topic).is_namespaced else "", identifier))
         if latest is None or latest.first >= end:
             return ""

@@ -15,9 +15,9 @@ from nomad_tui.sinks.delivery.sink import UndeliveredError
 log = Log("nomad_tui.sinks")
 
 LONGEST_ERROR: Final = 1_000
-"""Characters."""
+"""Characters of an error message that are kept."""
 RATE_SECONDS: Final = 10
-"""Over which the rate is taken."""
+"""Seconds over which the rate is averaged."""
 
 
 @dataclass(slots=True)
@@ -35,41 +35,41 @@ class _Rate:
 
 
 class Progress:
-    """Keeps a sink's status as things happen to it, and logs what an operator must know."""
+    """Updates a sink's status, and logs what an operator must know."""
 
     def __init__(self, sink: str, status: SinkStatus) -> None:
         self.sink = sink
-        """Its ID."""
+        """ID of the sink."""
         self.status = status
         self.dropped = 0
-        """Events that the journal has dropped before the sink had them, and that are not reported to it yet."""
+        """Events that the journal dropped before they were delivered, and that are not reported to the sink yet."""
         self.failing_since = 0
-        """When the first attempt failed after which nothing was acknowledged, in ns since 1970; 0 while it works."""
+        """Time of the first failed attempt since the last acknowledgement, in ns since 1970; 0 if there is none."""
         self.news = asyncio.Event()
-        """Set whenever the cursor has moved or something failed."""
+        """Set whenever the cursor moved or an attempt failed."""
         self._rate = _Rate()
 
     def take_on(self, kept: SinkStatus) -> None:
-        """Goes on with the counts of the runner before."""
+        """Continue with the counts of the previous runner."""
         kept.kind, kept.address = self.status.kind, self.status.address
         kept.attempt = kept.next_attempt = 0
         self.status = kept
 
     def count_from(self, kept: SinkStatus) -> None:
-        """Takes the counts that fit the cursor: what was not written down is sent, and counted, again."""
+        """Reset the counts to those stored with the cursor: uncommitted deliveries are sent, and counted, again."""
         self.status.delivered, self.status.dead, self.status.lost = kept.delivered, kept.dead, kept.lost
 
     def tick(self) -> None:
-        """To be called about once a second."""
+        """Update the rate. Call it about once a second."""
         self.status.rate = round(self._rate.now(), 1)
 
     def started(self) -> None:
-        """A delivery is under way."""
+        """Record the start of a delivery."""
         if self.status.state is SinkState.IDLE:
             self.status.state = SinkState.DELIVERING
 
     def idle(self) -> None:
-        """No delivery is under way or waits; what was refused for good does not count as a failure any more."""
+        """Record that nothing is in flight or queued; a final refusal does not count as a failure any more."""
         if self.status.state is not SinkState.RETRYING:
             self.status.state = SinkState.IDLE
             self.failing_since = 0
@@ -79,7 +79,7 @@ class Progress:
         self.news.set()
 
     def broken(self, what: str) -> None:
-        self.said_error(what)
+        self.note_error(what)
         self.status.state = SinkState.BROKEN
         self.failing_since = self.failing_since or time_ns()
         self.news.set()
@@ -96,30 +96,30 @@ class Progress:
         self._rate.add(events)
 
     def passed(self, delivered: int, lost: int) -> None:
-        """The cursor moves past so many items, and events that the journal had dropped."""
+        """Count the delivered items that the cursor moved past, and the events that the journal had dropped."""
         self.status.delivered += delivered
         if lost:
             self.lost(lost)
 
     def failed(self, error: UndeliveredError, attempt: int, delay: float) -> None:
-        """`delay` is in seconds until the next attempt; 0 where what was refused is divided or given up."""
+        """`delay` is in seconds until the next attempt; 0 if the refused batch is divided or given up."""
         status = self.status
         if not delay:
-            self.said_error(error.what)
-            return  # the log says it once for all of it
+            self.note_error(error.what)
+            return  # logged once for the whole batch
         status.state = SinkState.RETRYING
         self.failing_since = self.failing_since or time_ns()
         status.retried += 1
         status.attempt = attempt
         status.next_attempt = time_ns() + int(delay * SECOND)
-        self.said_error(error.what)
+        self.note_error(error.what)
         if attempt in (1, 2, 5) or attempt % 20 == 0:
             log.warning(
                 "sink_refused_or_failed", sink=self.sink, what=error.what, attempt=attempt, again_in=round(delay, 1)
             )
 
     def buried(self, events: int, why: str) -> None:
-        """So many have become dead letters, which are in the journal."""
+        """Count events that became dead letters, once those are in the journal."""
         status = self.status
         status.dead += events
         status.attempt = status.next_attempt = 0
@@ -131,7 +131,7 @@ class Progress:
         self.dropped = max(0, self.dropped - events)
         log.error("events_lost", sink=self.sink, events=events, what="the journal was full and had to drop them")
 
-    def said_error(self, what: str) -> None:
+    def note_error(self, what: str) -> None:
         self.status.last_error = printable(what, LONGEST_ERROR)
         self.status.last_error_at = time_ns()
         self.news.set()

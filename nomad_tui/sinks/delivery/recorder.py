@@ -1,4 +1,4 @@
-"""The stream, into the journal: updates are queued there at once, and held back only while nothing can be written."""
+"""Records the stream in the journal: updates are queued at once; reading pauses only while nothing can be written."""
 
 import asyncio
 from collections import deque
@@ -29,17 +29,17 @@ class Recorder:
     journal: Journal
     status: RunnerStatus
     connected: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once the region is known, or will not be for a while."""
+    """Set once the region is known, or once the connection failed."""
     stream: StreamStatus = field(default_factory=StreamStatus)
     _counted: deque[tuple[float, int]] = field(default_factory=deque)
 
     @property
     def heard(self) -> float:
-        """When the server sent its last line, by `monotonic`; 0.0 for never."""
+        """Time of the server's last line, by `monotonic`; 0.0 for never."""
         return self.stream.last_heard or 0.0
 
     async def run(self) -> None:
-        """Reads until the source ends or this is cancelled; everything received by then is queued."""
+        """Read until the source ends or this is cancelled; everything received by then is queued."""
         pace = Pace()
         async with aclosing(self.source.updates()) as updates:
             async for update in updates:
@@ -56,7 +56,7 @@ class Recorder:
                 await pace.give_turn()
 
     def tick(self) -> None:
-        """Closes one second of the event rate; to be called about once a second."""
+        """Update the event rate. Call it about once a second."""
         now = monotonic()
         self._counted.append((now, self.stream.events))
         while len(self._counted) > 1 and self._counted[0][0] < now - RATE_SECONDS:
@@ -65,7 +65,7 @@ class Recorder:
         self.status.rate = round((self.stream.events - before) / (now - since), 1) if now > since else 0.0
 
     def _report(self) -> None:
-        """Copies what the journal keeps of the stream's status."""
+        """Copy the stream's status to the status that the journal stores."""
         stream, status = self.stream, self.status
         status.state = stream.state.value
         status.what = f"{stream.what} {stream.remedy}".strip()

@@ -1,4 +1,4 @@
-"""How each sink does, from the definitions and the journal: what `sink status` prints and the page of sinks shows."""
+"""The state of each sink, from definitions and journal, as `sink status` and the dashboard's sinks page show it."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,11 +13,11 @@ from nomad_tui.sinks.definition.folder import Loaded, shown_address
 from nomad_tui.sinks.definition.reading import DefinitionError
 
 NEW: Final = "new"
-"""It is defined, and no runner has run it yet."""
+"""Defined, but never run."""
 REMOVED: Final = "removed"
-"""It is not defined any more; its cursor is kept."""
+"""No longer defined; its cursor is kept."""
 MISTAKE: Final = "mistake"
-"""Its definition cannot be used, and no runner runs it with the one that it had."""
+"""Its definition is invalid, and no runner still uses the previous one."""
 
 REFUSED: Final = "refused"
 """Its last events became dead letters, and it has acknowledged none since."""
@@ -25,23 +25,23 @@ REFUSED: Final = "refused"
 
 @dataclass(frozen=True, slots=True)
 class SinkReport:
-    """One sink, as far as it is defined or was ever run."""
+    """One sink that is defined or was ever run."""
 
     id: str
-    """Of a definition whose mistake hides its ID the name of its file."""
+    """The file's name if a mistake in the definition hides the ID."""
     alive: bool
-    """Whether a runner runs."""
+    """Whether a runner is running."""
     definition: Definition | None = None
     mistakes: tuple[DefinitionError, ...] = ()
-    """In what would have defined it."""
+    """Mistakes in its definition."""
     notes: tuple[str, ...] = ()
     """Warnings, as sentences."""
     run: SinkOverview | None = None
-    """What the journal says of it; None if it was never run on this journal."""
+    """Its state in the journal; None if it never ran with this journal."""
 
     @property
     def state(self) -> str:
-        """A `SinkState`, `NEW`, `REMOVED`, `MISTAKE` or `REFUSED`, by what can be known from here."""
+        """A `SinkState`, `NEW`, `REMOVED`, `MISTAKE` or `REFUSED`, as far as definitions and journal tell."""
         run = self.run
         if self.mistakes and (run is None or not self.alive):
             return MISTAKE
@@ -59,7 +59,7 @@ class SinkReport:
 
     @property
     def failing(self) -> bool:
-        """Whether its receiver did not take the last attempt, or it cannot be opened; by what is known now."""
+        """Whether the last attempt failed or the sink cannot be opened."""
         return self.state in (SinkState.RETRYING, SinkState.BROKEN, REFUSED)
 
     @property
@@ -70,14 +70,14 @@ class SinkReport:
 
     @property
     def address(self) -> str:
-        """Without passwords, fit to be drawn; "" where it is not known."""
+        """Printable, without passwords; "" if unknown."""
         if self.definition is not None:
             return shown_address(self.definition)
         return printable(masked_text(self.run.status.address, REDACTED), 200) if self.run is not None else ""
 
 
 def sink_reports(loaded: Loaded, overview: Overview | None) -> tuple[SinkReport, ...]:
-    """By ID; without an overview as if none had ever run."""
+    """Return the sinks by ID. Without an overview none has ever run."""
     alive = overview is not None and overview.runner is not None and overview.alive
     found: dict[str, SinkReport] = {}
 
@@ -95,7 +95,7 @@ def sink_reports(loaded: Loaded, overview: Overview | None) -> tuple[SinkReport,
 
 
 def sink_record(report: SinkReport) -> dict[str, object]:
-    """As JSON: times in seconds since 1970, null for never."""
+    """Return the report as JSON: times in seconds since 1970, null for never."""
     record: dict[str, object] = {
         "id": report.id,
         "type": report.kind,
@@ -124,7 +124,7 @@ def sink_record(report: SinkReport) -> dict[str, object]:
 
 
 def runner_record(runner: RunnerStatus | None, alive: bool) -> dict[str, object] | None:
-    """As JSON: times in seconds since 1970. None where there never was a runner."""
+    """Return the runner's status as JSON: times in seconds since 1970. None if there never was a runner."""
     if runner is None:
         return None
     return {

@@ -1,4 +1,4 @@
-"""Repeats one delivery until every item of it is acknowledged or refused for good."""
+"""Retries one delivery until each of its items is acknowledged or finally refused."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,23 +20,23 @@ from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, Sink, U
 
 log = Log("nomad_tui.sinks")
 
-PATIENCE: Final = 5.0
-"""Seconds beyond its timeout after which a sink is not waited for."""
+TIMEOUT_MARGIN: Final = 5.0
+"""Seconds beyond its own timeout after which a delivery is abandoned."""
 
 LONGEST_PAUSE: Final = 4
-"""Times `min_backoff`: after something was refused for good, the next is sent within this."""
+"""Multiple of `min_backoff`: the longest pause after a final refusal."""
 
 Acknowledged = Callable[[int, str], None]
-"""Called with how many items were acknowledged, and with the answer."""
+"""Called with the number of acknowledged items and the answer."""
 Failed = Callable[[UndeliveredError, int, float], None]
-"""Called with what came back, how often in a row by now, and in how many seconds it is tried again."""
+"""Called with the error, the number of failed attempts in a row, and the seconds until the next attempt."""
 
 Renew = Callable[[Delivery], Delivery]
-"""Returns what to send instead, as things are now."""
+"""Returns the delivery to send in place of the one given, as of now."""
 
 
 class DeliveryRetrier:
-    """Delivers to one sink, in the order of the calls."""
+    """Delivers to one sink with retries."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class DeliveryRetrier:
         failed: Failed,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`sleep` is waited with before another attempt."""
+        """`sleep` waits between attempts."""
         self._definition = definition
         self._sink = sink
         self._acknowledged = acknowledged
@@ -55,16 +55,16 @@ class DeliveryRetrier:
         retry = definition.retry
         self._longest_pause = min(retry.max_backoff, LONGEST_PAUSE * retry.min_backoff)
         self._refused_last = False
-        """Whether nothing was acknowledged since something was refused for good."""
+        """Whether the last outcome was a final refusal."""
 
     async def deliver(self, delivery: Delivery, renew: Renew | None = None) -> list[DeadLetter]:
-        """Returns what was refused for good. `renew` is called before each attempt with what is left."""
+        """Deliver, and return dead letters for the items finally refused. `renew` is called before each attempt."""
         return await self._deliver(delivery, self._definition.retry.max_attempts, renew=renew)
 
     async def _deliver(
         self, delivery: Delivery, refusals: int, before: int = 0, *, renew: Renew | None = None
     ) -> list[DeadLetter]:
-        """Gives up after so many refusals, `before` others, and then tries each half."""
+        """Give up after `refusals` refusals, and then try each half. `before` counts the earlier attempts."""
         if self._refused_last:
             await self._sleep(uniform(0.0, self._longest_pause))
         retry = self._definition.retry
@@ -78,7 +78,7 @@ class DeliveryRetrier:
                 break
             except UndeliveredError as error:
                 if error.done:
-                    # What comes back now is of another item.
+                    # Some items were acknowledged: the error is about the next one.
                     refused, waits = 0, delays(retry.min_backoff, retry.max_backoff)
                     self._refused_last = False
                     self._acknowledged(error.done, "")
@@ -98,9 +98,9 @@ class DeliveryRetrier:
         return []
 
     async def once(self, delivery: Delivery) -> str:
-        """Makes one attempt and returns the answer. Raises `UndeliveredError`."""
+        """Make one attempt and return the answer. Raises `UndeliveredError`."""
         try:
-            async with asyncio.timeout(self._definition.timeout + PATIENCE):
+            async with asyncio.timeout(self._definition.timeout + TIMEOUT_MARGIN):
                 return await self._sink.deliver(delivery)
         except UndeliveredError:
             raise
@@ -111,9 +111,9 @@ class DeliveryRetrier:
             raise UnavailableError(f"{type(error).__name__}: {printable(str(error), 200)}") from error
 
     async def _divided(self, left: Delivery, error: RejectedError, refusals: int, attempts: int) -> list[DeadLetter]:
-        """One item that is refused must not take others with it, unless each would be refused for the same reason.
+        """Deliver each half, so that one refused item does not affect others, unless all are refused for one reason.
 
-        What was only too large keeps its other attempts.
+        A delivery that was only too large keeps its remaining attempts.
         """
         self._refused_last = not error.too_large and not error.final
         if len(left.items) == 1 or error.for_all:

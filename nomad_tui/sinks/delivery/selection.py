@@ -1,4 +1,4 @@
-"""Selects the events of a record that a sink sends, as items."""
+"""Selects the events of each record that a sink sends."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -22,26 +22,26 @@ from nomad_tui.sinks.delivery.task_events import has_task_events
 
 HELD_EVENTS: Final = 20_000
 HELD_BYTES: Final = 32 * 1024 * 1024
-"""History of a sink with a filter, to compare events with earlier ones."""
+"""Bytes of the history that a sink with a filter keeps, to compare events with earlier ones."""
 Note: TypeAlias = Callable[[str, int, bool], None]
-"""Called with an incident, the position of the record that opens or closes it, and whether it is open then."""
+"""Called with an incident, the position of the record that opens or closes it, and whether it is open from there."""
 MOST_INCIDENTS: Final = 10_000
-"""That are remembered, the newest."""
+"""Incidents that are remembered; the least recently changed are forgotten first."""
 
 
 class Selection:
-    """To be shown every record in the order of the journal, also those that were sent before."""
+    """Must see every record in journal order: `pass_by` for those before the cursor, `items` for the others."""
 
     def __init__(self, definition: Definition, region: str, journal: str, note: Note | None = None) -> None:
-        """`journal` is its ID. `note` is called with what opens and closes in the events to be sent."""
+        """`journal` is the journal's ID. `note` stores the incidents that the sent events open and close."""
         self._definition = definition
         self._journal = journal
         single = definition.together.max_events == 1
         needs_identities = single or definition.format is Format.CLOUDEVENTS or definition.kind is Kind.NATS
-        # An array as a whole is known by its place in the journal: that costs nothing.
+        # An array needs no event IDs: its position in the journal identifies it, at no cost.
         self._identities = Identities(region) if needs_identities else None
         self.last_index = 0
-        """Of the frame that was looked at last; 0 before the first."""
+        """Index of the last frame seen; 0 before the first."""
         self._history: History | None = None
         self._matcher: Matcher | None = None
         self._incidents = Incidents(definition, note)
@@ -55,15 +55,15 @@ class Selection:
 
     @property
     def keeps_incidents(self) -> bool:
-        """Whether a restart needs to know what is open."""
+        """Whether open incidents have to survive a restart."""
         return self._incidents.are_kept
 
     def recall(self, incidents: Iterable[str]) -> None:
-        """Takes what was open at the cursor, before the records up to it are passed by."""
+        """Restore the incidents that were open at the cursor. Call it before `pass_by`."""
         self._incidents.recall(incidents)
 
     def pass_by(self, record: Record) -> None:
-        """A record that is not to be sent, but that what comes after it may be compared with."""
+        """See a record that was sent before, so that later events can be compared with it."""
         if isinstance(record.content, Frame):
             self.last_index = record.content.index
             if self._identities is not None:
@@ -79,11 +79,11 @@ class Selection:
             self._append_gap(record, self._unreadable())
 
     def lost_before(self, record: Record) -> None:
-        """Records before it were dropped: what came before them proves nothing of what comes now."""
+        """The journal dropped the records before this one: do not compare later events with earlier ones."""
         self._append_gap(record, Gap(GapReason.JOURNAL, self.last_index, self.last_index, 0.0))
 
     def items(self, record: Record, first: int = 0) -> list[Item]:
-        """What of a record is to be sent, from its event `first` on."""
+        """Return the items of a record, from its event `first` on."""
         match record.content:
             case Frame() as frame:
                 return self._of_frame(record, frame, first)
@@ -118,7 +118,7 @@ class Selection:
         ]
 
     def _rendered(self, record: Record, frame: Frame, wanted: list[int], ids: list[str] | None) -> list[Item]:
-        """With what each event means; only those of the level that is wanted, and recoveries from it."""
+        """Return items with their meaning, for events of the definition's level or above and their recoveries."""
         texts = partial(record.texts, masked=self._definition.redact)
         position, index, received, events = record.position, frame.index, record.received, frame.events
         place, least, incidents = f"{self._journal}-{position}-", self._definition.least_level, self._incidents
@@ -144,7 +144,7 @@ class Selection:
         return [item for item in items if has_task_events(item)] if self._of_tasks else items
 
     def _abouts(self, record: Record, frame: Frame, wanted: list[int]) -> list[About]:
-        """What events of a frame mean. To be called for every frame: what comes later is compared with it."""
+        """Return the meaning of the frame's events. Call it for every frame: later events are compared with it."""
         events, latest = frame.events, self._latest
         if latest is None:
             return [Derived(events[offset]) for offset in wanted]
@@ -164,14 +164,17 @@ class Selection:
             return list(range(len(frame.events)))
         start = 0
         if self._matcher is not None:
-            self._matcher.tests.now = record.received  # whenever it is sent, an age is the same
+            self._matcher.tests.now = record.received  # ages do not depend on when the event is sent
         if self._history is not None:
             start = self._history.end
             self._history.add(frame, record.received)
         return self._selected(frame, start)
 
     def _selected(self, frame: Frame, start: int) -> list[int]:
-        """The events of a frame, the history's from `start` on, that the definition selects whatever their level."""
+        """Return the offsets of the events that the definition selects, whatever their level.
+
+        `start` is the position of the frame's first event in the history.
+        """
         return [
             offset
             for offset, event in enumerate(frame.events)
@@ -185,11 +188,11 @@ class Selection:
         return definition.subscription.admits(event)
 
     def _unreadable(self) -> Gap:
-        """What stood in a record that cannot be read is missing."""
+        """The gap that an unreadable record leaves."""
         return Gap(GapReason.UNREADABLE, self.last_index, self.last_index, 0.0)
 
     def _append_gap(self, record: Record, gap: Gap) -> None:
-        """What came before a gap proves nothing of what comes after it."""
+        """Do not compare events after a gap with those before it."""
         if self._history is not None:
             self._history.add(gap, record.received)
         if self._latest is not None:
@@ -199,7 +202,7 @@ class Selection:
         definition = self._definition
         self._append_gap(record, gap)
         elsewhere = gap.namespaces and definition.namespaces and definition.namespaces.isdisjoint(gap.namespaces)
-        if not definition.gaps or elsewhere or definition.kind in INCIDENTS:  # nothing would end such an incident
+        if not definition.gaps or elsewhere or definition.kind in INCIDENTS:  # nothing would resolve such an incident
             return []
         place = self._place(record.position, 0)
         return [Item(record.position, 0, gap.before, record.received, b"{}", gap=gap, id=place)]
@@ -209,25 +212,25 @@ class Selection:
 
 
 class Incidents:
-    """Which failures were reported and have not ended."""
+    """The failures that were reported and are still open."""
 
     def __init__(self, definition: Definition, note: Note | None) -> None:
         self._least = definition.least_level
         self.are_kept = definition.kind in CHATS and definition.resolve
-        """A receiver of incidents is sent every recovery, or asked what is open."""
+        """Receivers of incidents know what is open themselves."""
         self._store = note if self.are_kept else None
         self.reports_recoveries = definition.kind in INCIDENTS or (definition.kind in CHATS and definition.resolve)
         self._closes_unknown = definition.kind in INCIDENTS
-        """What was open before the oldest record that was looked at is closed too: a second time does no harm."""
+        """Whether to send recoveries of incidents from before the first record seen: closing twice does no harm."""
         self._known: OrderedDict[str, bool] = OrderedDict()
-        """Whether each is open, the one that changed last at the end."""
+        """Whether each incident is open, the most recently changed last."""
 
     def recall(self, incidents: Iterable[str]) -> None:
         for incident in incidents:
             self._note(incident, True, 0)
 
     def look(self, about: About, position: int = 0) -> bool:
-        """Takes note of an event, and returns whether it ends what was reported.
+        """Update the incident of an event, and return whether the event resolves a reported one.
 
         `position` is that of its record; 0 for an event that was sent before.
         """

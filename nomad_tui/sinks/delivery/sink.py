@@ -1,4 +1,4 @@
-"""The interface of a sink, and the deliveries that it is given."""
+"""The interface of a sink, and what it delivers."""
 
 from array import array
 from collections import Counter
@@ -15,55 +15,55 @@ from nomad_tui.sinks.delivery.about import About
 
 @dataclass(slots=True)
 class More:
-    """Events of a group that are only counted."""
+    """The events of a group that are only counted."""
 
     places: "array[int]" = field(default_factory=lambda: array("Q"))
     """Position and offset of each, one after the other."""
     counts: Counter[str] = field(default_factory=Counter)
-    """What happened, and how often."""
+    """How often each thing happened."""
     level: int = 0
-    """The highest."""
+    """The highest level among them."""
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
-    """One event on its way to a sink, or a gap.
+    """One event to deliver, or a gap.
 
-    (Made for each event and sink: a quarter of the time that a frozen dataclass takes, measured.)
+    A struct because one is made for each event and sink: that takes a quarter of the time of a frozen dataclass.
     """
 
     position: int
-    """Of its record in the journal: events of one frame have the same."""
+    """Position of its record in the journal, the same for all events of one frame."""
     offset: int
-    """Which event of the record it is, from 0."""
+    """Number of the event in its record, from 0."""
     index: int
-    """Of the frame."""
+    """Index of the frame."""
     received: int
-    """When it came from the server, in ns since 1970."""
+    """When the frame was received, in ns since 1970."""
     source: bytes | Callable[[], list[bytes]]
-    """The event as JSON, or the events of its frame where that is needed rarely."""
+    """The event as JSON, or a function that returns all events of its frame, for sinks that rarely need it."""
     event: Event | None = None
-    """The same unmasked; None for a gap."""
+    """The event, not masked; None for a gap."""
     gap: Gap | None = None
     id: str = ""
-    """The same whenever, from wherever and by whichever runner it is sent (`core.identity`)."""
+    """Event ID, the same for every delivery by any runner (`core.identity`)."""
     about: About | None = None
-    """What it means, where the sink renders that; None for a gap, and for what is sent by hand."""
+    """What the event means, for sinks that render it; None for a gap and for events sent by hand."""
     resolves: bool = False
-    """Whether it is sent because it ends what was reported before."""
+    """Whether it is sent because it resolves a reported incident."""
     more: More | None = None
-    """Of its group, those that came after it and are only counted."""
+    """Later events of its group that are only counted."""
     group: str = ""
-    """Items of one delivery that have the same are one message; "" where each is one."""
+    """Items of one delivery with the same group form one message; "" for a message of its own."""
 
     @property
     def text(self) -> bytes:
-        """The event as JSON in the server's own words, masked where the sink's definition says so; of a gap `{}`."""
+        """The event as the server sent it, masked if the definition says so; `{}` for a gap."""
         source = self.source
         return source if isinstance(source, bytes) else source()[self.offset]
 
     @property
     def size(self) -> int:
-        """Bytes of the text, nearly."""
+        """Approximate bytes of the text."""
         if isinstance(self.source, bytes):
             return len(self.source)
         return len(self.event.payload) if self.event is not None else 0
@@ -71,61 +71,61 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What is sent and acknowledged as one."""
+    """Items that are sent and acknowledged as a unit."""
 
     id: str
-    """The same each time that it is sent."""
+    """The same for each attempt."""
     items: tuple[Item, ...]
-    """At least one, in the order of the stream."""
+    """At least one, in stream order."""
     region: str
-    """Of the cluster; "" where it is not known."""
+    """Region of the cluster; "" if unknown."""
     attempt: int = 1
     test: bool = False
-    """Whether an operator sends it by hand, to see what comes back."""
+    """Whether an operator sends it as a test."""
 
 
 class UndeliveredError(Exception):
-    """The receiver did not take it. The text is one line that says what came back instead, fit to be drawn."""
+    """The receiver did not acknowledge. The text is one printable line that says what it answered instead."""
 
     def __init__(self, what: str, *, done: int = 0) -> None:
         super().__init__(what)
         self.what = what
         self.done = done
-        """Items, from the first, that were taken all the same."""
+        """Number of items, from the first, that were acknowledged nevertheless."""
 
 
 class UnavailableError(UndeliveredError):
-    """It may take it later: tried again for as long as that takes."""
+    """A temporary failure: retried until it succeeds."""
 
     def __init__(self, what: str, *, done: int = 0, retry_after: float | None = None) -> None:
         super().__init__(what, done=done)
         self.retry_after = retry_after
-        """Seconds that the receiver asks to be left alone for."""
+        """Seconds that the receiver asks to wait."""
 
 
 class RejectedError(UndeliveredError):
-    """It will not take this, whenever it is sent."""
+    """A refusal of the content: retrying is unlikely to help."""
 
     def __init__(
         self, what: str, *, done: int = 0, too_large: bool = False, for_all: bool = False, final: bool = False
     ) -> None:
         super().__init__(what, done=done)
         self.too_large = too_large
-        """Whether fewer items at once may be taken."""
+        """Whether fewer items at a time may be accepted."""
         self.for_all = for_all
-        """Whether the reason is in no item, such as credentials: each item alone would be refused too."""
+        """Whether the reason lies outside the items, such as credentials: each item alone would be refused too."""
         self.final = final
-        """Whether another attempt would end the same, because nothing was sent."""
+        """Whether nothing was sent, so that another attempt would fail in the same way."""
 
 
 class Sink(Protocol):
     async def deliver(self, delivery: Delivery) -> str:
-        """Returns the answer, as one printable line, once the receiver has acknowledged all of it.
+        """Return the answer as one printable line once the receiver has acknowledged all items.
 
-        Raises `UndeliveredError` within the definition's timeout, and nothing else that can be foreseen.
+        Raises only `UndeliveredError`, within the definition's timeout.
         """
         ...
 
     async def close(self) -> None:
-        """Gives back what it holds. May be called more than once."""
+        """Release resources. May be called more than once."""
         ...

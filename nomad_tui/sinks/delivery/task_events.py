@@ -1,4 +1,4 @@
-"""The events of tasks, which allocations carry along, as records of their own: each once."""
+"""Task events, which allocations carry, as separate records, each once."""
 
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from nomad_tui.sinks.delivery.sink import Item
 
 TOPIC: Final = "Allocation"
 FRESH: Final = 10 * SECOND
-"""Before the allocation was last written: where nothing earlier is known of it, what is older was sent before."""
+"""Age, relative to the allocation's last write, up to which task events are new if no earlier event is known."""
 
 
 class _Payload(Object):
@@ -29,7 +29,7 @@ def has_task_events(item: Item) -> bool:
 
 
 def task_records(item: Item) -> list[bytes]:
-    """A JSON object for each task event that the event before of its allocation did not have, oldest first."""
+    """Return a JSON object for each task event missing in the allocation's previous event, oldest first."""
     event = item.event
     now = _allocation(_masked_payload(item)) if event is not None else None
     if event is None or now is None:
@@ -50,7 +50,7 @@ def _new_events(item: Item) -> list[tuple[str, TaskEvent]]:
         seen = {task: max((one.time for one in state.events or ()), default=0) for task, state in earlier.tasks.items()}
         least: dict[str, int] = seen
         other = 0
-    elif item.about is None:  # sent by hand: rather again than not at all
+    elif item.about is None:  # sent by hand: include all
         least, other = {}, 0
     else:
         least, other = {}, 0 if now.create_index == now.modify_index else now.modify_time - FRESH
@@ -92,7 +92,7 @@ def _text(value: Any) -> Any:
 
 
 def _masked_payload(item: Item) -> bytes:
-    """As the definition lets it be seen."""
+    """The payload, masked if the definition says so."""
     try:
         return bytes(msgspec.json.decode(item.text, type=_Event).payload)
     except (msgspec.DecodeError, RecursionError):

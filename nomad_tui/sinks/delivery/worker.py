@@ -1,6 +1,6 @@
-"""One sink, from its cursor in the journal to its receiver, for as long as it is run: opened, paused, set back, closed.
+"""Runs one sink from its cursor in the journal to its receiver: opens, pauses, rewinds and closes it.
 
-What happens between two of these is the business of `in_flight`.
+`in_flight` delivers in between.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ from nomad_tui.sinks.delivery.sink import Delivery, Sink, UnavailableError
 
 log = Log("nomad_tui.sinks")
 
-JOURNAL_AGAIN: Final = 1.0
-"""Seconds until the journal is tried again that could not be read or written."""
-OPENED_AGAIN: Final = 30.0
-"""Seconds until a sink is tried again that could not be opened."""
-HOPELESS_FROM: Final = 2
-"""Failed attempts in a row beyond which the end of the program does not wait for a receiver."""
+JOURNAL_RETRY: Final = 1.0
+"""Seconds until a failed read or write of the journal is retried."""
+OPEN_RETRY: Final = 30.0
+"""Seconds until a sink that could not be opened is opened again."""
+MOST_FAILURES_AT_EXIT: Final = 2
+"""Failed attempts in a row beyond which the end of the program does not wait for the receiver."""
 
 Open = Callable[[Definition], Awaitable[Sink]]
-"""Raises ValueError, its text a sentence, where a definition cannot be used as things are."""
+"""Raises `ValueError` with a sentence if the definition cannot be used now."""
 
 
 class SinkWorker:
-    """`run` until it is cancelled."""
+    """Call `run`, and cancel it to stop the sink."""
 
     def __init__(
         self, definition: Definition, journal: Journal, open_sink: Open, region: str, shown_address: str
@@ -46,12 +46,12 @@ class SinkWorker:
         self._open = open_sink
         self.region = region
         self._sink: Sink | None = None
-        """While it is open."""
+        """The sink while it is open."""
         self._cursor: Cursor | None = None
         self._changed = asyncio.Event()
-        """That the cursor in the journal is to be looked at anew."""
+        """Set when the cursor has to be read from the journal again."""
         self._unread_since = 0
-        """When the oldest event came that the sink has not had, in ns since 1970; 0 while that is not known."""
+        """When the oldest undelivered event was received, in ns since 1970; 0 while unknown."""
 
     @property
     def id(self) -> str:
@@ -63,66 +63,66 @@ class SinkWorker:
 
     @property
     def failing_since(self) -> int:
-        """When the first attempt failed after which nothing was acknowledged, in ns since 1970; 0 while it works."""
+        """Time of the first failed attempt since the last acknowledgement, in ns since 1970; 0 if there is none."""
         return self._progress.failing_since
 
     async def deliver_now(self, delivery: Delivery) -> None:
-        """One attempt, beside the journal. Raises `UndeliveredError`, also while the sink is paused or broken."""
+        """Make one attempt, bypassing the journal. Raises `UndeliveredError`, also if the sink is paused or broken."""
         if self._sink is None:
             raise UnavailableError(f"it is {self.status.state.value}")
         await DeliveryRetrier(self.definition, self._sink, lambda *_: None, lambda *_: None).once(delivery)
 
     @property
     def lag_events(self) -> int:
-        """Events of the stream that the sink has not had, whether it wants them or not."""
+        """Events of the stream beyond the cursor, selected or not."""
         return self._journal.events - self._cursor.events if self._cursor is not None else 0
 
     @property
     def lag_seconds(self) -> float:
-        """How long ago the oldest of them came; 0 where there is none."""
+        """Seconds since the oldest of them was received; 0 if there is none."""
         if not self.lag_events or not self._unread_since:
             return 0.0
         return max(0.0, (time_ns() - self._unread_since) / SECOND)
 
     @property
     def lost_events(self) -> int:
-        """Events that the journal dropped before the sink had them, reported to the sink or not."""
+        """Events that the journal dropped before they were delivered, reported to the sink or not."""
         return self.status.lost + self._progress.dropped
 
     async def caught_up(self) -> None:
-        """Returns once everything in the journal is acknowledged, or nothing can be done about it for a while."""
+        """Wait until everything in the journal is acknowledged, or the sink is paused or keeps failing."""
         while not self._is_caught_up():
             self._progress.news.clear()
             await self._progress.news.wait()
 
     def _is_caught_up(self) -> bool:
         status = self.status
-        if status.state in (SinkState.PAUSED, SinkState.BROKEN) or status.attempt > HOPELESS_FROM:
+        if status.state in (SinkState.PAUSED, SinkState.BROKEN) or status.attempt > MOST_FAILURES_AT_EXIT:
             return True
         return self._cursor is not None and self._cursor.position >= self._journal.end
 
-    def look_again(self) -> None:
-        """The cursor in the journal may have been set, or the sink paused or resumed, by another program."""
+    def reread_cursor(self) -> None:
+        """Read the cursor again: another process may have moved it, or paused or resumed the sink."""
         self._changed.set()
 
     async def tick(self) -> None:
-        """Brings rate and lag up to date; to be called about once a second. Raises `JournalError`."""
+        """Update rate and lag. Call it about once a second. Raises `JournalError`."""
         self._progress.tick()
         if self.lag_events and not self._unread_since and self._cursor is not None:
             unread = await self._journal.read(self._cursor.position, 1)
             self._unread_since = unread[0].received if unread else 0
 
-    async def look_at_losses(self) -> None:
-        """To be called whenever the journal may have dropped something. Raises `JournalError`."""
+    async def count_losses(self) -> None:
+        """Count the dropped events. Call it whenever the journal may have dropped records. Raises `JournalError`."""
         self._progress.dropped = sum(loss.events for loss in await self._journal.losses(self.id))
 
     def is_at(self, cursor: Cursor) -> bool:
-        """Whether it goes by the cursor that the journal holds; false once another program has set that."""
+        """Whether the worker uses this cursor of the journal; false once another process changed it."""
         own = self._cursor
         return own is None or (own.generation, own.paused) == (cursor.generation, cursor.paused)
 
     async def run(self) -> None:
-        """Delivers until cancelled. Errors go to `status` and the log, and are retried."""
+        """Deliver until cancelled. Errors are logged, shown in `status`, and retried."""
         while True:
             try:
                 cursor = await self._own_cursor()
@@ -135,9 +135,9 @@ class SinkWorker:
                 continue
             except JournalError as error:
                 log.error("sink_cannot_use_journal", sink=self.id, what=str(error))
-                self._progress.said_error(str(error))
-                await asyncio.sleep(JOURNAL_AGAIN)
-            except Exception as error:  # an unforeseen error must not end a sink in silence
+                self._progress.note_error(str(error))
+                await asyncio.sleep(JOURNAL_RETRY)
+            except Exception as error:  # an unforeseen error must not end a sink silently
                 log.exception("sink_failed_unexpectedly", sink=self.id)
                 await self._broken(f"{type(error).__name__}: {error}")
 
@@ -148,7 +148,7 @@ class SinkWorker:
             self._progress.take_on(cursor.status)
         self._progress.count_from(cursor.status)
         self._cursor = cursor
-        self._progress.news.set()  # it may have had everything already
+        self._progress.news.set()  # it may be caught up already
         return cursor
 
     async def _deliver_from(self, cursor: Cursor) -> None:
@@ -170,10 +170,10 @@ class SinkWorker:
             await sink.close()
 
     async def _broken(self, what: str) -> None:
-        """Returns when it is worth another try."""
+        """Show the error, and wait until the sink should be opened again."""
         self._progress.broken(what)
         with suppress(TimeoutError):
-            async with asyncio.timeout(OPENED_AGAIN):
+            async with asyncio.timeout(OPEN_RETRY):
                 await self._changed.wait()
 
     def _moved(self, cursor: Cursor, unread_since: int) -> None:
@@ -183,7 +183,7 @@ class SinkWorker:
 
 
 async def register(journal: Journal, definition: Definition) -> Cursor:
-    """The sink's cursor, or a new one where there is none. Raises `JournalError`."""
+    """Return the sink's cursor, creating it if there is none. Raises `JournalError`."""
     if (known := (await journal.cursors()).get(definition.id)) is not None:
         return known
     position = journal.first - 1 if definition.begin is Begin.OLDEST else journal.end

@@ -1,4 +1,4 @@
-"""Blocking work in a thread that delays neither the event loop, nor another sink, nor the program's end."""
+"""Runs blocking work in a thread that delays neither the event loop, nor other sinks, nor the program's exit."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,9 +13,10 @@ T = TypeVar("T")
 
 
 class WorkerThread:
-    """Does one piece of work after another, in the order in which they were handed over.
+    """Runs one call after another, in the order submitted.
 
-    (An executor's threads are waited for when the program ends, which a reader that reads nothing would prevent.)
+    Not an executor, because the interpreter waits for an executor's threads at exit, and a write to a pipe that nobody
+    reads never ends.
     """
 
     def __init__(self, name: str) -> None:
@@ -32,7 +33,7 @@ class WorkerThread:
                 return
             if error is not None:
                 future.set_exception(error)
-                future.exception()  # the caller that gave up waiting has reported it
+                future.exception()  # marks it as retrieved: a caller that gave up waiting has reported it
             else:
                 future.set_result(result)  # type: ignore[arg-type]
 
@@ -43,7 +44,7 @@ class WorkerThread:
                 result = work()
             except BaseException as error:
                 failure = error
-            with suppress(RuntimeError):  # the loop was closed meanwhile
+            with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(settle, result, failure)
 
         if self._thread is None:
@@ -53,7 +54,7 @@ class WorkerThread:
         return future
 
     def stop(self) -> None:
-        """Ends the thread once what was handed over is done."""
+        """End the thread after the submitted work."""
         if self._thread is not None:
             self._work.put(None)
             self._thread = None
@@ -64,10 +65,10 @@ class WorkerThread:
 
 
 class Deliveries(Generic[T]):
-    """Deliveries under way in a thread, by their IDs.
+    """Deliveries in flight in a thread, by ID.
 
-    Whoever no longer waits for one comes with it again; as it cannot be taken back, its outcome is waited for then,
-    and it is not written twice.
+    A delivery that timed out cannot be cancelled in the thread. When it is retried, the retry waits for the first
+    attempt, so that nothing is written twice.
     """
 
     def __init__(self, thread: WorkerThread) -> None:
@@ -75,7 +76,7 @@ class Deliveries(Generic[T]):
         self._under_way: dict[str, asyncio.Future[Any]] = {}
 
     async def deliver(self, delivery: str, work: Callable[[], T], most_seconds: float, overdue: str) -> T:
-        """Raises `UnavailableError` with the text `overdue` where it takes longer than that."""
+        """Raises `UnavailableError` with the text `overdue` after `most_seconds`."""
         future = self._under_way.get(delivery)
         if future is None:
             future = self._under_way[delivery] = self._thread.submit(work)

@@ -300,7 +300,7 @@ class Runner:
         for sink in self.sinks.values():
             cursor = cursors.get(sink.id)
             if cursor is None or not sink.is_at(cursor):
-                sink.look_again()
+                sink.reread_cursor()
 
     async def _prune(self) -> None:
         for sink in [sink for sink in self._absent if self._is_to_be_forgotten(sink)]:
@@ -323,7 +323,7 @@ class Runner:
                 last_index=loss.last_index,
             )
         for each in self.sinks.values():
-            await each.look_at_losses()
+            await each.count_losses()
         await self._count_letters()
 
     def _is_to_be_forgotten(self, sink: str) -> bool:
