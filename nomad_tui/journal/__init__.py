@@ -1,1 +1,1 @@
-"""What the stream brought, kept in one SQLite file: for sinks to read from their cursors, and as a long history."""
+"""The stream, stored in one SQLite file: sinks read it from their cursors, and `open` shows it as a long history."""

@@ -1,4 +1,4 @@
-"""Records that wait to be committed, and when the next commit begins."""
+"""Queues records for the next commit, and decides when that begins."""
 
 import asyncio
 from collections import deque
@@ -9,32 +9,32 @@ from typing import Final
 from nomad_tui.journal.record import Content, Record, events_in, size_of
 
 MOST_COMMITTED: Final = 8 * 1024 * 1024
-"""Bytes of one commit."""
-GATHER: Final = 0.05
-"""Seconds from the beginning of one commit to that of the next, while records come one by one: each commit costs a wait
-for the disk and some CPU time, however small it is."""
-GATHERED: Final = 1024 * 1024
-"""Bytes that are committed at once."""
+"""Bytes in one commit at most."""
+COMMIT_INTERVAL: Final = 0.05
+"""Seconds between the starts of two commits while few records arrive: each one waits for the disk and costs CPU time,
+however small it is."""
+URGENT_BYTES: Final = 1024 * 1024
+"""Queued bytes that are committed without waiting for the interval."""
 
 
 class CommitQueue:
-    """Gives records their positions and keeps them, in order, until they are committed."""
+    """Assigns positions to records and keeps them, in order, until they are committed."""
 
     def __init__(self, end: int, events: int) -> None:
-        """`end` is the position of the newest record in the journal, `events` how many were ever journaled."""
+        """`end` is the position of the newest record in the journal, `events` the number of events ever journaled."""
         self.end = end
         """Position of the newest record added."""
         self.bytes = 0
-        """Of what waits and of what is being committed."""
+        """Bytes of the records in the queue, including those being committed."""
         self.closing = asyncio.Event()
-        """Set once nothing more is added."""
+        """Set by `close`: nothing is added after that."""
         self._records: deque[Record] = deque()
         self._events = events
         self._wake = asyncio.Event()
         self._urgent = asyncio.Event()
-        """Set where the next commit should not wait for more."""
+        """Set if the next commit should not wait for more records."""
         self._begun = 0.0
-        """When the last commit began, by `monotonic`."""
+        """Start of the last commit, by `monotonic`."""
 
     def add(self, content: Content, received: int) -> None:
         """`received` is in ns since 1970."""
@@ -43,11 +43,11 @@ class CommitQueue:
         self._events += events_in(content)
         self.bytes += size_of(content)
         self._wake.set()
-        if self.bytes >= GATHERED:
+        if self.bytes >= URGENT_BYTES:
             self._urgent.set()
 
     def hurry(self) -> None:
-        """What was added so far is committed next, without waiting for more."""
+        """Commit the queued records without waiting for more."""
         self._urgent.set()
 
     def close(self) -> None:
@@ -56,27 +56,27 @@ class CommitQueue:
         self._urgent.set()
 
     async def next(self) -> list[Record]:
-        """What is committed next: the oldest records, once they have waited for more or are many.
+        """Wait until a commit is due, and return its records, the oldest in the queue.
 
-        They stay in the queue until `done`. Empty once the queue is closed and nothing is left.
+        They stay in the queue until `done`. Empty once the queue is closed and drained.
         """
         while not self._records and not self.closing.is_set():
             self._wake.clear()
             await self._wake.wait()
         if not self._records:
             return []
-        await self._gather(self._begun + GATHER)
+        await self._gather(self._begun + COMMIT_INTERVAL)
         self._begun = monotonic()
         return self._oldest()
 
     def done(self, records: list[Record]) -> None:
-        """These, the oldest, are committed."""
+        """Remove these records, the oldest, after their commit."""
         for record in records:
             self._records.popleft()
             self.bytes -= size_of(record.content)
 
     async def _gather(self, until: float) -> None:
-        """Waits until then, by `monotonic`, or until much came or the queue is closed."""
+        """Wait for more records until that time, by `monotonic`, or until a commit is urgent or the queue is closed."""
         while (left := until - monotonic()) > 0 and not self._urgent.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):

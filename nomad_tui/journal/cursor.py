@@ -1,4 +1,4 @@
-"""How far a sink has got in the journal, what its receiver refused, and what the journal dropped before it had it."""
+"""A sink's cursor in the journal, its dead letters, and its losses: records dropped before they were delivered."""
 
 from dataclasses import dataclass, field, replace
 
@@ -14,27 +14,27 @@ _encode_letter = msgspec.json.Encoder().encode
 class Cursor:
     sink: str
     position: int
-    """All of that record and of those before it are done."""
+    """The last record that is completely done."""
     offset: int = 0
-    """Events that are done of the record after it."""
+    """Events of the next record that are done."""
     events: int = 0
-    """Events of the stream that are behind: less than `Journal.events` by how far the sink lags."""
+    """Events of the stream before the cursor; the lag is `Journal.events` minus this."""
     generation: int = 0
-    """Increased when the cursor is moved back."""
+    """Incremented when the cursor is moved."""
     paused: bool = False
     sending: tuple[tuple[int, int], ...] = ()
-    """Where the batches under way end, as position and offset, so that the same ones are sent after a crash."""
+    """Ends of the batches in flight, as position and offset, so that the same batches are sent after a crash."""
     status: SinkStatus = field(default_factory=SinkStatus, compare=False)
-    """Its counts are stored together with the cursor, so that they fit it after a crash."""
+    """Its counts are stored with the cursor, so that they agree with it after a crash."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that a sink's receiver would not have: a dead letter."""
+    """An event that a sink's receiver finally refused."""
 
     sink: str
     buried: int
-    """When it was given up, in ns since 1970."""
+    """When delivery was given up, in ns since 1970."""
     position: int
     offset: int
     index: int
@@ -44,26 +44,26 @@ class DeadLetter:
     namespace: str
     received: int
     text: bytes
-    """As it would be sent; of a gap the `Gap` itself as JSON."""
+    """The event as it would be sent; the `Gap` as JSON for a gap."""
     event_id: str
     attempts: int
     why: str
     region: str = ""
     gap: bool = False
     id: int = 0
-    """Never given to another; 0 before it is stored."""
+    """Never reused; 0 before it is stored."""
 
 
 _decode_letter = msgspec.json.Decoder(DeadLetter).decode
 
 
 def packed_letter(letter: DeadLetter) -> bytes:
-    """The letter compressed, without its ID."""
+    """Compress the letter, without its ID."""
     return zstandard.ZstdCompressor(write_checksum=True).compress(_encode_letter(letter))
 
 
 def letter_from(number: int, content: bytes) -> DeadLetter:
-    """The letter that was packed, with its ID. Raises `ValueError` for one that is damaged."""
+    """Return the letter from `packed_letter`'s bytes, with its ID. Raises `ValueError` if they are damaged."""
     try:
         if not content.startswith(b"{"):  # earlier versions did not compress them
             content = zstandard.ZstdDecompressor().decompress(content)
@@ -74,24 +74,24 @@ def letter_from(number: int, content: bytes) -> DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Records that were dropped before a sink had them, because the journal was full."""
+    """Records that a full journal dropped before they were delivered to a sink."""
 
     id: int
-    """Never given to another."""
+    """Never reused."""
     sink: str
     first_position: int
     last_position: int
     events: int
-    """How many of the stream, whether or not the sink's definition selects them."""
+    """Events of the stream in them, selected by the sink or not."""
     first_index: int
-    """The lowest of the frames dropped; 0 where they held none."""
+    """Lowest index of the dropped frames; 0 if there was no frame."""
     last_index: int
     at: int
     """When they were dropped, in ns since 1970."""
 
 
 def joined(earlier: Loss, later: Loss) -> Loss:
-    """What one sink lost first and then, as one loss of the later's ID."""
+    """Merge two losses of one sink; the result has the later one's ID."""
     return replace(
         later,
         first_position=earlier.first_position,

@@ -1,4 +1,4 @@
-"""What can go wrong with a journal, in sentences: what happened, why, and what to do now."""
+"""Errors of a journal: what happened, why, and what to do now."""
 
 import sqlite3
 from collections.abc import Callable
@@ -12,23 +12,23 @@ from nomad_tui.core.text import printable
 
 
 class JournalError(Exception):
-    """Its text is three sentences at most that are fit to be drawn: what happened, why, and what to do now."""
+    """The text is printable, at most three sentences: what happened, why, and what to do now."""
 
     is_full = False
-    """Whether it is, or may be, for want of room on the disk."""
+    """Whether the disk is, or may be, full."""
 
 
 class JournalInUseError(JournalError):
-    """Another process writes to it. The text names that process as far as the journal tells."""
+    """Another process has the journal open for writing. The text names that process if the journal tells."""
 
 
 def shown(path: Path) -> str:
-    """A journal's path, printable and shortened for a message."""
+    """Return a journal's path, printable and shortened for a message."""
     return printable(str(path), 200)
 
 
 def explained(path: Path, doing: str, error: Exception) -> JournalError:
-    """`doing` is what could not be done, such as `read`; of a full disk the text says so."""
+    """Return the error to raise. `doing` is what failed, such as `read`; a full disk is named."""
     if NO_HOME in path.parents:
         return JournalError(
             f"The journal cannot be {doing}: no home folder is known to keep it in. Set HOME to an absolute path, or "
@@ -50,7 +50,7 @@ _T = TypeVar("_T")
 
 
 def doing(what: str) -> Callable[[Callable[Concatenate[_S, _P], _T]], Callable[Concatenate[_S, _P], _T]]:
-    """Decorates a method of a reader or store: trouble with the disk is raised as "the journal cannot be `what`"."""
+    """Decorate a method of a reader or store so that disk errors are raised as "the journal cannot be `what`"."""
 
     def decorate(method: Callable[Concatenate[_S, _P], _T]) -> Callable[Concatenate[_S, _P], _T]:
         @wraps(method)

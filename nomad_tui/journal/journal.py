@@ -1,4 +1,4 @@
-"""The journal as the one process has it that writes to it."""
+"""The journal in the one process that writes to it."""
 
 import asyncio
 from collections import deque
@@ -24,42 +24,42 @@ from nomad_tui.journal.store import MoreLetters, Store
 log = Log("nomad_tui.journal")
 
 MOST_QUEUED: Final = 32 * 1024 * 1024
-"""Bytes that wait to be committed before the stream is held back."""
+"""Uncommitted bytes beyond which reading the stream pauses."""
 LEAST_ROOM: Final = 4 * 1024 * 1024
-"""Bytes of history that are given up when the disk is full, if every sink has had them."""
+"""Bytes of history to drop when the disk is full, if every sink is past them."""
 RETRY: Final = 1.0
 """Seconds between attempts to write to a disk that is full or fails."""
 TAIL_BYTES: Final = 16 * 1024 * 1024
-"""Of the newest records: sinks that keep up with the stream read them from memory."""
+"""Bytes of the newest records that stay in memory for sinks that keep up with the stream."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 class Journal:
-    """Made by `open`. Used in one event loop; what takes long is done in threads of its own.
+    """Created by `open`. For one event loop; slow work runs in two threads, one that reads and one that writes.
 
-    Every coroutine raises `JournalError` where the disk does not let it do its work, unless it says otherwise.
+    Every coroutine raises `JournalError` if the disk fails, unless documented otherwise.
     """
 
     def __init__(self, path: Path, keep: Retention, store: Store, thread: ThreadPoolExecutor) -> None:
         self.path = path
         self.retention = keep
-        """May be set anew; counts from the next `prune`."""
+        """May be replaced; the next `prune` uses it."""
         self.id = ""
-        """Random, made once for each file."""
+        """Random, created with the file."""
         self.first = 1
-        """Position of the oldest record held; that of the next one where none is."""
+        """Position of the oldest record held, or of the next one if the journal is empty."""
         self.end = 0
         """Position of the newest record that is committed; 0 before there was any."""
         self.events = 0
         """Events ever journaled."""
         self.bytes = 0
-        """Of the file, without free room in its write-ahead log."""
+        """Size of the file, without unused space in its write-ahead log."""
         self.trouble = ""
-        """Why nothing can be written now, fit to be drawn; "" while it can."""
+        """Why the journal cannot be written now, printable; "" while it can."""
         self._is_full = False
-        """Whether that is for want of room."""
+        """Whether a full disk is the reason."""
         self._store = store
         """Used in the writing thread only."""
         self._writing = thread
@@ -69,23 +69,23 @@ class Journal:
         self._tail = Tail(0, TAIL_BYTES)
         self._queue = CommitQueue(0, 0)
         self._moved = asyncio.Event()
-        """Set, and replaced by another, whenever something was committed or the journal is closed."""
+        """Set, and replaced by a new one, after each commit and when the journal is closed."""
         self._shut = False
         self._pruning = asyncio.Lock()
         self._notes: deque[tuple[str, str, int, bool]] = deque()
-        """What incidents open and close, as `Store.note_incident` takes them, until it is stored."""
+        """Changes of incidents, as arguments of `Store.note_incident`, until they are stored."""
         self._had: dict[str, int] = {}
-        """Position up to which each sink has records in memory, of those that read."""
+        """Position up to which each sink has read records into memory."""
         self._dropping = asyncio.Lock()
-        """Held while something is dropped: what a sink has then is what it goes on with."""
+        """Held while records are dropped, so that `_had` does not change meanwhile."""
         self._joined = 0
-        """Blocks before this position are joined already."""
+        """Position up to which small blocks have been joined."""
         self._committing: asyncio.Task[None] | None = None
         self._closed: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, path: Path, retention: Retention = Retention()) -> Self:  # noqa: B008 - frozen
-        """Makes the file, and its folder, where there is none. Raises `JournalInUseError` if another has it."""
+        """Open the journal, creating the file and its folder if needed. Raises `JournalInUseError`."""
         thread = ThreadPoolExecutor(1, "journal-writing")
         opening = thread.submit(_opened, path)
         try:
@@ -103,41 +103,41 @@ class Journal:
         return journal
 
     def add(self, content: Content, received: int) -> None:
-        """Takes it for the next commit, at once. `received` is in ns since 1970."""
+        """Queue the content for the next commit. Does not wait. `received` is in ns since 1970."""
         if self._queue.closing.is_set():
             raise closed(self.path)
         self._queue.add(content, received)
 
     async def room(self) -> None:
-        """Waits while more than `MOST_QUEUED` bytes are to be committed; awaited before each read of the stream."""
+        """Wait while more than `MOST_QUEUED` bytes are uncommitted. Await it before each read of the stream."""
         while self._queue.bytes > MOST_QUEUED and not self._queue.closing.is_set():
             await self._moved.wait()
 
     async def flushed(self) -> None:
-        """Waits until everything added so far is committed, for as long as that takes."""
+        """Wait until everything added so far is committed."""
         self._queue.hurry()
         await self.beyond(self._queue.end - 1)
 
     async def beyond(self, position: int) -> None:
-        """Waits until there is a record after that position. Raises `JournalError` once the journal is closed."""
+        """Wait until there is a record after that position. Raises `JournalError` once the journal is closed."""
         while self.end <= position:
             if self._shut:
                 raise closed(self.path)
             await self._moved.wait()
 
     async def read(self, after: int, most_bytes: int = 1 << 20) -> list[Record]:
-        """Records after that position in order, at least one if there is one.
+        """Return records after a position, in order; at least one if there is one.
 
         A position below `first` reads from `first` on.
         """
-        after = max(after, self.first - 1)  # what was dropped may still be in memory
+        after = max(after, self.first - 1)  # dropped records may still be in memory
         if (newest := self._tail.read(after, most_bytes)) is not None:
             self._refuse_closed()
             return newest
         return await self._read(JournalReader.read, after, most_bytes)
 
     async def read_on(self, sink: str, after: int, most_bytes: int) -> list[Record]:
-        """The same for a sink that goes on with what it has read, also once that is dropped; until `read_anew`."""
+        """Like `read`, for a sink: what it has read is not lost to it when it is dropped, until `read_anew`."""
         records = await self.read(after, most_bytes)
         async with self._dropping:
             records = [record for record in records if record.position >= self.first]
@@ -146,7 +146,7 @@ class Journal:
         return records
 
     def read_newest(self, sink: str, after: int, most_bytes: int) -> list[Record] | None:
-        """The same from memory, at once; None where that cannot be done, [] where there is nothing after it yet."""
+        """Like `read_on`, but from memory and without waiting; None if that is impossible, [] if there is no record."""
         self._refuse_closed()
         if self._dropping.locked():
             return None
@@ -156,63 +156,63 @@ class Journal:
         return records
 
     def read_anew(self, sink: str) -> None:
-        """The sink has nothing in memory."""
+        """Forget what the sink has read: it starts again from its cursor."""
         self._had.pop(sink, None)
 
     async def last_frames(self, frames: int, most_bytes: int) -> list[Frame]:
-        """The newest, oldest first, and none from before the server's indexes last began anew."""
+        """Return the newest frames, oldest first, but none from before the server's indexes last restarted."""
         return await self._read(JournalReader.last_frames, frames, most_bytes)
 
     async def seek(self, *, index: int | None = None, since: int | None = None) -> int:
-        """The position before the first frame of that index or a higher one, or before the first record received then
-        (ns since 1970) or later; the later one of the two where both are given, and `end` where there is none."""
+        """Return the position before the first frame of that index or higher, or before the first record received at
+        that time (ns since 1970) or later. With both, the later of the two; `end` if there is no such record."""
         return await self._read(JournalReader.seek, index=index, since=since)
 
     async def cursors(self) -> dict[str, Cursor]:
         return await self.change(Store.cursors)
 
     async def register(self, sink: str, position: int) -> Cursor:
-        """The sink's cursor: the one there is, or a new one after that position."""
+        """Return the sink's cursor, or create one after that position."""
         return await self.change(Store.register, sink, position)
 
     async def forget(self, sink: str) -> None:
-        """Its cursor, status, losses and dead letters."""
+        """Delete a sink's cursor, status, losses and dead letters."""
         await self.change(Store.forget, sink)
 
     async def advance(
         self, cursor: Cursor, letters: Sequence[DeadLetter] = (), more: MoreLetters | None = None
     ) -> bool:
-        """As `Store.advance`."""
+        """See `Store.advance`."""
         return await self.change(self._advance, cursor, letters, more)
 
     async def changes(self) -> bool:
-        """Whether another process wrote since this was asked last: it may have paused or moved back a sink."""
+        """Whether another process wrote since the last call: it may have paused or rewound a sink."""
         return await self.change(Store.changed)
 
     async def report(self, runner: RunnerStatus, sinks: Mapping[str, SinkStatus]) -> None:
-        """Stores status for others to see; what cannot be stored is left out, and `trouble` says why."""
+        """Store the status for other processes to read. Errors are ignored: `trouble` has the reason."""
         with suppress(JournalError):
             await self.change(Store.report, runner, sinks)
 
     def note_incident(self, sink: str, name: str, position: int, is_open: bool) -> None:
-        """As `Store.note_incident`. While it cannot be stored, no cursor moves: a restart finds it again."""
+        """See `Store.note_incident`. While it cannot be stored, no cursor moves, so a restart repeats it."""
         self._refuse_closed()
         self._notes.append((sink, name, position, is_open))
         self._writing.submit(self._write_notes).add_done_callback(_log_failure)
 
     async def losses(self, sink: str) -> list[Loss]:
-        """What was dropped before the sink had it and lies beyond its cursor."""
+        """Return what was dropped beyond the sink's cursor."""
         return await self.change(Store.losses, sink)
 
     async def letter_counts(self) -> dict[str, int]:
-        """How many dead letters each sink has, of those that have any."""
+        """Return the number of dead letters of each sink that has any."""
         return await self.change(Store.letter_counts)
 
     async def prune(self) -> list[Loss]:
-        """Drops what need not or cannot be kept, by `retention`, and returns what sinks lose by that just now.
+        """Drop what `retention` does not keep, and return what sinks lose by this call.
 
-        Also joins small blocks and gives room back to the disk. To be called every few seconds. What fails is logged
-        and done the next time.
+        Also joins small blocks and returns free space to the disk. Call it every few seconds. Failures are logged and
+        retried by the next call.
         """
         lost: dict[str, Loss] = {}
         keep = self.retention
@@ -238,13 +238,13 @@ class Journal:
         return list(lost.values())
 
     async def close(self) -> None:
-        """Commits what is queued if that can be done now, and releases the journal for the next process."""
+        """Commit what is queued, if that is possible now, and release the lock."""
         if self._closed is None:
             self._closed = asyncio.create_task(self._close())
         await asyncio.shield(self._closed)
 
     async def change(self, what: Callable[Concatenate[Store, _P], _T], /, *args: _P.args, **options: _P.kwargs) -> _T:
-        """Calls a method of the store, or a function of one, in the thread that writes."""
+        """Call a method of the store, or a function that takes a store, in the writing thread."""
         self._refuse_closed()
         call = partial(what, self._store, *args, **options)
         return await asyncio.get_running_loop().run_in_executor(self._writing, call)
@@ -261,7 +261,7 @@ class Journal:
             self._tell()
 
     async def _commit(self, group: Sequence[Record]) -> bool:
-        """Tries until it succeeds; False if the journal is closed before."""
+        """Commit, retrying until it succeeds; False if the journal is closed before."""
         has_made_room = False
         while True:
             why = await self._attempt(group)
@@ -284,7 +284,7 @@ class Journal:
                     await self._queue.closing.wait()
 
     async def _attempt(self, group: Sequence[Record]) -> str:
-        """Why the group is not committed; "" if it is."""
+        """Try to commit the group, and return the reason of a failure; "" for success."""
         try:
             self.bytes = await self.change(Store.commit, group)
         except JournalError as error:
@@ -296,7 +296,7 @@ class Journal:
         return ""
 
     async def _make_room(self, group: Sequence[Record]) -> bool:
-        """Gives up the oldest that every sink has had, once for all failures in a row."""
+        """Drop the oldest records that every sink is past. Called once for consecutive failures."""
         wanted = max(LEAST_ROOM, sum(size_of(record.content) for record in group))
         dropped = await self.change(retention.make_room, wanted)
         if dropped is not None:
@@ -305,7 +305,7 @@ class Journal:
         return dropped is not None
 
     async def _drop(self, lost: dict[str, Loss], what: Callable[[Store], Dropped | None]) -> None:
-        """Drops until nothing more is to be dropped, and adds to `lost` what sinks lose by that."""
+        """Drop until nothing more has to be dropped, and add to `lost` what sinks lose."""
         while True:
             async with self._dropping:
                 dropped = await self.change(what)
@@ -321,7 +321,7 @@ class Journal:
             if self._committing is not None:
                 await asyncio.wait((self._committing,))
         finally:
-            # Both are handed to the threads before anything is waited for: even if this task ends now, they are done.
+            # Both are submitted before the first await, so they run even if this task is cancelled.
             reading = self._reading.submit(self._close_reading)
             writing = self._writing.submit(self._close_writing, reading)
             self._reading.shutdown(wait=False)
@@ -335,17 +335,17 @@ class Journal:
             self._reader.close()
 
     def _write_notes(self) -> None:
-        """In the writing thread, oldest first."""
+        """Store the changes of incidents, oldest first. Runs in the writing thread."""
         while self._notes:
             self._store.note_incident(*self._notes[0])
             self._notes.popleft()
 
     def _advance(self, store: Store, cursor: Cursor, letters: Sequence[DeadLetter], more: MoreLetters | None) -> bool:
-        self._write_notes()  # a cursor that had passed an incident without its note would forget it
+        self._write_notes()  # a cursor past an incident that is not stored would lose it
         return store.advance(cursor, letters, more)
 
     def _close_writing(self, reading: Future[None]) -> None:
-        reading.exception()  # SQLite removes its write-ahead log when the last connection is closed, if that one may
+        reading.exception()  # the last connection to close must be the writer: only it may remove the write-ahead log
         self._store.close()
 
     def _tell(self) -> None:
@@ -355,7 +355,7 @@ class Journal:
     async def _read(
         self, what: Callable[Concatenate[JournalReader, _P], _T], /, *args: _P.args, **options: _P.kwargs
     ) -> _T:
-        """Calls a method of the reader in a thread of its own: large reads keep no commit waiting."""
+        """Call a method of the reader in the reading thread, so that large reads do not delay commits."""
 
         def read() -> _T:
             if self._reader is None:
@@ -371,7 +371,7 @@ class Journal:
 
 
 _Opened: TypeAlias = tuple[Store, Extent, str, int]
-"""With the journal's ID and its bytes."""
+"""Store, extent, ID and size in bytes."""
 
 
 def _opened(path: Path) -> _Opened:
@@ -384,7 +384,7 @@ def _opened(path: Path) -> _Opened:
 
 
 def _close_unwanted(opening: Future[_Opened]) -> None:
-    """In the thread that has opened it, or failed to."""
+    """Close a store that was opened after its caller was cancelled. Runs in the writing thread."""
     if opening.exception() is None:
         opening.result()[0].close()
 

@@ -1,4 +1,4 @@
-"""One writer for each journal: a lock beside its file, which the operating system takes back from the dead."""
+"""One writer per journal: a lock file, whose lock the operating system releases when the process dies."""
 
 import fcntl
 import os
@@ -12,11 +12,11 @@ import filelock
 from nomad_tui.journal.errors import JournalInUseError, explained, shown
 
 PATIENCE: Final = 0.2
-"""Seconds: a process that only looks whether the lock is held holds it for a moment."""
+"""Seconds to retry: `is_held` takes the lock for a moment."""
 
 
 def lock(file: Path, holder: Callable[[], str]) -> filelock.BaseFileLock:
-    """Held until it is released or the process ends. Raises `JournalInUseError`, or `JournalError`.
+    """Acquire the lock until it is released or the process ends. Raises `JournalInUseError` or `JournalError`.
 
     `holder` describes the process that has it, for the error.
     """
@@ -25,7 +25,7 @@ def lock(file: Path, holder: Callable[[], str]) -> filelock.BaseFileLock:
     try:
         held.acquire()
     except filelock.Timeout:
-        if not beside.exists():  # a file system without files of one's own, such as /proc
+        if not beside.exists():  # a file system that takes no new files, such as /proc
             raise explained(file, "locked", FileNotFoundError(ENOENT, f"{shown(beside)} cannot be made")) from None
         raise JournalInUseError(
             f"The journal {shown(file)} is in use: {holder()} writes to it. "
@@ -37,7 +37,7 @@ def lock(file: Path, holder: Callable[[], str]) -> filelock.BaseFileLock:
 
 
 def is_held(file: Path) -> bool | None:
-    """Whether a process writes to the journal; None where that is unknown. Changes nothing."""
+    """Whether a process holds the lock; None if unknown. Changes nothing."""
     try:
         looked_at = os.open(file.with_name(f"{file.name}.lock"), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -5,7 +5,7 @@ from typing import Any
 
 
 class Log:
-    """A logger of structlog, which takes a while to import and is imported with the first line."""
+    """A structlog logger; structlog is imported with the first line, because that takes a while."""
 
     def __init__(self, name: str) -> None:
         self._name = name

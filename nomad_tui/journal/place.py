@@ -1,4 +1,4 @@
-"""Where the journal of a connection is, unless another file is named."""
+"""The default path of a connection's journal."""
 
 import re
 from hashlib import sha256
@@ -9,17 +9,17 @@ from nomad_tui.config.connection import Connection
 from nomad_tui.config.folders import Folders
 
 FOLDER: Final = "journals"
-"""In the state folder."""
+"""Subfolder of the state folder."""
 SUFFIX: Final = ".journal"
 LONGEST_NAME: Final = 80
-"""Characters of a profile, a host or a region; file systems take 255 bytes in all."""
+"""Characters of a profile, host or region in the file's name; file systems allow 255 bytes in all."""
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def journal_path(folders: Folders, connection: Connection) -> Path:
-    """`journals/prod.journal`, `journals/nomad.example.com_4646@europe.journal`: one for each profile, or address
-    without one, and each region that is asked for. The file need not exist."""
+    """Return `journals/prod.journal` or `journals/nomad.example.com_4646@europe.journal`: one file per profile, or
+    per address without a profile, and per requested region. The file need not exist."""
     address = connection.address
     if connection.profile is not None:
         name = connection.profile.name
@@ -32,7 +32,7 @@ def journal_path(folders: Folders, connection: Connection) -> Path:
 
 
 def _safe(name: str) -> str:
-    """The name itself if it can be a file's everywhere; else what is left of it, and a mark that no other one has."""
+    """Return the name if every file system accepts it; else its valid characters and a hash."""
     left = _UNSAFE.sub("_", name)[:LONGEST_NAME]
     if left == name and not name.startswith("."):
         return name

@@ -1,4 +1,4 @@
-"""The journal as it is read: by everybody, while a runner writes to it or when none does."""
+"""Reads a journal, whether or not a runner writes to it."""
 
 import sqlite3
 import time
@@ -25,9 +25,9 @@ from nomad_tui.journal.record import Record, size_of, unpacked
 from nomad_tui.journal.status import RunnerStatus, SinkStatus
 
 ALIVE: Final = 10 * SECOND
-"""How long a silent runner counts as running where its lock does not tell; it writes at least every five seconds."""
+"""Time without a write after which a runner counts as dead if its lock does not tell. It writes every five seconds."""
 MOST_UNPACKED: Final = 8 * 1024 * 1024
-"""Bytes of blocks that are kept unpacked, for the sinks that are behind."""
+"""Bytes of unpacked blocks to cache, for sinks that are behind."""
 DAMAGED: Final = "the journal is damaged here"
 
 _CURSOR: Final = (
@@ -46,57 +46,57 @@ log = Log("nomad_tui.journal")
 @dataclass(frozen=True, slots=True)
 class Extent:
     first: int
-    """Position of the oldest record held, or of the next one where none is."""
+    """Position of the oldest record held, or of the next one if the journal is empty."""
     end: int
     """Position of the newest record."""
     events: int
-    """In all records up to the newest, dropped ones too."""
+    """Events in all records up to the newest, including dropped ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class SinkOverview:
     cursor: Cursor
-    """Of a sink that has never begun: at the end of the journal."""
+    """At the end of the journal for a sink that never ran."""
     status: SinkStatus
     lag_events: int
-    """Events of the stream that it has not been through, whether or not its definition selects them."""
+    """Events of the stream beyond its cursor, selected or not."""
     lag_seconds: float
-    """Since the oldest of these was received."""
+    """Seconds since the oldest of these was received."""
     dead_letters: int
     losses: tuple[Loss, ...]
-    """What was dropped before it had it, and is not reported to it yet."""
+    """What was dropped beyond its cursor and is not reported to it yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
     runner: RunnerStatus | None
-    """The one that wrote last; None where there never was one."""
+    """The last runner that wrote; None if there never was one."""
     alive: bool
-    """Whether it still runs, as far as can be seen from here."""
+    """Whether it still runs, judged by its lock, else by its last write."""
     sinks: tuple[SinkOverview, ...]
-    """By ID."""
+    """Ordered by ID."""
     bytes: int
-    """Of the file, without free room in its write-ahead log."""
+    """Size of the file, without unused space in its write-ahead log."""
     first: int
     end: int
     events: int
     oldest: int
-    """When the oldest record held was received, in ns since 1970; 0 where none is."""
+    """When the oldest record held was received, in ns since 1970; 0 if the journal is empty."""
 
 
 class JournalReader:
-    """Used from one thread at a time, whichever. Changes nothing and needs no lock.
+    """For one thread at a time. Changes nothing and needs no lock.
 
-    Works on a journal whose runner was killed, and on one on a read-only medium. Every method raises `JournalError`.
-    Each reads one state of the journal: blocks that are committed, joined or dropped meanwhile could otherwise make it
-    pass over records. All records of a damaged block are `Unreadable`, so that the others can still be read.
+    Works on a journal whose runner was killed, and on read-only media. Every method raises `JournalError`. Each method
+    reads one snapshot: blocks that are committed, joined or dropped meanwhile could otherwise make it skip records. All
+    records of a damaged block are `Unreadable`, so that the others can still be read.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises `JournalError` for what is missing, no journal, or of another release's form."""
+        """Raises `JournalError` if the file is missing, not a journal, or in another release's format."""
         self.path = path
         self._unpacked: OrderedDict[int, list[Record]] = OrderedDict()
-        """Records of blocks by their first position, the one used last at the end."""
+        """Cached records of blocks by first position, least recently used first."""
         self._unpacked_bytes = 0
         self._version = 0
         self._open: sqlite3.Connection | None = self._connect()
@@ -104,7 +104,7 @@ class JournalReader:
 
     @staticmethod
     def is_journal(path: Path) -> bool:
-        """By its first bytes, whatever its name; False for what cannot be read."""
+        """Whether a file is a journal, by its header; False if it cannot be read."""
         return schema.is_journal(path)
 
     @property
@@ -128,7 +128,7 @@ class JournalReader:
 
     @doing("read")
     def changed(self) -> bool:
-        """Whether another connection has written since this was asked last."""
+        """Whether another connection wrote since the last call."""
         before, self._version = self._version, self._pragma("data_version")
         return self._version != before
 
@@ -137,13 +137,13 @@ class JournalReader:
     @property
     @doing("read")
     def id(self) -> str:
-        """Random, made once for each file."""
+        """Random, created with the file."""
         return str(self.connection.execute("SELECT id FROM journal").fetchone()[0])
 
     @property
     @doing("read")
     def bytes(self) -> int:
-        """Of the file, once everything in its write-ahead log has been moved there."""
+        """Size of the file once its write-ahead log is checkpointed."""
         return self._pragma("page_count") * self._pragma("page_size")
 
     @property
@@ -159,7 +159,7 @@ class JournalReader:
 
     @property
     def first(self) -> int:
-        """Position of the oldest record held; that of the next one where none is."""
+        """Position of the oldest record held, or of the next one if the journal is empty."""
         return self.extent.first
 
     @property
@@ -207,7 +207,7 @@ class JournalReader:
 
     @doing("read")
     def runner(self) -> tuple[RunnerStatus | None, bool]:
-        """The last one that wrote, and whether it has closed the journal since."""
+        """Return the last runner that wrote, and whether it has closed the journal since."""
         row = self.connection.execute("SELECT content, ended FROM runner").fetchone()
         return (None, True) if row is None else (_decode_runner(row[0]), bool(row[1]))
 
@@ -215,7 +215,7 @@ class JournalReader:
 
     @doing("read")
     def read(self, after: int, most_bytes: int = 1 << 20) -> list[Record]:
-        """Records after that position in order, at least one if there is one.
+        """Return records after a position, in order; at least one if there is one.
 
         A position below `first` reads from `first` on.
         """
@@ -235,7 +235,7 @@ class JournalReader:
 
     @doing("read")
     def last_frames(self, frames: int, most_bytes: int) -> list[Frame]:
-        """The newest, oldest first, and none from before the server's indexes last began anew."""
+        """Return the newest frames, oldest first, but none from before the server's indexes last restarted."""
         with self._snapshot():
             newest_first: list[Frame] = []
             before = 2**63 - 1
@@ -255,9 +255,9 @@ class JournalReader:
 
     @doing("read")
     def seek(self, *, index: int | None = None, since: int | None = None, newest_events: int | None = None) -> int:
-        """The position before the first frame of that index or a higher one, before the first record received then
-        (ns since 1970) or later, or before that many events and a few more; the latest of these positions where
-        several are given, and `end` where there is none."""
+        """Return the position before the first frame of that index or higher, before the first record received at that
+        time (ns since 1970) or later, or before at least the newest `newest_events` events. With several, the latest of
+        these positions; `end` if there is no such record."""
         with self._snapshot():
             held = self.extent
             found = [held.first - 1]
@@ -287,7 +287,7 @@ class JournalReader:
 
     @doing("read")
     def letters(self, sink: str | None = None, limit: int = 1000) -> list[DeadLetter]:
-        """Dead letters, the oldest first; of all sinks for None."""
+        """Return dead letters of one sink or, for None, of all, oldest first."""
         which, values = ("", ()) if sink is None else ("WHERE sink = ?", (sink,))
         rows = self.connection.execute(f"SELECT id, content FROM letter {which} ORDER BY id LIMIT ?", (*values, limit))
         return [letter_from(*row) for row in rows]
@@ -299,19 +299,18 @@ class JournalReader:
 
     @doing("read")
     def letter_counts(self) -> dict[str, int]:
-        """How many dead letters each sink has, of those that have any."""
+        """Return the number of dead letters of each sink that has any."""
         return dict(self.connection.execute("SELECT sink, count(*) FROM letter GROUP BY sink").fetchall())
 
     @doing("read")
     def losses(self, sink: str) -> list[Loss]:
-        """What was dropped before the sink had it and lies beyond its cursor."""
+        """Return what was dropped beyond the sink's cursor."""
         rows = self.connection.execute(f"{LOSS} WHERE sink = ? ORDER BY first_position", (sink,))
         found = [Loss(*row) for row in rows]
         at = self.cursor(sink) if found else None
         if at is None or at.position < found[0].first_position:
             return found
-        # It had read some of it before that was dropped. What is lost beyond its cursor reaches, without a hole, to the
-        # oldest record that is held.
+        # The sink had read some of it before it was dropped. The rest reaches without a hole to the oldest record held.
         (dropped,) = self.connection.execute("SELECT dropped_events FROM journal").fetchone()
         left = [loss for loss in found if loss.last_position > at.position]
         if left and left[0].first_position <= at.position:
@@ -329,7 +328,7 @@ class JournalReader:
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
-        """Everything inside reads the same state of the journal."""
+        """Make all reads inside use one snapshot of the journal."""
         connection = self.connection
         within = connection.in_transaction
         if within:
@@ -343,9 +342,9 @@ class JournalReader:
                 connection.execute("ROLLBACK")
 
     def _is_alive(self, silent: int) -> bool:
-        """Whether a runner that has not closed the journal still runs; `silent` is in ns since it was heard of.
+        """Whether a runner that has not closed the journal still runs; `silent` is in ns since its last write.
 
-        On a full disk it cannot be heard of, and one that was killed was heard of just now.
+        The lock decides if it can: a runner cannot write to a full disk, and a killed one may have written just now.
         """
         held = is_held(self.path)
         return abs(silent) < ALIVE if held is None else held
@@ -367,7 +366,7 @@ class JournalReader:
         )
 
     def _block_after(self, position: int) -> list[Record]:
-        """The block that holds the first record after a position; empty at the end."""
+        """Return the block with the first record after a position; empty at the end."""
         for first, block in reversed(self._unpacked.items()):
             if first <= position + 1 <= block[-1].position:
                 self._unpacked.move_to_end(first)

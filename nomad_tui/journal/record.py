@@ -1,4 +1,4 @@
-"""One record of the journal, and many of them together in one compressed block."""
+"""Records of the journal, and the compressed blocks that store them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import EXCERPT, Frame, Unreadable, decode
 
 BLOCK_SIZE: Final = 256 * 1024
-"""Bytes before compression that a block holds at most; one record that is larger has a block of its own."""
+"""Largest block in bytes before compression; a larger record gets a block of its own."""
 OVERHEAD: Final = 200
-"""Bytes that a record is taken to cost beside what the server sent."""
+"""Estimated bytes of a record in addition to its line."""
 
 _FRAME: Final = 0
 _GAP: Final = 1
@@ -21,7 +21,7 @@ _UNREADABLE: Final = 2
 
 _encode = msgspec.msgpack.Encoder().encode
 _Entry = tuple[int, int, bool, bytes]
-"""Kind, received, whether fresh, and the content."""
+"""Kind, `received`, `fresh`, content."""
 _decode_entries = msgspec.msgpack.Decoder(list[_Entry]).decode
 _decode_gap = msgspec.msgpack.Decoder(Gap).decode
 _decode_unreadable = msgspec.msgpack.Decoder(Unreadable).decode
@@ -32,18 +32,18 @@ Content: TypeAlias = Frame | Gap | Unreadable
 @dataclass(slots=True)
 class Record:
     position: int
-    """From 1, one higher for each record, and never given to another."""
+    """Consecutive from 1, never reused."""
     received: int
-    """When it came from the server, in ns since 1970."""
+    """When it was received, in ns since 1970."""
     events_before: int
-    """Events in all records ever written before this one, dropped ones too."""
+    """Events in all earlier records, including dropped ones."""
     content: Content
     _texts: list[bytes] | None = field(default=None, compare=False, repr=False)
     _masked: list[bytes] | None = field(default=None, compare=False, repr=False)
     _payloads: list[bytes] | None = field(default=None, compare=False, repr=False)
 
     def texts(self, *, masked: bool) -> list[bytes]:
-        """Each event of a frame as JSON, with its secrets or without; what one sink has asked for serves the others."""
+        """Return each event of a frame as JSON, with or without its secrets. Cached for the other sinks."""
         frame = self.content
         if not isinstance(frame, Frame):
             return []
@@ -58,7 +58,7 @@ class Record:
         return self._masked
 
     def payloads(self) -> list[bytes]:
-        """The payload of each event of a frame, without the rest of its line; the same for each sink that asks."""
+        """Return copies of the payloads, which do not keep the frame's line in memory. Cached for the other sinks."""
         frame = self.content
         if self._payloads is None:
             self._payloads = [bytes(event.payload) for event in frame.events] if isinstance(frame, Frame) else []
@@ -81,7 +81,7 @@ class Block:
 
     @property
     def row(self) -> tuple[int | None, ...]:
-        """All but the content, in the order of the table's columns."""
+        """Values of all columns but the content, in the table's order."""
         return (
             self.first,
             self.last,
@@ -97,7 +97,7 @@ class Block:
 
 
 class Tail:
-    """The newest records, as they came: they are read again without disk or decoding."""
+    """The newest records in memory, to be read without disk access or decoding."""
 
     def __init__(self, end: int, most_bytes: int) -> None:
         self._records: list[Record] = []
@@ -106,7 +106,7 @@ class Tail:
         self._most_bytes = most_bytes
 
     def extend(self, records: Sequence[Record]) -> None:
-        """Records that follow those held."""
+        """Append records, and evict the oldest beyond the limit."""
         self._records.extend(records)
         self._bytes += sum(size_of(record.content) for record in records)
         dropped = 0
@@ -118,7 +118,7 @@ class Tail:
             self._first += dropped
 
     def read(self, after: int, most_bytes: int) -> list[Record] | None:
-        """At least one if there is any after that position; None where they are not held any more."""
+        """Return records after a position, at least one if there is one; None if they were evicted."""
         start = after + 1 - self._first
         if start < 0:
             return None
@@ -130,7 +130,7 @@ class Tail:
 
 
 def size_of(content: Content) -> int:
-    """Bytes that a record takes in memory and in a block, nearly."""
+    """Return the approximate bytes of a record in memory and in an uncompressed block."""
     if isinstance(content, Frame):
         return len(content.line) + OVERHEAD
     return OVERHEAD + (len(content.excerpt) if isinstance(content, Unreadable) else 0)
@@ -141,7 +141,7 @@ def events_in(content: Content) -> int:
 
 
 def packed(records: Sequence[Record]) -> Iterator[Block]:
-    """Records with positions one after the other, as blocks of `BLOCK_SIZE` at most."""
+    """Pack records with consecutive positions into blocks of at most `BLOCK_SIZE`."""
     start = size = 0
     for number, record in enumerate(records):
         own = size_of(record.content)
@@ -154,7 +154,7 @@ def packed(records: Sequence[Record]) -> Iterator[Block]:
 
 
 def unpacked(first: int, events_before: int, content: bytes) -> list[Record]:
-    """The records of one block. Raises `ValueError` for one that is damaged."""
+    """Return the records of one block. Raises `ValueError` if it is damaged."""
     try:
         entries = _decode_entries(zstandard.ZstdDecompressor().decompress(content))
         records = []
@@ -190,7 +190,7 @@ def _block(records: Sequence[Record]) -> Block:
 
 
 def _within(index: int) -> int:
-    """As far as SQLite can hold it: a server that was made up may send any number."""
+    """Clamp an index to SQLite's 64-bit range: a faulty server may send any number."""
     return max(-(2**63), min(2**63 - 1, index))
 
 

@@ -1,7 +1,6 @@
-"""What the journal keeps, and how it drops and joins the rest.
+"""What the journal keeps, how it drops the rest, and how it joins small blocks.
 
-Functions of the store that writes, each one short transaction, so that what the stream brings is committed between
-them.
+Each function takes the writing store and is one short transaction, so that new records are committed in between.
 """
 
 import time
@@ -19,46 +18,46 @@ from nomad_tui.journal.record import BLOCK_SIZE, events_in, packed, unpacked
 from nomad_tui.journal.store import Store
 
 MOST_DROPPED: Final = 256
-"""Blocks that one transaction drops."""
-SETTLED: Final = 60 * SECOND
+"""Blocks dropped in one transaction at most."""
+JOIN_AGE: Final = 60 * SECOND
 """Blocks younger than this are not joined yet."""
 MOST_JOINED: Final = 64
-"""Blocks that become one at once."""
-MOST_LOOKED_AT: Final = 4096
-"""Blocks that are looked at in one go."""
+"""Blocks joined into one at most."""
+MOST_SCANNED: Final = 4096
+"""Blocks scanned in one transaction at most."""
 MOST_VACUUMED: Final = 1024
-"""Pages that one transaction gives back to the disk."""
+"""Pages returned to the disk in one transaction at most."""
 SPARE: Final = 0.1
-"""Of the file: free pages are kept up to this, for what comes next."""
+"""Share of the file that may be free pages, for the records to come."""
 
 LETTERS: Final = 0.25
-"""Of the largest size: dead letters may take so much beside the history, which they do not push out."""
+"""Share of the largest size that dead letters may take, in addition to the history."""
 _LETTER_SIZE: Final = (
     "CASE WHEN length(content) < 4000 THEN 4096 / (4070 / (length(content) + 40))"
     " ELSE (length(content) / 4092 + 1) * 4096 END"
 )
-"""By how many fit into a page of SQLite."""
+"""Bytes of a row, by how many fit into one SQLite page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
     keep: float = 7 * 86400.0
-    """Seconds for which a record is kept that every sink has had."""
+    """Seconds for which a record is kept after every sink is past it."""
     max_size: int = 4 * 1024**3
-    """Bytes of the file, without its write-ahead log and its dead letters. What goes beyond is dropped, whoever has
-    had it."""
+    """Largest size of the file in bytes, without its write-ahead log and its dead letters. Older records beyond it are
+    dropped, delivered or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
     first: int
-    """Of the oldest record held now."""
+    """Position of the oldest record still held."""
     losses: tuple[Loss, ...]
 
 
 @doing("pruned")
 def drop_old(store: Store, keep: float) -> Dropped | None:
-    """Drops what is older than that many seconds and every sink has had; None where there is nothing like it."""
+    """Drop records older than `keep` seconds that every sink is past; None if there are none."""
     before = time.time_ns() - int(keep * SECOND)
     with store.transaction():
         return _drop(store, before=before, most_bytes=None, unread=False)
@@ -66,9 +65,9 @@ def drop_old(store: Store, keep: float) -> Dropped | None:
 
 @doing("pruned")
 def drop_letters(store: Store, max_size: int) -> dict[str, int]:
-    """Drops dead letters beyond their own share, the oldest of the sink that has most: how many of each sink."""
+    """Drop dead letters beyond their share, the oldest of the sink with most, and return how many of each sink."""
     most = int(max_size * LETTERS)
-    if used_bytes(store) <= most:  # most journals have few
+    if used_bytes(store) <= most:  # usually they are few
         return {}
     with store.transaction():
         rows = store.connection.execute(f"SELECT sink, sum({_LETTER_SIZE}) FROM letter GROUP BY sink").fetchall()
@@ -86,7 +85,7 @@ def drop_letters(store: Store, max_size: int) -> dict[str, int]:
 
 
 def _drop_letters_of(store: Store, sink: str, most_bytes: int) -> tuple[int, int]:
-    """Drops the oldest of one sink, at least one: the bytes that frees, and how many."""
+    """Drop the oldest letters of one sink, at least one, and return the freed bytes and their number."""
     freed = number = last = 0
     rows = store.connection.execute(f"SELECT id, {_LETTER_SIZE} FROM letter WHERE sink = ? ORDER BY id", (sink,))
     for letter, size in rows:
@@ -100,15 +99,15 @@ def _drop_letters_of(store: Store, sink: str, most_bytes: int) -> tuple[int, int
 
 
 def letter_bytes(store: Store) -> int:
-    """Of the pages that dead letters take."""
+    """Return the bytes of the pages that dead letters occupy."""
     row = store.connection.execute(f"SELECT coalesce(sum({_LETTER_SIZE}), 0) FROM letter").fetchone()
     return int(row[0])
 
 
 def make_room(store: Store, most_bytes: int) -> Dropped | None:
-    """Drops about that much of what every sink has had, however young. Does what it can on a full disk.
+    """Drop about that many bytes of records that every sink is past, however young. Works on a full disk.
 
-    A checkpoint comes second: where it ends half-way, it has used up the room that dropping needs.
+    The checkpoint comes second: one that fails halfway has used the space that dropping needs.
     """
     dropped: Dropped | None = None
     with suppress(JournalError):
@@ -134,9 +133,9 @@ def _drop_read(store: Store, most_bytes: int) -> Dropped | None:
 
 @doing("pruned")
 def drop_beyond(store: Store, max_size: int, had: Mapping[str, int] = MappingProxyType({})) -> Dropped | None:
-    """Drops the oldest where the file's content is larger than that; None where nothing needs to or may be dropped.
+    """Drop the oldest records while the file's content exceeds `max_size`; None if nothing has to or may be dropped.
 
-    `had` says up to which position sinks have records in memory: these are sent all the same, unless the program ends.
+    `had` is the position up to which each sink has read: those records are still delivered, unless the program ends.
     """
     with store.transaction(durable=True):
         excess = used_bytes(store) - max_size
@@ -153,7 +152,7 @@ def _drop(
     unread: bool,
     had: Mapping[str, int] = MappingProxyType({}),
 ) -> Dropped | None:
-    """Drops from the oldest on, but never the newest block of frames: the stream is resumed after it."""
+    """Drop the oldest blocks, but never the newest block of frames: the stream resumes after it."""
     connection = store.connection
     held = store.cursors().values()
     acknowledged = min((cursor.position for cursor in held), default=2**63 - 1)
@@ -176,7 +175,7 @@ def _drop(
     (dropped,) = connection.execute("SELECT dropped FROM journal").fetchone()
     losses = []
     for cursor in held:
-        after = max(cursor.position, dropped)  # what was dropped earlier is recorded as lost already
+        after = max(cursor.position, dropped)  # earlier drops are already recorded as losses
         read = max(cursor.position, had.get(cursor.sink, 0))
         for start, end in ((after, min(read, last)), (max(after, read), last)):
             if start < end:
@@ -190,7 +189,7 @@ def _drop(
 
 
 def _between(store: Store, after: int, last: int) -> tuple[int, int, int]:
-    """Of the records after one and up to another: the events, and the lowest and highest index, 0 where none has."""
+    """Return the number of events after position `after` up to `last`, and their lowest and highest index or 0."""
     rows = store.connection.execute(
         "SELECT first, last, events, events_before, first_index, last_index FROM block"
         " WHERE last > ? AND first <= ? ORDER BY first",
@@ -206,7 +205,7 @@ def _between(store: Store, after: int, last: int) -> tuple[int, int, int]:
         (content,) = store.connection.execute("SELECT content FROM content WHERE first = ?", (first,)).fetchone()
         try:
             records = [each for each in unpacked(first, events_before, content) if after < each.position <= last]
-        except ValueError:  # damaged: nothing of it can be sent
+        except ValueError:  # damaged: none of it can be delivered
             continue
         events += sum(events_in(each.content) for each in records)
         indexes += [each.content.index for each in records if isinstance(each.content, Frame)]
@@ -214,14 +213,14 @@ def _between(store: Store, after: int, last: int) -> tuple[int, int, int]:
 
 
 def used_bytes(store: Store) -> int:
-    """Of the file, without pages that are free."""
+    """Return the size of the file without its free pages."""
     pages, free, size = _pages(store)
     return (pages - free) * size
 
 
 @doing("pruned")
 def vacuum(store: Store, max_size: int) -> bool:
-    """Gives some free pages back to the disk; whether there is more to give back."""
+    """Return some free pages to the disk, and return whether there are more."""
     pages, free, size = _pages(store)
     wanted = min(free, max(free - int((pages - free) * SPARE), pages - max_size // size))
     if wanted < MOST_VACUUMED and pages * size <= max_size:
@@ -230,23 +229,23 @@ def vacuum(store: Store, max_size: int) -> bool:
     store.connection.executescript(f"PRAGMA incremental_vacuum({min(wanted, MOST_VACUUMED)})")
     if wanted > MOST_VACUUMED:
         return True
-    store.checkpoint()  # the file itself shrinks only now
+    store.checkpoint()  # this is what shrinks the file
     return False
 
 
 @doing("pruned")
 def join(store: Store, start: int) -> tuple[int, bool]:
-    """Makes one block of the next small ones from position `start` on.
+    """Join the next small blocks from position `start` on into one. The records stay the same.
 
-    Returns where to go on, and whether at once: what is too young is left for later. Changes nothing that is read.
+    Returns the position to continue from, and whether to continue at once: young blocks are left for later.
     """
-    settled = time.time_ns() - SETTLED
+    settled = time.time_ns() - JOIN_AGE
     blocks = store.connection.execute(
-        "SELECT first, size, newest FROM block WHERE first >= ? ORDER BY first LIMIT ?", (start, MOST_LOOKED_AT)
+        "SELECT first, size, newest FROM block WHERE first >= ? ORDER BY first LIMIT ?", (start, MOST_SCANNED)
     ).fetchall()
     run: list[int] = []
     size = 0
-    more = len(blocks) == MOST_LOOKED_AT
+    more = len(blocks) == MOST_SCANNED
     for first, own, newest in blocks:
         if newest >= settled:
             more = False
@@ -264,7 +263,7 @@ def join(store: Store, start: int) -> tuple[int, bool]:
 
 
 def _join(store: Store, firsts: list[int]) -> None:
-    """Leaves them alone if one is damaged."""
+    """Join these blocks, unless one is damaged."""
     with suppress(ValueError), store.transaction():
         rows = store.connection.execute(
             "SELECT first, events_before, content FROM block JOIN content USING (first)"
@@ -278,7 +277,7 @@ def _join(store: Store, firsts: list[int]) -> None:
 
 
 def _pages(store: Store) -> tuple[int, int, int]:
-    """How many pages the file has, how many of these are free, and the bytes of one."""
+    """Return the file's number of pages, its number of free pages, and the page size in bytes."""
     names = ("page_count", "freelist_count", "page_size")
     pages, free, size = (int(store.connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names)
     return pages, free, size

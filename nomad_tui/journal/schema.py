@@ -1,4 +1,4 @@
-"""The journal's file: how one is made, how it is known again, and how it is opened."""
+"""The journal's file: creates, recognizes and opens it."""
 
 import os
 import secrets
@@ -15,10 +15,10 @@ APPLICATION_ID: Final = 0x4E6D5455
 """`NmTU`, in the header of every SQLite file that is a journal."""
 VERSION: Final = 1
 BUSY_TIMEOUT: Final = 5.0
-"""Seconds that a statement waits for another process to end its transaction."""
+"""Seconds that a statement waits for another process's transaction."""
 
 _LARGEST_WAL: Final = 64 * 1024 * 1024
-"""Bytes that the write-ahead log keeps of what it once grew to."""
+"""Bytes to which the write-ahead log is truncated after it grew."""
 
 _INCIDENT: Final = """
 CREATE TABLE IF NOT EXISTS incident ( -- failures that a sink has reported
@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS incident ( -- failures that a sink has reported
     PRIMARY KEY (sink, name)
 ) WITHOUT ROWID;
 """
-"""Journals of 0.1 have none yet."""
+"""Missing in journals of release 0.1."""
 _TABLES: Final = f"""
 {_INCIDENT}
 CREATE TABLE journal (
@@ -91,7 +91,7 @@ CREATE TABLE loss (
 
 
 def is_journal(path: Path) -> bool:
-    """Whether a file is a journal by its header; False where it cannot be read."""
+    """Whether a file is a journal, by its header; False if it cannot be read."""
     try:
         return stat.S_ISREG(path.stat().st_mode) and _application(path) == APPLICATION_ID
     except (OSError, ValueError, sqlite3.Error):
@@ -99,26 +99,26 @@ def is_journal(path: Path) -> bool:
 
 
 def _application(file: Path) -> int:
-    """The number by which an SQLite file names its program; raises `sqlite3.Error` for any other file.
+    """Return the application ID of an SQLite file; raises `sqlite3.Error` for any other file.
 
-    Asked of SQLite: if this process opened and closed the file by itself, the system would take away the locks that
-    SQLite has on it here, and others would remove the write-ahead log under it.
+    Read through SQLite: closing the file ourselves would release the POSIX locks that SQLite holds on it in this
+    process, and other processes would then remove the write-ahead log.
     """
-    for how in ("?mode=ro&immutable=1", "?mode=ro"):  # the first leaves no trace, but sees no write-ahead log
+    for how in ("?mode=ro&immutable=1", "?mode=ro"):  # the first creates no files, but does not see the write-ahead log
         with closing(sqlite3.connect(f"{_uri(file)}{how}", uri=True, isolation_level=None)) as connection:
             try:
                 return int(connection.execute("PRAGMA application_id").fetchone()[0])
             except sqlite3.Error as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
                     raise
-    with file.open("rb") as damaged:  # which nobody writes to
+    with file.open("rb") as damaged:  # so no process writes to it
         return int.from_bytes(damaged.read(72)[68:])
 
 
 def make(file: Path) -> None:
-    """Makes an empty journal, readable to its owner alone, that appears under its name once it is whole.
+    """Create an empty journal, mode 0600, and rename it to its name once it is complete.
 
-    What an earlier journal of that name left beside it is removed: SQLite would take it for this one's.
+    Removes files that an earlier journal of that name left, which SQLite would use for this one.
     """
     new = file.with_name(f"{file.name}.new")
     for left in (*_beside(file), new, *_beside(new)):
@@ -150,7 +150,7 @@ def make(file: Path) -> None:
 
 
 def open_to_write(file: Path) -> sqlite3.Connection:
-    """A connection for the thread that calls this. Raises `JournalError`, or `sqlite3.Error` and `OSError`."""
+    """Return a connection for the calling thread. Raises `JournalError`, `sqlite3.Error` or `OSError`."""
     refuse_others(file)
     connection = sqlite3.connect(f"{_uri(file)}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
     try:
@@ -166,7 +166,7 @@ def open_to_write(file: Path) -> sqlite3.Connection:
 
 
 def open_to_read(file: Path) -> sqlite3.Connection:
-    """A connection that may be used from any one thread at a time and changes nothing. Raises `JournalError`."""
+    """Return a read-only connection for use by one thread at a time. Raises `JournalError`."""
     refuse_others(file)
     try:
         return _opened(file, "?mode=ro")
@@ -190,7 +190,7 @@ def open_to_read(file: Path) -> sqlite3.Connection:
 
 
 def refuse_others(file: Path) -> None:
-    """Raises `JournalError` for a file that is not a journal."""
+    """Raise `JournalError` for a file that is not a journal."""
     what = ""
     try:
         if not stat.S_ISREG(file.stat().st_mode):
@@ -251,7 +251,7 @@ def _beside(file: Path) -> tuple[Path, ...]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes a new name in the folder survive a loss of power, where the system has a way to."""
+    """Make a new name in the folder survive a power failure, if the system supports that."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""The journal's file as it is changed: by the one runner that has its lock, and in short moments by anybody else."""
+"""Writes to a journal: for the one runner that holds its lock, and briefly for an operator's commands."""
 
 import os
 import socket
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import filelock
 
 MoreLetters: TypeAlias = Callable[[JournalReader], Iterable[DeadLetter]]
-"""Makes dead letters from what the journal holds, while they are stored."""
+"""Creates dead letters from records of the journal while they are stored."""
 
 _NONE_SENDING: Final = b"[]"
 
@@ -36,27 +36,27 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Store(JournalReader):
-    """Used in the thread that made it. Every method raises `JournalError` and nothing else that can be foreseen.
+    """For the thread that created it. Every method raises only `JournalError`.
 
-    Made from a path it serves an operator's changes: it waits up to five seconds for its turn, what it returns from
-    survives a loss of power, and a runner sees the change when it next asks `changed`.
+    A store created from a path makes an operator's changes: it waits up to five seconds for other transactions, its
+    changes survive a power failure, and a runner sees them with its next call of `changed`.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises `JournalError` for what is missing, no journal, or may not be written."""
+        """Raises `JournalError` if the file is missing, not a journal, or not writable."""
         self._file = path
-        """What `path` leads to."""
+        """The file that `path` resolves to."""
         self._node: tuple[int, int] | None = None
-        """Device and number of the file that was opened."""
+        """Device and inode of the open file."""
         self._lock: filelock.BaseFileLock | None = None
         self._durable = True
         super().__init__(path)
 
     @classmethod
     def own(cls, path: Path) -> Self:
-        """The store of the one runner, until `close`. Makes the file where there is none or an empty one.
+        """Open the store for the one runner, until `close`. Creates the file if it is missing or empty.
 
-        Raises `JournalInUseError` where another process has it, or `JournalError`.
+        Raises `JournalInUseError` if another process has it, or `JournalError`.
         """
         held: filelock.BaseFileLock | None = None
         store: Self | None = None
@@ -71,7 +71,7 @@ class Store(JournalReader):
             store = cls(path)
             status = file.stat()
             store._node = status.st_dev, status.st_ino
-            store._durable = False  # but for records, what was written last may be done again
+            store._durable = False  # except for records, the last changes may be repeated after a crash
             store._start_runner()
         except BaseException as error:
             if store is not None:
@@ -85,7 +85,7 @@ class Store(JournalReader):
         return store
 
     def close(self) -> None:
-        """May be called more than once. The lock is released whatever happens."""
+        """May be called more than once. Always releases the lock."""
         try:
             if self._open is not None and self._lock is not None:
                 with suppress(sqlite3.Error):
@@ -102,7 +102,7 @@ class Store(JournalReader):
 
     @contextmanager
     def transaction(self, *, durable: bool | None = None) -> Iterator[None]:
-        """Commits at its end, or changes nothing. `durable` means that it survives a loss of power too."""
+        """Commit at the end, or change nothing. A `durable` transaction also survives a power failure."""
         durable = self._durable if durable is None else durable
         connection = self.connection
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -116,14 +116,14 @@ class Store(JournalReader):
             raise
 
     def checkpoint(self) -> None:
-        """Moves what it can of the write-ahead log into the file."""
+        """Move as much as possible of the write-ahead log into the file."""
         self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     # Records and status, by the runner
 
     @doing("written")
     def commit(self, records: Sequence[Record]) -> int:
-        """Returns the bytes of the file once the records survive a loss of power."""
+        """Store the records so that they survive a power failure, and return the size of the file."""
         self._refuse_removed()
         blocks = list(packed(records))
         with self.transaction(durable=True):
@@ -131,7 +131,7 @@ class Store(JournalReader):
         return self.bytes
 
     def insert(self, blocks: Sequence[Block]) -> None:
-        """Belongs into a transaction."""
+        """Call it in a transaction."""
         rows = [block.row for block in blocks]
         self.connection.executemany("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         contents = [(block.first, block.content) for block in blocks]
@@ -139,7 +139,7 @@ class Store(JournalReader):
 
     @doing("written")
     def report(self, runner: RunnerStatus, sinks: Mapping[str, SinkStatus]) -> None:
-        """Stores status, but the counts that fit a cursor stay: a sink may have been sent more since, or less."""
+        """Store the status, except for the counts that belong to a cursor, which `advance` stores."""
         with self.transaction():
             self._write_runner(runner)
             stored = self.statuses()
@@ -151,7 +151,7 @@ class Store(JournalReader):
 
     @doing("written")
     def register(self, sink: str, position: int) -> Cursor:
-        """The sink's cursor: the one there is, or a new one after that position, as far as that is still held."""
+        """Return the sink's cursor, or create one after that position or the nearest one held."""
         with self.transaction():
             position, events = self._held(position)
             self.connection.execute(
@@ -165,11 +165,10 @@ class Store(JournalReader):
 
     @doing("written")
     def advance(self, moved: Cursor, letters: Sequence[DeadLetter] = (), more: MoreLetters | None = None) -> bool:
-        """Stores in one transaction how far a sink is, its status and its new dead letters.
+        """Store a sink's cursor, status and new dead letters in one transaction.
 
-        False, with nothing changed, if its cursor was moved back or forgotten meanwhile: read `cursors` again. What was
-        lost before the place it is moved to is settled: it was reported to the sink, or the sink had read it before it
-        was dropped.
+        False, with nothing changed, if the cursor was rewound or deleted meanwhile: read `cursors` again. Losses before
+        the new cursor are deleted: they were reported to the sink, or it had read the records before they were dropped.
         """
         with self.transaction():
             changed = self.connection.execute(
@@ -188,15 +187,15 @@ class Store(JournalReader):
 
     @doing("written")
     def rewind(self, sink: str, position: int) -> Cursor:
-        """Has the sink get again everything after that position, as far as it is still held.
+        """Move the cursor, so that everything after that position that is still held is delivered again.
 
-        Forward works too: what lies between is never sent.
+        It can also be moved forward: the records in between are then never delivered.
         """
         with self.transaction():
             position, events = self._held(position)
             losses = self.losses(sink)
             if losses and position == losses[-1].last_position:
-                # Before what it lost, so that this is reported to it; elsewhere the operator has passed over it.
+                # Before the loss, so that it is reported to the sink; otherwise the operator has skipped it.
                 position = losses[0].first_position - 1
                 events -= sum(loss.events for loss in losses)
             else:
@@ -220,26 +219,26 @@ class Store(JournalReader):
 
     @doing("written")
     def hold(self, sink: str, until: int) -> None:
-        """Pauses a sink until that moment, in ns since 1970, unless an operator pauses it; 0 ends that."""
+        """Pause a sink until that time, in ns since 1970; 0 ends the pause. An operator's pause is not affected."""
         with self.transaction():
             self.connection.execute("UPDATE cursor SET paused = ? WHERE sink = ? AND paused <> 1", (until, sink))
 
     @doing("written")
     def forget(self, sink: str) -> None:
-        """Its cursor, status, losses and dead letters. A sink that is not known is forgotten already."""
+        """Delete a sink's cursor, status, losses and dead letters, if there are any."""
         with self.transaction():
             for table in ("cursor", "status", "letter", "loss", "incident"):
                 self.connection.execute(f"DELETE FROM {table} WHERE sink = ?", (sink,))
 
     @doing("written")
     def note_incident(self, sink: str, name: str, position: int, is_open: bool) -> None:
-        """Stores that the record at a position opens or closes what a sink reports, before the cursor passes it."""
+        """Store that the record at a position opens or closes an incident of a sink, before the cursor passes it."""
         with self.transaction():
             cursor = self.connection.execute("SELECT position FROM cursor WHERE sink = ?", (sink,)).fetchone()
             passed = cursor[0] if cursor is not None else 0
             self.connection.execute("DELETE FROM incident WHERE sink = ? AND closed <= ?", (sink, passed))
             if is_open:
-                # One whose recovery is still to be sent counts from its first opening.
+                # An incident whose recovery is not delivered yet keeps its first opening.
                 self.connection.execute(
                     "INSERT INTO incident VALUES (?, ?, ?, NULL) ON CONFLICT DO UPDATE SET closed = NULL",
                     (sink, name, position),
@@ -251,7 +250,7 @@ class Store(JournalReader):
 
     @doing("read")
     def open_incidents(self, sink: str, position: int) -> list[str]:
-        """What was open after the record at that position, oldest first."""
+        """Return the incidents that were open after the record at that position, oldest first."""
         rows = self.connection.execute(
             "SELECT name FROM incident WHERE sink = ? AND opened <= ? AND (closed IS NULL OR closed > ?)"
             " ORDER BY opened",
@@ -261,15 +260,15 @@ class Store(JournalReader):
 
     @doing("written")
     def drop_letter(self, number: int) -> bool:
-        """Whether there was such a dead letter."""
+        """Delete a dead letter, and return whether there was one."""
         with self.transaction():
             return self.connection.execute("DELETE FROM letter WHERE id = ?", (number,)).rowcount > 0
 
     def lose(self, loss: Loss, read: int) -> int:
-        """Stores a loss, as one together with what was lost right before it and is not settled: the ID, a new one.
+        """Store a loss, merged with an unreported one directly before it, and return its new ID.
 
-        Belongs into a transaction. The sink has everything up to the position `read`, at least in memory: a loss on
-        either side of it is another one.
+        Call it in a transaction. `read` is the position up to which the sink has read: losses on its two sides are not
+        merged.
         """
         row = self.connection.execute(
             f"{LOSS} WHERE sink = ? AND last_position = ?", (loss.sink, loss.first_position - 1)
@@ -309,7 +308,7 @@ class Store(JournalReader):
                 self._write_runner(RunnerStatus(os.getpid(), socket.gethostname(), now, now, __version__))
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-                raise  # room may be made, but where nothing may be written at all it fails at once
+                raise  # space can be freed, but a file that cannot be written fails at once
 
     def _write_runner(self, runner: RunnerStatus) -> None:
         self.connection.execute(
@@ -324,12 +323,12 @@ class Store(JournalReader):
         )
 
     def _add_letters(self, letters: Iterable[DeadLetter]) -> None:
-        for letter in letters:  # one by one: they may be many, and be read from here too
+        for letter in letters:  # one by one: there may be many, and they may be read from this journal
             row = (letter.sink, packed_letter(letter))
             self.connection.execute("INSERT INTO letter (sink, content) VALUES (?, ?)", row)
 
     def _held(self, position: int) -> tuple[int, int]:
-        """The nearest position that is held, and how many events are before it."""
+        """Return the nearest position held, and the number of events before it."""
         held = self.extent
         position = max(held.first - 1, min(position, held.end))
         following = self.read(position, 1)
@@ -343,7 +342,7 @@ class Store(JournalReader):
         )
 
     def _refuse_removed(self) -> None:
-        """Raises `JournalError` where the file is another one than was opened: what is written to it would be lost."""
+        """Raise `JournalError` if the path now leads to another file: writes to the open one would be lost."""
         try:
             status = self._file.stat()
         except FileNotFoundError:

@@ -1,1 +1,1 @@
-"""The runner: every sink of a journal in one process, its log, metrics and health."""
+"""The runner: all sinks of a journal in one process, with log, metrics and health checks."""

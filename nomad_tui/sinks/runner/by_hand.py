@@ -1,4 +1,4 @@
-"""What an operator has a sink do by hand, whether or not a runner runs: one attempt, and what came back; a replay."""
+"""Operator actions on a sink, with or without a runner: test delivery, resending dead letters, replay."""
 
 import asyncio
 import socket
@@ -32,21 +32,21 @@ from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, Undeliv
 from nomad_tui.sinks.delivery.worker import Open
 from nomad_tui.sinks.types.opening import open_sink
 
-STEPS_ASIDE: Final = 5.0
-"""Seconds for a runner to let go of a file."""
-LOOKED_AT_EVERY: Final = 0.1
-HELD: Final = 10.0
-"""Seconds for which a runner leaves a file alone: renewed while the test goes on, so a killed one holds up little."""
+RELEASE_TIMEOUT: Final = 5.0
+"""Seconds to wait for a runner to close a file."""
+POLL_INTERVAL: Final = 0.1
+HOLD: Final = 10.0
+"""Seconds for which a runner keeps the file closed. Renewed during the test, so a killed test blocks it briefly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     acknowledged: bool
     text: str
-    """What came back, or happened instead: one line that is fit to be drawn, often empty where it was acknowledged."""
+    """The receiver's answer or the error, as one printable line; often empty for an acknowledgement."""
     seconds: float
     refused: bool = False
-    """Whether the receiver will not take this, whenever it is sent; it may take others."""
+    """Whether the receiver finally refused this delivery; it may accept others."""
 
 
 Send = Callable[[Delivery], Awaitable[Answer]]
@@ -54,10 +54,10 @@ Send = Callable[[Delivery], Awaitable[Answer]]
 
 @asynccontextmanager
 async def opened(definition: Definition, journal: Path | None = None, opener: Open = open_sink) -> AsyncIterator[Send]:
-    """Something to send with, which tries each delivery once.
+    """Open the sink, and yield a function that attempts a delivery once.
 
-    A runner that writes to the same file gets out of the way meanwhile; `journal` tells whether there is one. Raises
-    `ValueError`, its text one sentence, where the definition cannot be used as things are.
+    A runner that writes to the same file closes it meanwhile; `journal` tells whether there is one. Raises `ValueError`
+    with a sentence if the definition cannot be used now.
     """
     async with _runner_aside(definition, journal):
         sink = await opener(definition)
@@ -78,7 +78,7 @@ async def opened(definition: Definition, journal: Path | None = None, opener: Op
 
 
 def example(definition: Definition, region: str) -> Delivery:
-    """One event that no cluster sent, marked as such in each format."""
+    """Return a synthetic event, marked as a test in each format."""
     now = datetime.now(UTC)
     test = {
         "ID": f"test-{uuid4()}",
@@ -102,7 +102,7 @@ def example(definition: Definition, region: str) -> Delivery:
 
 
 async def send_example(send: Send, definition: Definition, region: str) -> tuple[Delivery, Answer]:
-    """Sends a marked event; in a sink for incidents its recovery too, so that the test leaves nothing open."""
+    """Send a test event; to a receiver of incidents also its recovery, so that the test leaves nothing open."""
     opening = example(definition, region)
     answer = await send(opening)
     if definition.kind not in INCIDENTS or not answer.acknowledged:
@@ -116,7 +116,7 @@ async def send_example(send: Send, definition: Definition, region: str) -> tuple
 
 
 def delivery_of(definition: Definition, frame: Frame, offset: int, received: int, region: str) -> Delivery:
-    """One event of a frame, as the sink would be sent it if it were selected. `received` is in ns since 1970."""
+    """Return a delivery of one event of a frame, selected or not. `received` is in ns since 1970."""
     text = frame.event_texts()[offset]
     item = Item(
         0,
@@ -133,9 +133,9 @@ def delivery_of(definition: Definition, frame: Frame, offset: int, received: int
 async def resend(
     journal: Path, definition: Definition, letters: Iterable[DeadLetter], opener: Open = open_sink
 ) -> AsyncGenerator[tuple[DeadLetter, Answer], None]:
-    """Sends dead letters of one sink, in order, one delivery each: what is acknowledged is none any more.
+    """Send dead letters of one sink again, in order and one by one, and delete those that are acknowledged.
 
-    Ends early once the receiver takes nothing at all. Raises `ValueError` as `opened` does, and `JournalError`.
+    Stops at the first temporary failure. Raises `ValueError` like `opened`, and `JournalError`.
     """
     async with opened(definition, journal, opener) as send:
         for letter in letters:
@@ -148,7 +148,7 @@ async def resend(
 
 
 def gap_of(letter: DeadLetter) -> Gap | None:
-    """The gap that a dead letter tells of; None for an event."""
+    """Return the gap of a dead letter; None if it is an event."""
     return msgspec.json.decode(letter.text, type=Gap) if letter.gap else None
 
 
@@ -172,7 +172,7 @@ def _again(letter: DeadLetter, definition: Definition) -> Delivery:
 
 
 def _with_meaning(item: Item, definition: Definition) -> Item:
-    """What ends an incident must not open one."""
+    """Add to the item what its event means, so that a recovery resolves an incident instead of opening one."""
     if item.event is None or definition.kind not in CHATS | INCIDENTS:
         return item
     about = Derived(item.event)
@@ -193,7 +193,7 @@ def _drop(journal: Path, number: int) -> None:
 
 @asynccontextmanager
 async def _runner_aside(definition: Definition, journal: Path | None) -> AsyncIterator[None]:
-    """Pauses the sink in a runner that has its file, until it is left."""
+    """Make a runner close the sink's file until the context ends."""
     if (
         definition.kind is not Kind.FILE
         or journal is None
@@ -201,13 +201,13 @@ async def _runner_aside(definition: Definition, journal: Path | None) -> AsyncIt
     ):
         yield
         return
-    await asyncio.to_thread(_hold, journal, definition.id, HELD)
+    await asyncio.to_thread(_hold, journal, definition.id, HOLD)
     holding = asyncio.create_task(_keep_holding(journal, definition.id))
     try:
-        with suppress(TimeoutError):  # what it cannot be asked is said by the file, which is locked
-            async with asyncio.timeout(STEPS_ASIDE):
+        with suppress(TimeoutError):  # if the journal fails, opening the locked file reports the conflict
+            async with asyncio.timeout(RELEASE_TIMEOUT):
                 while await asyncio.to_thread(_has_open, journal, definition.id):  # noqa: ASYNC110 - elsewhere
-                    await asyncio.sleep(LOOKED_AT_EVERY)
+                    await asyncio.sleep(POLL_INTERVAL)
         yield
     finally:
         holding.cancel()
@@ -216,13 +216,13 @@ async def _runner_aside(definition: Definition, journal: Path | None) -> AsyncIt
 
 async def _keep_holding(journal: Path, sink: str) -> None:
     while True:
-        await asyncio.sleep(HELD / 4)
-        with suppress(JournalError):  # a busy one has its turn the next time
-            await asyncio.shield(asyncio.to_thread(_hold, journal, sink, HELD))
+        await asyncio.sleep(HOLD / 4)
+        with suppress(JournalError):  # a busy journal: renewed the next time
+            await asyncio.shield(asyncio.to_thread(_hold, journal, sink, HOLD))
 
 
 def _runs(journal: Path, sink: str) -> bool:
-    """Whether a runner delivers to the sink, and no operator has paused it."""
+    """Whether a running runner delivers to the sink: false if an operator paused it."""
     try:
         with JournalReader(journal) as reader:
             cursor = reader.cursors().get(sink)
@@ -232,7 +232,7 @@ def _runs(journal: Path, sink: str) -> bool:
 
 
 def _has_open(journal: Path, sink: str) -> bool:
-    """Whether a runner has the sink open, as far as the journal tells."""
+    """Whether a runner has the sink open, according to the journal."""
     try:
         with JournalReader(journal) as reader:
             overview = reader.overview()
@@ -248,29 +248,29 @@ def _hold(journal: Path, sink: str, seconds: float) -> None:
 
 
 class ReplayError(Exception):
-    """Nothing was changed. `str()` of it says why, and what to do instead."""
+    """The replay was refused and nothing changed. The text says why, and what to do instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
     cursor: Cursor
-    """As it is now."""
+    """The cursor after the rewind."""
     events: int
-    """Of the stream that the sink goes through again, whether or not its definition selects them."""
+    """Events of the stream beyond it, selected or not."""
     index: int
-    """Of the first of them."""
+    """Index of the first of them."""
     received: int
-    """When that came, in ns since 1970."""
+    """When that was received, in ns since 1970."""
     is_all: bool
-    """Whether it begins with the oldest that the journal holds."""
+    """Whether the replay starts with the oldest event that the journal holds."""
     runner: RunnerStatus | None
-    """Who delivers them; None where no runner is alive."""
+    """The runner that delivers them; None if none is running."""
 
 
 def replay(path: Path, sink: str, *, now: int, index: int | None = None, since: int | None = None) -> Replay:
-    """From the first frame of that index or a later one on, or from what was received `since` ns before `now`.
+    """Rewind a sink to the first frame of that index or later, or to what was received `since` ns before `now`.
 
-    A sink that has never run gets a cursor there. Blocks. Raises `ReplayError`, and `JournalError`.
+    Creates the cursor of a sink that never ran. Blocks. Raises `ReplayError` and `JournalError`.
     """
     with JournalReader(path) as reader:
         if reader.end < reader.first:
@@ -319,7 +319,7 @@ def _before_time(reader: JournalReader, time: int, now: int) -> int:
 
 
 def _first_frame(reader: JournalReader, after: int) -> tuple[int, Frame]:
-    """With when it was received."""
+    """Return the first frame after a position, and when it was received."""
     while records := reader.read(after):
         for record in records:
             if isinstance(record.content, Frame):

@@ -1,4 +1,4 @@
-"""What a runner says while it runs, on standard error: a line for a person, or a JSON object a line."""
+"""The runner's log on standard error: text or JSON lines."""
 
 import logging
 import os
@@ -14,9 +14,9 @@ import structlog
 from structlog.typing import Processor
 
 MOST_WAITING: Final = 10_000
-"""Lines."""
-PATIENCE: Final = 1.0
-"""Seconds that the end of the program waits for the log to be written."""
+"""Lines in the queue, beyond which new ones are dropped."""
+CLOSE_TIMEOUT: Final = 1.0
+"""Seconds that `close` waits for the queue to be written."""
 
 
 class LogFormat(StrEnum):
@@ -25,7 +25,7 @@ class LogFormat(StrEnum):
 
 
 class _Queueing(QueueHandler):
-    """Leaves out what finds `MOST_WAITING` lines before it."""
+    """Drops lines while `MOST_WAITING` are in the queue."""
 
     left_out = 0
 
@@ -37,14 +37,13 @@ class _Queueing(QueueHandler):
 
 
 class Log(QueueListener):
-    """Writes the log in a thread, so that a reader that reads nothing blocks nothing else.
+    """Writes the log in a thread, so that a pipe that nobody reads does not block the runner.
 
-    It must not end the program either: what cannot be written, as on a full disk or to a reader that has gone, is left
-    out.
+    Lines that cannot be written, to a full disk or a closed pipe, are dropped: they must not end the runner either.
     """
 
     def __init__(self, output: TextIO | None, form: LogFormat) -> None:
-        """`output` is None where the program was started without standard error."""
+        """`output` is None if the program was started without standard error."""
         waiting: Queue[logging.LogRecord] = Queue(MOST_WAITING)
         super().__init__(waiting)
         self._output = output
@@ -57,11 +56,11 @@ class Log(QueueListener):
         self.start()
 
     def close(self) -> None:
-        """Writes what waits, within `PATIENCE`."""
+        """Write the queued lines, within `CLOSE_TIMEOUT`."""
         self.logger.removeHandler(self._queueing)
         ending = Thread(target=self.stop, name="end of the log", daemon=True)
         ending.start()
-        ending.join(PATIENCE)
+        ending.join(CLOSE_TIMEOUT)
 
     def enqueue_sentinel(self) -> None:
         with suppress(Full):
@@ -80,10 +79,10 @@ class Log(QueueListener):
 
 
 def _write(output: TextIO, text: str) -> None:
-    """Past the buffer where there is a descriptor: the interpreter could not end while a thread waits in there."""
+    """Write to the descriptor if there is one: a thread that blocks in a buffered write keeps the interpreter alive."""
     try:
         descriptor = output.fileno()
-    except (OSError, ValueError):  # a test's own
+    except (OSError, ValueError):  # a file object of a test
         output.write(text)
         output.flush()
         return
@@ -93,10 +92,10 @@ def _write(output: TextIO, text: str) -> None:
 
 
 def configure(form: LogFormat, output: TextIO | None = None) -> Log:
-    """For the whole process; `output` is standard error unless it is given. The log is to be closed at the end."""
+    """Set up logging for the process; `output` defaults to standard error. Close the log at the end."""
     output = output or sys.stderr
     log = Log(output, form)
-    # Everything that is logged is named, and what came from elsewhere was made fit to be shown where it was logged.
+    # Callers make untrusted values printable before they log them.
     shared: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -53,7 +53,7 @@ _SINK_COUNTERS: Final[tuple[tuple[str, str, Value], ...]] = (
         lambda sink: sink.lost_events,
     ),
 )
-"""Since the sink was first run: the journal keeps them over restarts."""
+"""Counts since the sink first ran: the journal keeps them across restarts."""
 
 _SINK_GAUGES: Final[tuple[tuple[str, str, str, Value], ...]] = (
     (
@@ -176,9 +176,9 @@ log = Log("nomad_tui.http")
 
 LOOPBACK: Final = "127.0.0.1"
 HEARD_WITHIN: Final = 60.0
-"""Seconds without a word from the server after which a runner is not ready; a heartbeat comes every 30."""
-PATIENCE: Final = 1.0
-"""Seconds that requests under way have when the runner ends."""
+"""Seconds without a line from the server after which a runner is not ready; a heartbeat is sent every 30 s."""
+SHUTDOWN_TIMEOUT: Final = 1.0
+"""Seconds for open requests to end when the runner ends."""
 PATHS: Final = ("/healthz", "/readyz", "/metrics")
 
 _WRITTEN: Final = re.compile(r"(?:(?P<host>\[[^\[\]]*\]|[^\[\]:]*):)?(?P<port>[0-9]{1,5})")
@@ -186,21 +186,21 @@ _NAME: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.
 
 
 class HttpError(OSError):
-    """The address cannot be listened on. `str()` of it says what happened, why, and what to do now."""
+    """Cannot listen on the address. The text says what happened, why, and what to do now."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAddress:
     host: str
-    """Without an IPv6 address' brackets."""
+    """An IPv6 address without brackets."""
     port: int
-    """0 for any that is free."""
+    """0 for any free port."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From `127.0.0.1:9646`, `[::1]:9646`, `name:9646`; `:9646` and `9646` are loopback alone.
+        """Parse `127.0.0.1:9646`, `[::1]:9646` or `name:9646`; `:9646` and `9646` mean loopback only.
 
-        Raises `ValueError`, its text one sentence.
+        Raises `ValueError` with a sentence.
         """
         found = _WRITTEN.fullmatch(text.strip())
         host = (found["host"] or LOOPBACK) if found else ""
@@ -219,16 +219,16 @@ def _is_host(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        # A number with dots that is no IPv4 address is no name either.
+        # Digits and dots that are not an IPv4 address are not a host name either.
         return _NAME.fullmatch(host) is not None and re.fullmatch(r"[0-9.]+", host) is None
     return (address.version == 6) == host.startswith("[")
 
 
 @asynccontextmanager
 async def serve(runner: Runner, address: HttpAddress) -> AsyncIterator[HttpAddress]:
-    """While it is entered, `/healthz`, `/readyz` and `/metrics` answer there.
+    """Serve `/healthz`, `/readyz` and `/metrics` until the context ends.
 
-    Gives the address with the port that was taken, which the runner's status names too. Raises `HttpError`.
+    Yields the address with the actual port, which the runner's status names too. Raises `HttpError`.
     """
     pages = _Pages(runner)
     application = web.Application(middlewares=[_unknown_paths])
@@ -240,7 +240,7 @@ async def serve(runner: Runner, address: HttpAddress) -> AsyncIterator[HttpAddre
             web.get("/metrics", pages.metrics),
         ]
     )
-    server = web.AppRunner(application, access_log=None, shutdown_timeout=PATIENCE)
+    server = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
     try:
         await server.setup()
         try:
@@ -266,14 +266,14 @@ class _Pages:
         return web.Response(text=page, content_type="text/html")
 
     async def health(self, request: web.Request) -> web.Response:
-        """That this can be answered shows that the process works."""
+        """Answer 200: an answer proves that the event loop runs."""
         status = self._runner.status
         return _json({"version": __version__, "pid": status.pid, "uptime_seconds": _ago(status.started)})
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         try:
             choose_encoder(",".join(request.headers.getall("Accept", [])))
-        except (TypeError, ValueError):  # what the library makes of a version that is no number
+        except (TypeError, ValueError):  # raised by the library for a version that is not a number
             return web.Response(status=406, text="The version in the Accept header is not a number.\n")
         return await self._metrics(request)
 
@@ -283,7 +283,7 @@ class _Pages:
         return _json(answer, status=503 if wrong else 200)
 
     def _wrong(self) -> list[str]:
-        """What keeps the runner from its own work; what a receiver does is not among it."""
+        """Return what keeps the runner from its own work; failing receivers do not count."""
         runner = self._runner
         wrong = []
         if runner.journal.trouble:
@@ -327,7 +327,7 @@ def _ago(at: int) -> float:
 
 
 def _sentence(address: HttpAddress, error: OSError) -> str:
-    # From Python 3.12 on asyncio leaves out addresses that this machine does not have, and then has none left.
+    # Since Python 3.12 asyncio skips addresses that this machine does not have, and then has none left.
     match error.errno or errno.EADDRNOTAVAIL:
         case errno.EADDRINUSE:
             why, remedy = "another program listens there already", "End that one, or give another port with --http."

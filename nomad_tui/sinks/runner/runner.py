@@ -1,4 +1,4 @@
-"""`sink run`: one stream into one journal, and every sink from its own cursor, until it is asked to end."""
+"""The runner of `sink run`: records one stream in one journal, and runs each sink from its own cursor."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,36 +26,36 @@ from nomad_tui.stream.tasks import end
 
 log = Log("nomad_tui.runner")
 
-TICK: Final = 0.5
-"""Seconds between two looks at the definitions and at what other programs wrote into the journal."""
+POLL_INTERVAL: Final = 0.5
+"""Seconds between two checks of the definitions and of other processes' changes in the journal."""
 PRUNE_EVERY: Final = 20.0
 REGION_PATIENCE: Final = 5.0
-"""Seconds to wait for the region, which is part of the events' IDs, before sinks are started without it."""
-ABSENT: Final = 3600.0
-"""Seconds after which a sink whose definition was removed is forgotten, with its cursor and its dead letters: until
-then the journal keeps what it has not had, as a file may only have been moved aside. One that this runner has never
-seen defined may be missing by a mistake, such as a wrong folder: it is kept for as long as the journal's history."""
+"""Seconds to wait for the region, which is part of the event IDs, before sinks start without it."""
+FORGET_AFTER: Final = 3600.0
+"""Seconds after which a sink whose definition was removed is deleted, with its cursor and dead letters. Until then the
+journal keeps its undelivered events, as the file may only have been moved. A sink that this runner has never seen
+defined may be missing by mistake, for example a wrong folder: it is kept as long as the journal's history."""
 DRAIN: Final = 10.0
 
 
 class Definitions(Protocol):
-    """A source of definitions, which may change at any time."""
+    """A source of sink definitions, which may change at any time."""
 
     def read(self) -> Loaded: ...
 
     def signature(self) -> object:
-        """Another one whenever something has changed."""
+        """Return a different value after each change."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which sinks are to be run."""
+    """The sinks to run."""
 
     definitions: Definitions | None
     """None for a journal without sinks."""
     only: frozenset[str] = frozenset()
-    """By ID; empty for all."""
+    """IDs of the sinks to run; empty for all."""
 
 
 class Runner:
@@ -69,16 +69,16 @@ class Runner:
         drain: float = DRAIN,
         opener: Open = open_sink,
         prune_every: float = PRUNE_EVERY,
-        absent: float = ABSENT,
+        absent: float = FORGET_AFTER,
     ) -> None:
-        """`drain` is for how many seconds the sinks may go on once it was asked to end."""
+        """`drain` is the seconds that sinks may continue to deliver after `end`."""
         self.journal = journal
         self.sinks: dict[str, SinkWorker] = {}
-        """By ID, those that run."""
+        """The running sinks by ID."""
         self.mistakes: Sequence[DefinitionError] = ()
-        """In definitions, as they were read last."""
+        """Mistakes in the definitions as last read."""
         self.dead_letters: dict[str, int] = {}
-        """How many each sink has in the journal, as counted last."""
+        """Dead letters of each sink in the journal, as last counted."""
         self.status = status
         status.version = __version__
         self._recorder = Recorder(source, journal, status)
@@ -94,32 +94,32 @@ class Runner:
         self._reload = asyncio.Event()
         self._absent: dict[str, float] = {}
         self._origins: dict[str, Path | None] = {}
-        """Where each sink was defined last."""
+        """The file that last defined each sink."""
         self._loaded = Loaded()
         self._stopped: dict[str, SinkStatus] = {}
-        """Of the sinks that run no more, or not here; until that is reported."""
+        """Status of sinks that stopped or do not run here, until it is stored."""
 
     @property
     def heard(self) -> float:
-        """When the server sent its last line, by `monotonic`; 0.0 for never."""
+        """Time of the server's last line, by `monotonic`; 0.0 for never."""
         return self._recorder.heard
 
     def end(self) -> None:
-        """Stops reading, lets the sinks deliver what was read, and makes `run` return. Asked again: at once."""
+        """Stop reading, let the sinks deliver what was read, and make `run` return. A second call skips draining."""
         if self._ending.is_set():
             self._hurried.set()
         self._ending.set()
 
     def reload(self) -> None:
-        """Reads the definitions again, and opens every sink anew that has changed."""
+        """Read the definitions again, and reopen the sinks that changed."""
         self._reload.set()
 
     async def run(self) -> None:
-        """Until `end` is called, or the source has nothing more to come; then drains."""
+        """Run until `end` is called or the source ends; then drain."""
         await self._register()
         reading = asyncio.create_task(self._recorder.run())
         ending = asyncio.create_task(self._ending.wait())
-        caring = asyncio.create_task(self._care())
+        caring = asyncio.create_task(self._housekeep())
         try:
             await asyncio.wait((reading, ending, caring), return_when=asyncio.FIRST_COMPLETED)
             if reading.done():
@@ -137,7 +137,7 @@ class Runner:
                 await self._report()
 
     async def _drained(self) -> None:
-        """Waits until every sink has had everything, those that fail not counted, or for as long as is allowed."""
+        """Wait until all sinks that do not fail are caught up, at most for the drain time."""
         tasks = [asyncio.create_task(self._caught_up()), asyncio.create_task(self._hurried.wait())]
         await asyncio.wait(tasks, timeout=self._drain, return_when=asyncio.FIRST_COMPLETED)
         await end(*tasks)
@@ -145,7 +145,7 @@ class Runner:
         log.info("drained", left=left)
 
     async def _register(self) -> None:
-        """A sink that is there from the start misses nothing of what is journaled from the start."""
+        """Create the cursors of all defined sinks before anything is recorded, so that they miss nothing."""
         wanted = await self._defined()
         for definition in wanted.values():
             await register(self.journal, definition)
@@ -171,10 +171,10 @@ class Runner:
         await self.journal.flushed()
         await asyncio.gather(*(sink.caught_up() for sink in self.sinks.values()))
 
-    # Beside the stream
+    # Housekeeping
 
-    async def _care(self) -> None:
-        """Starts and stops sinks as their definitions come and go, and keeps journal and status in order."""
+    async def _housekeep(self) -> None:
+        """Start and stop sinks as definitions change, prune the journal, and store the status."""
         with suppress(TimeoutError):
             async with asyncio.timeout(REGION_PATIENCE):
                 if not self.status.region:
@@ -192,7 +192,7 @@ class Runner:
                     await self._redefine(again=asked)
                 changed = await self.journal.changes()
                 if changed or any(sink.status.state is SinkState.PAUSED for sink in self.sinks.values()):
-                    await self._look_at_cursors()  # a pause may have run out
+                    await self._look_at_cursors()  # a pause may have expired
                 dead = sum(sink.status.dead for sink in self.sinks.values())
                 if changed or dead != counted:
                     await self._count_letters()
@@ -213,11 +213,11 @@ class Runner:
             except JournalError as error:
                 log.error("journal_cannot_be_used", what=str(error))
             with suppress(TimeoutError):
-                async with asyncio.timeout(TICK):
+                async with asyncio.timeout(POLL_INTERVAL):
                     await self._reload.wait()
 
     def _has_no_reader(self) -> bool:
-        """Whether all that runs writes to standard output, and its reader has ended."""
+        """Whether all running sinks write to standard output, and its reader has gone."""
         kinds = {sink.definition.kind for sink in self.sinks.values()}
         return kinds == {Kind.STDOUT} and reader_has_gone()
 
@@ -226,7 +226,7 @@ class Runner:
         return True if definitions is None else (await asyncio.to_thread(definitions.signature), True)
 
     async def _redefine(self, *, again: bool) -> None:
-        """Starts and stops sinks by the definitions as they are now; `again` logs known mistakes once more."""
+        """Start and stop sinks according to the current definitions; `again` repeats known mistakes in the log."""
         logged = {str(mistake) for mistake in self.mistakes}
         wanted = await self._defined()
         loaded = self._loaded
@@ -234,7 +234,7 @@ class Runner:
         for sink in list(self.sinks.values()):
             definition = wanted.get(sink.id)
             if definition is None:
-                # It may be in the middle of being written: the old one goes on.
+                # The file may be half written: the sink continues with its previous definition.
                 removed = not self._may_define(loaded, sink.id)
                 if not removed:
                     log.warning("sink_goes_on_as_it_was", sink=sink.id, what="there is a mistake where it is defined")
@@ -258,7 +258,7 @@ class Runner:
         await self._forget_absent(loaded)
 
     def _may_define(self, loaded: Loaded, sink: str) -> bool:
-        """Whether a file that cannot be read may define the sink."""
+        """Whether a file with mistakes may define the sink."""
         origin = self._origins.get(sink)
         places = (origin, origin and origin.parent)
         return any(
@@ -290,7 +290,7 @@ class Runner:
         log.info("sink_stopped", sink=sink.id)
 
     async def _follow_region(self) -> None:
-        """The region is part of the events' IDs: sinks started before it was known start again."""
+        """Restart the sinks that started with another region or without one: it is part of the event IDs."""
         for sink in [sink for sink in self.sinks.values() if sink.region != self.status.region]:
             await self._stop(sink)
             self._start(sink.definition)

@@ -1,4 +1,4 @@
-"""A runner as a process: its journal, its signals, and what it shows of itself over HTTP."""
+"""A runner as a process: its journal, signals and HTTP server."""
 
 import asyncio
 import gc
@@ -30,10 +30,10 @@ log = Log("nomad_tui.runner")
 
 SEEN_FRAMES: Final = 256
 SEEN_BYTES: Final = 8 * 1024 * 1024
-"""Of the journal's end, to tell what the server sends again from what is new."""
-COLLECTED: Final = (50_000, 10, 100)
-"""Thresholds of the garbage collector. Events wait in memory until they are sent: with Python's usual thresholds they
-are walked again and again, which took more than half of the CPU time."""
+"""Bytes of the journal's newest frames, to recognize what the server sends again."""
+GC_THRESHOLDS: Final = (50_000, 10, 100)
+"""Thresholds of the garbage collector. With Python's defaults it traverses the events that wait in memory again and
+again, which took more than half of the CPU time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ class Service:
     settings: Settings = field(default_factory=Settings)
     http: HttpAddress | None = None
     drain: float = DRAIN
-    """Seconds."""
+    """Seconds that sinks may continue to deliver at the end."""
 
     async def run(self) -> None:
-        """Until SIGTERM or SIGINT; SIGHUP reads the definitions again.
+        """Run until SIGTERM or SIGINT; SIGHUP reads the definitions again.
 
-        Raises `JournalError` where the journal cannot be opened, and `OSError` where the HTTP address cannot be used.
+        Raises `JournalError` if the journal cannot be opened, and `OSError` if the HTTP address cannot be used.
         """
         async with AsyncExitStack() as stack:
             stack.enter_context(rare_collections())
@@ -77,16 +77,16 @@ class Service:
             log.info("runner_ended")
 
     async def _runner_before(self) -> RunnerStatus:
-        """How the one before this one was; its region, so that events keep their IDs even while no server answers.
+        """Return the previous runner's status: its region keeps event IDs the same while no server answers.
 
-        To be asked before the journal is opened, which makes this runner the last one.
+        Call it before the journal is opened, which makes this runner the last one.
         """
 
         def read() -> RunnerStatus:
             try:
                 with JournalReader(self.journal) as reader:
                     return reader.overview().runner or RunnerStatus()
-            except JournalError:  # there is none yet, or opening it to write says what is wrong with it
+            except JournalError:  # there is no journal yet, or opening it for writing will report the error
                 return RunnerStatus()
 
         return await asyncio.to_thread(read)
@@ -104,8 +104,8 @@ class Service:
 async def continued(
     journal: Journal, connection: Connection, subscription: Subscription, settings: Settings
 ) -> LiveServer:
-    """The stream from where a journal ends: what the server sends again is dropped, and a gap is shown where it no
-    longer holds that place. Raises `JournalError`."""
+    """Return the stream from the end of a journal on: repeated frames are dropped, and if the server's buffer no longer
+    reaches back to that place, a gap is reported. Raises `JournalError`."""
     newest = await journal.read(journal.end - 1, 1) if journal.end else []
     return LiveServer(
         connection,
@@ -118,10 +118,10 @@ async def continued(
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Makes the garbage collector of the process look less often, and not at what is loaded by now."""
+    """Make garbage collections of the process rarer, and exclude everything loaded so far."""
     before = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(*COLLECTED)
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         yield
     finally:
@@ -131,7 +131,7 @@ def rare_collections() -> Iterator[None]:
 
 @contextmanager
 def _signals(runner: Runner) -> Iterator[None]:
-    """Makes the process' signals reach a runner."""
+    """Let the process's signals reach a runner."""
     loop = asyncio.get_running_loop()
     handlers = {signal.SIGTERM: runner.end, signal.SIGINT: runner.end, signal.SIGHUP: runner.reload}
     for number, handler in handlers.items():
