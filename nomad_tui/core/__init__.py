@@ -1,1 +1,1 @@
-"""What an event stream means: no I/O, no Textual, no aiohttp, so all of it is tested with plain values."""
+"""The meaning of an event stream, free of I/O, Textual and aiohttp: everything here can be tested with plain values."""

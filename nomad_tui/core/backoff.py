@@ -1,4 +1,4 @@
-"""How long to wait between attempts: the same rule for a server, a journal and a sink."""
+"""Exponential backoff, shared by stream readers, journals and sinks."""
 
 import random
 from collections.abc import Iterator
@@ -6,11 +6,12 @@ from typing import Final
 
 SHORTEST_DELAY: Final = 0.5
 LONGEST_DELAY: Final = 30.0
-"""Seconds between two attempts to read a stream. A cluster that restarts has hundreds of readers come back."""
+"""Seconds between two attempts to read a stream. The upper bound spares a restarting cluster with hundreds of
+readers."""
 
 
 def delays(shortest: float = SHORTEST_DELAY, longest: float = LONGEST_DELAY) -> Iterator[float]:
-    """Seconds to wait before each further attempt: doubling, the upper half of each random, within the bounds."""
+    """Seconds to wait before each attempt: doubles up to `longest`, with jitter in the upper half of each interval."""
     ceiling = shortest
     while True:
         yield random.uniform(max(shortest, ceiling / 2), ceiling)

@@ -1,22 +1,21 @@
-"""Joining a stream that was interrupted: repeats dropped, real events kept, gaps named.
+"""Resume an interrupted stream: drop repeats, keep new events, report gaps.
 
-A source resumes by asking again for the last index it saw. A server that still holds that index sends its frames
-once more, which proves that nothing was missed; one that does not starts at the next index it holds.
+A source resumes by requesting the last index it saw. If the server still holds that index, it sends its frames once
+more, which proves that nothing was missed; if not, it starts at the next index it holds.
 
-`core.repeats` remembers what was seen, and tells what a repeat is.
+`core.repeats` remembers what was seen and recognizes repeats.
 
-A connection for topics that were not subscribed to for a while (`core.history.coverage`) is asked for the last index
-seen of them, which may be any number of frames back. Events of the other topics that were seen since are recognized by
-their index where the frames are no longer remembered, and each topic's events at the very index where it stopped by
-comparing payloads.
+When topics are subscribed to again after a while (`core.history.coverage`), the request starts at the last index seen
+of them, which may be any number of frames back. Events of the other topics seen since then are recognized by their
+index where the frames are no longer remembered, and events at the index where a topic stopped by comparing payloads.
 
-A restarted server replays its raft log, from its last snapshot on, and sends the events again under their old indexes.
-So of frames that are no longer remembered a fingerprint of each event is: what comes again is dropped however old it
-is. A rebuilt server may have a frame of its own under the last index seen. What was seen tells it
-apart: where nothing of that index comes again, the joined frame is `doubtful`, and the reader compares older indexes.
+A restarted server replays its Raft log from its last snapshot on, and sends the events again under their old indexes. A
+fingerprint is therefore kept of each event in frames that are no longer remembered, so that repeats of any age are
+dropped. A rebuilt server may have an unrelated frame under the last index seen. It is recognized by what was seen: if
+nothing seen at that index is repeated, the joined frame is `doubtful`, and the reader compares older indexes.
 
-A namespace made during a connection is not in it (a server expands `*` once, when it is asked), so the
-connection after it is asked for the frame before the namespace was made.
+A namespace created during a connection is not part of it (a server expands `*` once, on subscribing), so the next
+connection requests the frame before the namespace was created.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,45 +28,45 @@ from nomad_tui.core.wire import Event, Frame
 
 
 class Continuity:
-    """Sees every frame of every connection of one source, in order, and says what of it is new."""
+    """Separates new events from repeats in all frames of one source, given in order across its connections."""
 
     def __init__(self, remembered_frames: int = REMEMBERED_FRAMES) -> None:
         self._remembered_frames = remembered_frames
         self.seen = Seen(remembered_frames)
         self._coverage = Coverage()
         self._expected: dict[int, list[list[Event]]] | None = None
-        """While repeats are possible: per remembered index, the events of each frame that have not come again."""
+        """While repeats are possible: for each remembered index, the events of each frame not repeated yet."""
         self._resumed_from = 0
-        """The index this connection was asked for."""
+        """The index requested by this connection."""
         self._now = 0.0
         """When this connection was made."""
         self._behind = False
-        """Whether this connection began below the index it was asked for: the server sent its newest frame again."""
+        """Whether this connection began below the requested index, because the server sent its newest frame again."""
         self._begun = False
-        """Whether a frame of this connection has come."""
+        """Whether this connection has delivered a frame."""
         self._proven = False
         self._came_again: set[int] = set()
-        """Remembered indexes of which something was repeated in this connection."""
+        """Remembered indexes of which this connection repeated something."""
         self._appeared: dict[str, Place] = {}
-        """Namespaces of which nothing was seen, and from where they are to be read."""
+        """Namespaces with no events seen yet, and the index to read each from."""
         self._asked_namespaces: frozenset[str] = frozenset()
-        """Those of them that were known when a server was asked last."""
+        """The namespaces of `_appeared` that were known when the last request was made."""
         self._floor = 0
-        """Before the first connection's first frame beyond it: the index up to which others had read."""
+        """Until the first connection passes it: the index up to which predecessors had read."""
         self._reaches: tuple[ReadProgress, ...] = ()
-        """Until a frame comes that none of them can have read: how far others did that this one takes over from. Empty
-        if they had read all of what this one reads up to the last index or the floor."""
+        """How far the predecessors of this reader had read, until a frame arrives that none of them can have read.
+        Empty if they had read everything this one reads, up to the last index or the floor."""
 
     def appeared(self, namespace: str, index: int) -> None:
-        """A namespace can be read from the next connection on, and had no events before `index`."""
+        """Register a namespace that is readable from the next connection on and had no events before `index`."""
         if self.seen.last_index == 0 or namespace in self._appeared:
             return
         before = self.seen.up_to(index)
-        # The frame before the namespace was made proves, sent again, that nothing since has been dropped.
+        # If the frame before the namespace was created is sent again, nothing since then has been lost.
         self._appeared[namespace] = Place(index) if before is None else Place(before.index, before.events)
 
     def of_namespace(self, namespace: str, topics: frozenset[str]) -> "Continuity":
-        """For a stream of these topics, by released names, in this namespace alone, that goes on here."""
+        """A continuation for a stream of this namespace alone and these topics, by released names."""
         reaches = self._reached_by()
         single = Continuity(self._remembered_frames)
         single.seen.forgotten = self.seen.forgotten
@@ -90,7 +89,8 @@ class Continuity:
         return single
 
     def joined_with(self, others: Iterable[tuple["Continuity", ReadProgress]]) -> "Continuity":
-        """For one stream that goes on where others stopped that had taken over from this one, with what each reads."""
+        """A continuation for one stream that replaces `others`, each given with what it reads; they had replaced this
+        one."""
         parts = list(others)
         taken = [reach for _, reach in parts]
         frames = [remembered.frame for other, _ in parts for remembered in other.seen.frames]
@@ -111,16 +111,16 @@ class Continuity:
             seen.forgotten = max(seen.forgotten, each.seen.forgotten)
             seen.fingerprints.add(each.seen.fingerprints)
         if seen.frames:
-            # What lies before was read or not wanted.
+            # Earlier events were either read or not wanted.
             seen.forgotten = max(seen.forgotten, seen.frames[0].index - 1)
-        # One that has not caught up yet is known by what is remembered of it.
+        # A reader that has not caught up yet is represented by the frames it remembers.
         read = (reach for other, reach in parts if not other._reaches and reach.index)
         joined._reaches = (*self._reached_by(), *read)
         joined._floor = max((reach.index for reach in joined._reaches), default=0)
         return joined
 
     def _reached_by(self) -> tuple[ReadProgress, ...]:
-        """How far what this one reads was read."""
+        """How far this reader and its predecessors have read."""
         if self._reaches or not self.seen.last_index:
             return self._reaches
         behind = self._coverage.behind.items()
@@ -130,8 +130,8 @@ class Continuity:
         )
 
     def _is_unread(self, event: Event, index: int) -> bool:
-        """Whether others had not read as far as this of what the event is of; unsure at the index where they stopped,
-        which may have several frames."""
+        """Whether no predecessor had read this event. Uncertain at the index where they stopped, which may have several
+        frames."""
         reached = self._floor
         if self._reaches:
             topic = released_topic(event.topic)
@@ -140,14 +140,15 @@ class Continuity:
 
     @property
     def begun(self) -> bool:
-        """Whether this one or those that it takes over from have seen anything."""
+        """Whether this reader or a predecessor has seen any frame."""
         return max(self.seen.last_index, self._floor) > 0
 
     def resumption(self, topics: frozenset[str] | None = None, readable: frozenset[str] | None = None) -> Resumption:
-        """How to ask a server for `topics`, by released names; None for all that the session was started with.
+        """What to request for `topics`, by released names; None for all topics the session was started with.
 
-        Topics that were not asked for meanwhile are asked for from the last index at which they were. `readable` are
-        those that the token may read, None for all: others cannot prove anything, and asking for them is refused.
+        Topics that were left out meanwhile are requested from the last index at which they were subscribed to.
+        `readable` are the topics that the token may read, None for all: requesting others is refused, so they cannot
+        prove continuity.
         """
         if self._reaches:
             return Resumption(0, [])
@@ -167,9 +168,9 @@ class Continuity:
     def reconnected(
         self, topics: frozenset[str] | None = None, now: float = 0.0, readable: frozenset[str] | None = None
     ) -> None:
-        """A new connection, asked for as `resumption` says, starts: frames that come may repeat what was seen.
+        """Start a new connection, requested as `resumption` says: its first frames may be repeats.
 
-        `now` is in seconds from anywhere, to tell for how long topics were left out.
+        `now` is in seconds of any monotonic clock, to measure how long topics were left out.
         """
         coverage = self._coverage
         namespaces = self._asked_namespaces
@@ -193,7 +194,7 @@ class Continuity:
         self._expected = expected
 
     def _place(self) -> Place:
-        """Where everything is that is not behind."""
+        """The position of all topics that are not behind."""
         place = Place(self.seen.last_index, self.seen.newest, left=self._now)
         for frame in self.seen.of_last_index():
             place.add(frame.events, len(frame.line))
@@ -204,12 +205,12 @@ class Continuity:
     ) -> Joined:
         """`frame` without repeats, and the gap before it if there may be one.
 
-        With `tentative`, a server that seems to have been rebuilt does not end what was seen: only the gap is
-        returned, and the next connection may prove otherwise.
+        With `tentative`, a server that seems to be rebuilt does not reset what was seen: only the gap is returned, and
+        the next connection may disprove it.
 
-        `away` is the time in seconds since the previous connection's last byte, for the gap's text. A frame none of
-        whose events was asked for counts too: it came, so nothing before it is missing. `sent` are all events that
-        the server sent in it, if `frame` has only some of them left.
+        `away` is the time in seconds since the previous connection's last byte, for the gap's text. A frame with none
+        of the requested events counts too: its arrival proves that nothing before it is missing. `sent` are all events
+        that the server sent in the frame, if `frame` has only some of them.
         """
         if frame.index < 0:
             return Joined(frame, None, 0)
@@ -228,7 +229,7 @@ class Continuity:
         return Joined(frame, None, 0)
 
     def _join_below_floor(self, frame: Frame, sent: Sequence[Event]) -> Joined:
-        """For the first connection of one that others have read for, and that remembers nothing of it."""
+        """For the first connection of a reader that has predecessors but remembers none of their frames."""
         new = [event for event in frame.events if self._is_unread(event, frame.index)]
         repeats = len(frame.events) - len(new)
         if not new:
@@ -294,7 +295,8 @@ class Continuity:
         return Joined(left, None, repeats, doubtful=doubtful)
 
     def _seen_at_last(self, frame: Frame) -> list[Event]:
-        """What was seen of the frame's index and is asked for now, if it is the last index and nothing is proven."""
+        """Events seen at the frame's index that are requested now, if it is the last index and continuity is not
+        proven."""
         if frame.index != self.seen.last_index or self._proven:
             return []
         expected = [event for events in (self._expected or {}).get(frame.index, ()) for event in events]
@@ -314,18 +316,18 @@ class Continuity:
 
     @property
     def is_proven(self) -> bool:
-        """Whether something that was seen has come again in this connection."""
+        """Whether this connection has repeated something that was seen."""
         return self._proven
 
     def _not_seen(self, frame: Frame) -> list[Event] | None:
-        """The frame's events that are no repeats; None if this server's past is another one than that seen."""
+        """The frame's events that are not repeats; None if this server's history is not the one seen."""
         index = frame.index
         new: set[int] = set()
         doubtful: list[Event] = []
         stopped_here = index == self.seen.last_index and not self._behind
         for event in frame.events:
             if self._is_first_of_namespace(event, index) or (self._reaches and self._is_unread(event, index)):
-                # What is remembered of the index is compared all the same: the namespace may have been read before.
+                # Still compare with what is remembered of the index: the namespace may have been read before.
                 if index > self.seen.forgotten:
                     doubtful.append(event)
                 else:
@@ -349,13 +351,13 @@ class Continuity:
                 new -= again
             elif another_past:
                 return None
-            # Of a history that goes on, what lies before the index that was asked for had been read.
+            # If the history continues, everything before the requested index had been read.
             unknown = [] if index < self._resumed_from else [each for each in doubtful if id(each) not in again]
         else:
             comparable = any(seen)
             unknown = unseen(doubtful, seen)
-            # Below the last index everything had been seen, so a server that sends something else there, and nothing
-            # of what was seen, was set back to an earlier state and has gone on from there.
+            # Everything below the last index had been seen. A server that sends only unknown events there was reset to
+            # an earlier state and has continued from it.
             strange = unknown and len(unknown) == len(doubtful) and not stopped_here
             if strange and (another_past or (comparable and index not in self._came_again)):
                 return None
@@ -363,7 +365,7 @@ class Continuity:
         return [event for event in frame.events if id(event) in new]
 
     def _unread_namespaces(self, first: int) -> list[str]:
-        """Those that may lack something if a connection's first frame has the index `first`."""
+        """The new namespaces that may lack events if a connection's first frame has the index `first`."""
         return [name for name in self._asked_namespaces if self._appeared[name].index < first]
 
     def _is_first_of_namespace(self, event: Event, index: int) -> bool:
@@ -371,7 +373,7 @@ class Continuity:
         return place is not None and place.index <= index
 
     def _start_over(self, frame: Frame, sent: Sequence[Event]) -> None:
-        """The indexes begin anew with `frame`."""
+        """Start a new history with `frame`."""
         self.seen.clear()
         self._appeared.clear()
         self._asked_namespaces = frozenset()

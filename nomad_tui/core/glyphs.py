@@ -1,13 +1,14 @@
-"""ASCII replacements of the program's own signs, for terminals and locales without others."""
+"""ASCII replacements of the program's own symbols, for terminals and locales that lack them."""
 
 import codecs
 import unicodedata
 from typing import Final, TextIO
 
 ERRORS: Final = "nomad-tui-glyphs"
-"""As `errors` of a text file: ASCII glyphs for the program's signs, and JSON's escapes for all else that is lacking."""
+"""Codec error handler: replaces the program's symbols by ASCII glyphs and other unencodable characters by JSON
+escapes."""
 UNKNOWN: Final = "?"
-"""Drawn for a letter that the terminal lacks, once for each of its cells."""
+"""Drawn once per cell for a character that the terminal lacks."""
 
 _GLYPHS: Final[dict[str, str]] = {
     "±": "~", "µ": "u", "·": "-", "×": "x", "–": "-", "‖": "|", "“": '"', "”": '"', "‘": "'", "’": "'", "•": "*",
@@ -17,14 +18,14 @@ _GLYPHS: Final[dict[str, str]] = {
     "◈": "%", "◉": "@", "○": "o", "◌": ".", "◎": "o", "●": "*", "◧": "[", "◰": "[", "◱": "[", "★": "*", "♥": "&",
     "✔": "+", "✓": "+", "✕": "x", "✖": "x", "❯": ">", "—": "-", "\xa0": " ",
 }  # fmt: skip
-"""One cell each, as what they replace."""
+"""One cell wide, like the symbols they replace."""
 _LINES: Final = {
     **dict.fromkeys("─━┄┅┈┉╌╍═╴╶╸╺╼╾", "-"),
     **dict.fromkeys("│┃┆┇┊┋╎╏║╵╷╹╻╽╿", "|"),
 }
 _BARS: Final = dict(zip("▁▂▃▄▅▆▇█", "__..--##", strict=True))
 _WORDS: Final = {"…": "...", "→": "->", "←": "<-", "⋯": "...", "±": "+-"}
-"""Where a cell more does no harm."""
+"""Used where a replacement may be wider."""
 
 
 def _table() -> dict[str, str]:
@@ -35,11 +36,11 @@ def _table() -> dict[str, str]:
 
 
 ASCII: Final = _table()
-"""By sign; the cells that are drawn stay as many."""
+"""ASCII replacement of each symbol, of the same width in cells."""
 
 
 def is_utf8(file: TextIO | None) -> bool:
-    """Whether everything can be written to a file as it is."""
+    """Whether the file's encoding can represent every character."""
     try:
         return codecs.lookup(getattr(file, "encoding", None) or "utf-8").name == "utf-8"
     except LookupError:
@@ -47,7 +48,7 @@ def is_utf8(file: TextIO | None) -> bool:
 
 
 def drawn(text: str, encoding: str) -> str:
-    """`text` with as many cells, and nothing that an encoding lacks."""
+    """`text` at the same width in cells, without characters that `encoding` lacks."""
     if text.isascii():
         return text
     return "".join(
@@ -64,7 +65,7 @@ def _drawn_letter(letter: str, encoding: str) -> str:
 
 
 def escaped(letter: str) -> str:
-    """As JSON has it, so that what is printed as JSON stays it."""
+    """`letter` as a JSON escape, so that printed JSON stays valid."""
     code = ord(letter)
     if code < 0x10000:
         return f"\\u{code:04x}"
@@ -73,10 +74,10 @@ def escaped(letter: str) -> str:
 
 
 def escaped_json(text: str) -> str:
-    """One line of JSON with the same value, and nothing in it that a terminal acts on."""
+    """One line of JSON with the same value and without control characters."""
     if text.isascii() and text.isprintable():
         return text
-    # Tabs and carriage returns can only be between the tokens of JSON, where an escape could not.
+    # In JSON, tabs and carriage returns occur only between tokens, where an escape is not allowed.
     return "".join(each if each.isprintable() else " " if each in "\t\r" else escaped(each) for each in text)
 
 

@@ -1,9 +1,9 @@
-"""Which event an event is, wherever and by whomever it was read.
+"""Stable event IDs, independent of the server that sent an event and of who read it.
 
-An event has no ID of its own: (Index, Topic, Type, Key) may occur twice under one index, a payload's keys come in
-another order from each server, and each server computes some deadlines and IDs of its own (7 of 513 payloads). So an
-event is known by its index, its envelope, what its payload says apart from those (as in `core.continuity`), and its
-place among those of the same index that are the same in all this.
+Nomad's events have no ID: (Index, Topic, Type, Key) may occur twice under one index, the order of a payload's keys
+varies by server, and each server computes some deadlines and IDs itself (7 of 513 payloads). An event is therefore
+identified by its index, its envelope, the rest of its payload (as in `core.continuity`), and its position among
+otherwise identical events of the same index.
 """
 
 import re
@@ -19,24 +19,24 @@ _COMPUTED: Final = re.compile(
     rb'"(?!(?:Create|Modify|Submit)Time")[^"\\]*":(?:null|""|"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"'
     rb'|"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^"\\]*"|[1-9]\d{17,})(?:,|(?=}))'
 )
-"""Members that hold nothing, a generated ID, or a time: as text, or in ns since 1970 (18 digits from 1973 on). Not the
-times in the write itself, which every server has alike: they distinguish the events of a rebuilt cluster from those
-that it had under the same indexes before."""
+"""Members that are empty, a generated ID, or a time: as text, or in ns since 1970 (18 digits from 1973 on). The times
+of the write itself are excluded: they are the same on every server, and distinguish the events of a rebuilt cluster
+from earlier ones under the same indexes."""
 
 
 class Identities:
-    """Gives the events of one history their IDs. To be shown every frame, in order, from the first of an index on."""
+    """Generates the event IDs of one history. Takes every frame in order, starting with the first of an index."""
 
     def __init__(self, region: str = "") -> None:
-        """`region` is part of each ID: two clusters may send into one stream."""
+        """`region` is part of each ID: two clusters may send to one stream."""
         self._region = region.encode()
         self._index = -1
         self._same: Counter[bytes] = Counter()
 
     def of(self, frame: Frame) -> list[str]:
-        """One for each event: the index, and 32 hexadecimal digits. Never fails, whatever the payloads hold.
+        """One ID per event: the index and 32 hexadecimal digits. Never fails, whatever the payloads contain.
 
-        Costs two and a half times what `orjson.loads` takes for the payloads, which is half of it (measured).
+        Costs two and a half times as much as `orjson.loads` of the payloads, which is half of it (measured).
         """
         if frame.index != self._index:
             self._index = frame.index

@@ -1,4 +1,4 @@
-"""Attributes derived when they are first asked for."""
+"""Attributes computed on first access."""
 
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, overload
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class lazy(Generic[T]):  # noqa: N801, as `property`
-    """Like `functools.cached_property` without its lock, which before Python 3.12 costs more than what is derived."""
+    """`functools.cached_property` without its lock, which before Python 3.12 costs more than the computation."""
 
     def __init__(self, derive: Callable[[Any], T]) -> None:
         self._derive = derive

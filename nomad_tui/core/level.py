@@ -5,13 +5,13 @@ from typing import Final
 
 
 class Level(IntEnum):
-    """The least first. What proves nothing is routine."""
+    """In ascending order. Events that prove nothing are routine."""
 
     ROUTINE = 0
     CHANGE = 1
     """Registered, scaled, promoted, started, stopped on purpose, created, deleted."""
     WARNING = 2
-    """It may mend itself, or waits for somebody."""
+    """May recover by itself, or waits for somebody."""
     FAILURE = 3
 
     @property
@@ -23,6 +23,6 @@ _WORDS: Final = tuple(level.name.lower() for level in Level)
 
 
 def read_level(written: str) -> Level | None:
-    """The level that a word, or how it begins, names; None for no level."""
+    """The level named by a word or the beginning of one; None if there is none."""
     word = written.lower()
     return next((level for level in Level if word and level.word.startswith(word)), None)

@@ -1,7 +1,7 @@
-"""What a token must be granted to read a topic, and what of a subscription it may read.
+"""Which permissions a topic requires, and which parts of a subscription a token may read.
 
-A server checks the topics of a request together and says neither which of them it refuses nor why (`nomad/stream/
-event_broker.go`), so what is known here was asked for topic by topic.
+A server checks all topics of a request together and reports neither which of them it refuses nor why (`nomad/stream/
+event_broker.go`), so the permissions here were determined by requesting each topic alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,20 +14,20 @@ from nomad_tui.core.topics import ALL
 
 MANAGEMENT: Final = "a management token"
 NAMESPACED: Final = "namespace "
-"""How the capability of a topic begins that is granted per namespace."""
+"""Prefix of capabilities that are granted per namespace."""
 ANY_VARIABLE: Final = "any variables capability"
 SHOWN_NAMESPACE: Final = "default"
-"""What a policy is shown for where nobody has named a namespace: it is the one that always exists."""
+"""The namespace in a suggested policy if none was named: it always exists."""
 
 
 def is_namespaced(name: str) -> bool:
-    """Whether permission for a topic depends on the namespace; `name` as released."""
+    """Whether permission for a topic depends on the namespace; `name` is the released name."""
     capability = kind(name).capability
     return capability.startswith(NAMESPACED) or capability == ANY_VARIABLE
 
 
 def needed(name: str) -> str:
-    """What a token needs for a topic, in a few words: `read-job`, `node:read`, `a management token`."""
+    """The capability that a topic requires: `read-job`, `node:read`, `a management token`."""
     capability = kind(name).capability
     return MANAGEMENT if capability == "management" else capability.removeprefix(NAMESPACED)
 
@@ -35,8 +35,8 @@ def needed(name: str) -> str:
 def policy(names: Iterable[str], namespaces: Sequence[str]) -> str:
     """An ACL policy (HCL) that grants the topics in the namespaces; empty if only a management token can.
 
-    `namespaces` may be `*`. Topics that no policy grants are left out. Nothing in it is quoted from a server but
-    the names of namespaces, which Nomad restricts to letters, digits and dashes; anything else is left out.
+    `namespaces` may be `*`. Topics that no policy can grant are omitted. The only text quoted from a server is the
+    names of namespaces, which Nomad restricts to letters, digits and dashes; other names are omitted.
     """
     wanted = list(dict.fromkeys(names))
     capabilities = sorted({needed(name) for name in wanted if is_namespaced(name) and needed(name) != ANY_VARIABLE})
@@ -63,17 +63,17 @@ def _is_name(namespace: str) -> bool:
 
 
 class Permissions(msgspec.Struct, frozen=True):
-    """Which topics may be read in which namespaces."""
+    """Which topics a token may read in which namespaces."""
 
     namespaces: tuple[str, ...]
-    """Those that were asked about; `*` alone where one subscription covers all of them."""
+    """The namespaces checked; `*` alone where one subscription covers all of them."""
     allowed: Mapping[str, frozenset[str]]
-    """By topic, as released, the namespaces of `namespaces` in which it may be read; empty for nowhere. A topic
-    that belongs to no namespace is allowed in all or in none."""
+    """For each topic, by released name, the subset of `namespaces` in which it may be read. A topic without a namespace
+    is allowed in all or in none."""
 
     @property
     def refused(self) -> dict[str, tuple[str, ...]]:
-        """By topic the namespaces in which it may not be read; topics that may be read everywhere are not in it."""
+        """For each topic that is not readable everywhere, the namespaces in which it is refused."""
         return {
             name: tuple(each for each in self.namespaces if each not in granted)
             for name, granted in self.allowed.items()
@@ -97,9 +97,9 @@ class Permissions(msgspec.Struct, frozen=True):
 
 
 def granting_policy(permissions: Permissions) -> str:
-    """An ACL policy that grants what is refused; empty where only a management token could.
+    """An ACL policy that grants what is refused; empty if only a management token can.
 
-    Namespaces that lack the same are grouped; what belongs to no namespace comes last.
+    Each namespace has a rule of its own; rules that apply to no namespace come last.
     """
     refused = permissions.refused
     lacked = {

@@ -1,7 +1,7 @@
-"""Numbers as a person reads them: durations, sizes, counts and ages.
+"""Human-readable durations, sizes, counts and ages.
 
-Nomad's durations and times are integer nanoseconds. Every function takes any number, because a payload may
-hold any number: infinities, NaN and integers of a thousand digits come out as text too, never as an error.
+Nomad's durations and times are integer nanoseconds. Every function accepts any number, because a payload may hold any
+number: infinities, NaN and integers of a thousand digits are formatted too and never raise.
 """
 
 import math
@@ -16,7 +16,7 @@ UNITS: Final = {
     **{f"{letter}B": 1000**power for power, letter in enumerate("KMGT", 1)},
     **{f"{letter}{rest}": 1024**power for power, letter in enumerate("KMGT", 1) for rest in ("", "IB")},
 }
-"""Bytes in one of each unit, in capitals: powers of 1024 but for KB, MB, GB and TB."""
+"""Bytes per unit, by the unit's name in capitals: powers of 1024, except for KB, MB, GB and TB."""
 
 _SIZE: Final = lazy_pattern(r"(\d{1,15}(?:\.\d+)?)\s*([A-Z]*)")
 _PART: Final = lazy_pattern(r"(\d{1,9}(?:\.\d+)?)(d|h|ms|m|s)")
@@ -25,13 +25,13 @@ _WRITTEN_SIZES: Final = (("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2), (
 
 
 def parse_size(text: str) -> int | None:
-    """Bytes, of `512MiB`, `2G` or `64000000`; None for what is no size."""
+    """Bytes, from `512MiB`, `2G` or `64000000`; None if `text` is not a size."""
     match = _SIZE.fullmatch(text.strip().upper())
     return None if match is None or match[2] not in UNITS else int(float(match[1]) * UNITS[match[2]])
 
 
 def parse_duration(text: str, *, milliseconds: bool = False) -> float | None:
-    """Seconds, of `90s`, `10m` or `1h30m`, and of `500ms` where that is asked for; None for what is no duration."""
+    """Seconds, from `90s`, `10m` or `1h30m`, and from `500ms` with `milliseconds`; None if `text` is not a duration."""
     parts: list[tuple[str, str]] = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
@@ -41,12 +41,13 @@ def parse_duration(text: str, *, milliseconds: bool = False) -> float | None:
 
 
 def write_size(size: int) -> str | int:
-    """What `parse_size` reads as the same number; a number where no unit divides it."""
+    """Text that `parse_size` reads as the same number; the number itself if no unit divides it."""
     return next((f"{size // unit}{name}" for name, unit in _WRITTEN_SIZES if size and size % unit == 0), size)
 
 
 def write_duration(seconds: float) -> str | float:
-    """What `parse_duration` reads as the very same number; a number where whole milliseconds cannot say it."""
+    """Text that `parse_duration` reads as exactly the same number; the number itself if that takes fractions of a
+    millisecond."""
     rest = round(seconds * 1000)
     text = ""
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
@@ -68,13 +69,13 @@ _COARSE: Final = ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "m"), (MINUTE, "m",
 _FINE: Final = ((SECOND, "s"), (MILLISECOND, "ms"), (MICROSECOND, "µs"), (1, "ns"))
 _BYTES: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _LARGEST: Final = 10**18
-"""Beyond this a number is not a measurement: it is shown as too large rather than digit by digit."""
+"""Larger numbers are not measurements: they are shown as too large instead of digit by digit."""
 
 
 def duration(nanoseconds: int | float) -> str:
-    """At most two units, the second dropped when zero: `300 ms`, `1.1 s`, `5 m`, `2 h 5 m`, `3 d`.
+    """At most two units, the second omitted if zero: `300 ms`, `1.1 s`, `5 m`, `2 h 5 m`, `3 d`.
 
-    Seconds below ten keep one decimal. What is lost is cut off, not rounded: a minute never reads `60 s`.
+    Seconds below ten keep one decimal. Values are truncated, not rounded: a minute never reads `60 s`.
     """
     if isinstance(nanoseconds, float) and not math.isfinite(nanoseconds):
         return "unknown"
@@ -97,9 +98,9 @@ def duration(nanoseconds: int | float) -> str:
 
 
 def age(nanoseconds: int, than: str = "") -> str:
-    """How long ago, in one unit: `now` within a second, `14 s ago`, `3 m ago`; `in 5 s` for the future.
+    """Age in one unit: `now` within a second, `14 s ago`, `3 m ago`; `in 5 s` for the future.
 
-    With what it is older `than`, such as `the end`: `14 s before the end`, `at the end`, `5 s after the end`.
+    Relative to `than`, such as `the end`: `14 s before the end`, `at the end`, `5 s after the end`.
     """
     size = abs(nanoseconds)
     if size < SECOND:
@@ -131,7 +132,7 @@ def enumerated(names: Sequence[str], word: str = "and") -> str:
 
 
 def byte_count(count: int | float) -> str:
-    """Decimal units as Nomad's own interface uses them: `88 MB`, `2.6 kB`, `512 B`."""
+    """Decimal units, as in Nomad's own interface: `88 MB`, `2.6 kB`, `512 B`."""
     if isinstance(count, float) and not math.isfinite(count):
         return "unknown"
     if count < 0:

@@ -1,13 +1,13 @@
-"""Regular expressions: RE2's where the library is installed, else those of `regex`, each search with a time limit.
+"""Regular expressions: RE2 if it is installed, otherwise `regex` with a time limit for each search.
 
 RE2 takes time in proportion to the text, whatever the pattern. `regex` backtracks: without a limit, one pattern could
-hold up everything. So that a filter means the same with both, what RE2 has no notation for is refused with `regex` too,
-and `\\w`, `\\d`, `\\s` and `\\b` are those of ASCII. It differs in this:
+block the program. To give a filter the same meaning with both, notation that RE2 lacks is refused with `regex` too, and
+`\\w`, `\\d`, `\\s` and `\\b` match ASCII only. Two differences remain:
 
-- A search that takes longer than its limit counts as found: nothing is hidden by it, and a text in which secrets are
-  looked for is masked whole.
-- `[[:alpha:]]` and the like include letters beyond ASCII, and a flag within a pattern, as in `a(?i)b`, holds for all of
-  it.
+- A search that exceeds its time limit counts as a match: it hides nothing, and a text searched for secrets is
+  masked completely.
+- `[[:alpha:]]` and similar classes include letters beyond ASCII, and a flag within a pattern, as in `a(?i)b`, applies
+  to all of it.
 """
 
 import re
@@ -20,27 +20,27 @@ from nomad_tui.core.patterns import lazy_pattern
 
 try:
     import re2
-except ImportError:  # its wheels are not for every platform: there are none for musl
+except ImportError:  # wheels do not exist for every platform, such as musl
     re2 = None
 
 HAS_RE2: Final = re2 is not None
 MOST_MEMORY: Final = 2 * 1024 * 1024
-"""Bytes that one of RE2's may use while it matches; it gets slower, not larger, beyond that."""
+"""Bytes that RE2 may use for one pattern; beyond that, matching slows down instead of taking more memory."""
 LARGEST_PROGRAM: Final = 2_000
-"""RE2 instructions, of which each may be looked at for each byte: at most 15 ms for a payload of 2.8 KB.
+"""RE2 instructions, each of which may run for each byte: at most 15 ms for a payload of 2.8 KB.
 
 One Unicode class such as `\\pL` takes 1,200.
 """
 LONGEST_PATTERN: Final = 2_000
-"""Characters, where the size of a program is not known."""
+"""Characters; the limit where the size of a program is not known."""
 TIME_LIMIT: Final = 0.05
-"""Seconds of one search with `regex`; a sound pattern takes some microseconds for an event."""
+"""Seconds for one search with `regex`; a reasonable pattern takes some microseconds per event."""
 MOST_TIMEOUTS: Final = 20
-"""Searches of one pattern that may take longer: then it is not searched for any more, and counts as found."""
+"""Timeouts after which a pattern is no longer searched for and always counts as a match."""
 
 
 class PatternError(ValueError):
-    """A regular expression that is not accepted. `text` says why; `fragment` is the part that is meant."""
+    """A rejected regular expression. `text` is the reason, `fragment` the offending part."""
 
     def __init__(self, text: str, fragment: str) -> None:
         super().__init__(text)
@@ -59,11 +59,11 @@ class Match(Protocol):
 
 
 class TooSlowError(Exception):
-    """A search has reached its time limit."""
+    """A search has exceeded its time limit."""
 
 
 class Pattern:
-    """One of the program's own, for texts."""
+    """A pattern of the program itself, matched against text."""
 
     def __init__(self, source: str) -> None:
         self._compiled: Any = re2.compile(source) if HAS_RE2 else _compiled(source)
@@ -85,7 +85,7 @@ class Pattern:
 
 
 def searcher(pattern: str, ignore_case: bool = False) -> Callable[[bytes], bool]:
-    """Whether an operator's regular expression is found in UTF-8 bytes. Raises `PatternError`."""
+    """A function that tests whether an operator's regular expression occurs in UTF-8 bytes. Raises `PatternError`."""
     if HAS_RE2:
         search = _of_re2(pattern, ignore_case).search
         return lambda data: search(data) is not None
@@ -106,11 +106,11 @@ def searcher(pattern: str, ignore_case: bool = False) -> Callable[[bytes], bool]
 
 
 class Finder:
-    """Where an operator's regular expression matches in a text of several lines. Raises `PatternError`."""
+    """Finds the matches of an operator's regular expression in multi-line text. Raises `PatternError`."""
 
     def __init__(self, pattern: str, ignore_case: bool) -> None:
         self.occurs: Final = searcher(pattern, ignore_case)
-        """Whether it does at all, in UTF-8 bytes."""
+        """Whether the pattern occurs in UTF-8 bytes."""
         self._lines: Any = (
             _of_re2(f"(?m){pattern}", ignore_case, is_bounded=False)
             if HAS_RE2
@@ -118,13 +118,12 @@ class Finder:
         )
 
     def next(self, data: bytes, at: int) -> tuple[int, int] | None:
-        """The first place from `at` on, as of a slice. Needs RE2: `regex` would have to decode the rest each time."""
+        """Span of the first match from `at` on. Requires RE2: `regex` would have to decode the rest each time."""
         match = self._lines.search(data, at)
         return None if match is None else match.span()
 
     def spans(self, text: str, data: bytes) -> Iterator[tuple[int, int]]:
-        """The first and last place, as of a slice of `data`, the text's UTF-8, of each match; those that were found
-        in time."""
+        """Span of each match in `data`, the UTF-8 of `text`; with `regex`, those found within the time limit."""
         if HAS_RE2:
             yield from (match.span() for match in self._lines.finditer(data))
             return
@@ -141,13 +140,13 @@ def _size(text: str) -> int:
 
 
 def literal(needle: bytes) -> Callable[[bytes], bool]:
-    """Whether some ASCII is found in bytes, whatever its case. Fast in large ones."""
+    """A function that tests whether ASCII text occurs in bytes, ignoring case. Fast in large ones."""
     if HAS_RE2:
         options = re2.Options()
         options.literal = True
         options.case_sensitive = False
         options.never_capture = True
-        options.encoding = re2.Options.Encoding.LATIN1  # as UTF-8, `k` would find the Kelvin sign as well
+        options.encoding = re2.Options.Encoding.LATIN1  # in UTF-8, `k` would also match the Kelvin sign
         search = re2.compile(needle, options).search
         re2.purge()
     else:
@@ -158,7 +157,7 @@ def literal(needle: bytes) -> Callable[[bytes], bool]:
 def _of_re2(pattern: str, ignore_case: bool, *, is_bounded: bool = True) -> Any:
     options = re2.Options()
     options.max_mem = MOST_MEMORY
-    options.log_errors = False  # RE2 would write to the terminal that the dashboard is drawn on
+    options.log_errors = False  # RE2 would write to the dashboard's terminal
     options.never_capture = True
     options.case_sensitive = not ignore_case
     try:
@@ -166,7 +165,7 @@ def _of_re2(pattern: str, ignore_case: bool, *, is_bounded: bool = True) -> Any:
     except re2.error as error:
         raise _explained(error) from None
     finally:
-        re2.purge()  # its cache would keep the memory of a hundred patterns that were typed on the way to this one
+        re2.purge()  # its cache would keep a hundred patterns, one for each key typed
     if is_bounded and compiled.programsize > LARGEST_PROGRAM:
         raise PatternError("it is too large", "")
     return compiled
@@ -217,7 +216,7 @@ _OUTSIDE: Final = {"z": r"\Z", "A": r"\A", "b": _EDGE, "B": _NO_EDGE}
 
 
 def _translated(pattern: str, is_multiline: bool) -> str:
-    """A pattern of RE2 for `regex`. Raises `PatternError` for what only backtracking can do."""
+    """An RE2 pattern translated for `regex`. Raises `PatternError` for operators that require backtracking."""
     is_in_class = False
 
     def instead(part: re.Match[str]) -> str:

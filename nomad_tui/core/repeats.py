@@ -1,12 +1,12 @@
-"""What was seen of a stream, and whether events that come again are among it.
+"""Memory of the events seen in a stream, and recognition of repeats.
 
 Neither "index already seen" nor (Index, Topic, Type, Key) distinguishes a repeat from a new event: of 1,610 recorded
-indexes 600 had two frames, and 98 of those held the same (Index, Topic, Type, Key) twice, once with the job
-pending and once with it running. So payloads are compared, by value (servers write a payload's keys in another order
-every time) and without times and generated IDs (a restarted server replays its log and computes those anew: 7 of 513
-payloads, deadlines and `NextEval`). A frame is one write, sent as one or not at all: if it has the same events as one
-that was seen and any of their payloads is the same, all of it is a repeat. Their order tells nothing: each server
-writes a frame's Node events in its own (seen with three servers of 1.6.5).
+indexes 600 had two frames, and 98 of those held the same (Index, Topic, Type, Key) twice, once with the job pending and
+once with it running. Payloads are therefore compared, by value (servers write a payload's keys in a different order
+every time) and without times and generated IDs (a restarted server replays its log and recomputes them: 7 of 513
+payloads, deadlines and `NextEval`). A frame is one write, sent completely or not at all: if it has the same events as a
+frame seen before, and any of their payloads is the same, all of it is a repeat. The order of events is not compared: it
+differs between servers for a frame's Node events (seen with three servers of 1.6.5).
 """
 
 from bisect import bisect_right
@@ -31,11 +31,11 @@ _COMPUTED: Final = lazy_pattern(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*"
 )
 _NANOSECOND_TIMES: Final = 10**17
-"""Integers from here on are times in ns since 1970 (1973 and later); no count or size comes near."""
+"""Larger integers are times in ns since 1970 (1973 and later); no count or size is as large."""
 
 
 def unseen(coming: list[Event], seen: list[list[Event]]) -> list[Event]:
-    """Which of a frame's events are in none of the frames `seen`; what is found is taken out of these."""
+    """The frame's events that occur in none of the frames `seen`. Removes the repeated ones from `seen`."""
     ordered = sorted(coming, key=_identity)
     identities = [_identity(event) for event in ordered]
     for position, candidate in enumerate(seen):
@@ -45,7 +45,7 @@ def unseen(coming: list[Event], seen: list[list[Event]]) -> list[Event]:
         ):
             del seen[position]
             return []
-    # A namespace made meanwhile widens a frame: then event by event.
+    # A namespace created meanwhile adds events to a frame: compare event by event.
     left: dict[tuple[Identity, bytes], list[Event]] = {}
     for event in reversed([event for candidate in seen for event in candidate]):
         left.setdefault((_identity(event), _settled(event)), []).append(event)
@@ -64,23 +64,23 @@ def unseen(coming: list[Event], seen: list[list[Event]]) -> list[Event]:
 
 _TIME: Final = lazy_pattern(rb"\d{9,20}")
 MOST_FINGERPRINTS: Final = 131_072
-"""Events, about 10 MB: the raft log that a server replays after a restart holds up to some 18,000 entries
+"""Events, about 10 MB: the Raft log that a server replays after a restart holds up to some 18,000 entries
 (`raft_snapshot_threshold`, `raft_trailing_logs`)."""
 _WRITE_TIMES: Final = {
     name: () if kind.has_generated_key else tuple(b'"%s":' % member.encode() for member in kind.write_times)
     for kind in KINDS.values()
     for name in (kind.name, beta_topic(kind.name))
 }
-"""Per topic, the members with a time that tells one write of an object from another; none where the key does."""
+"""For each topic, the time members that distinguish two writes of an object; empty if its key does."""
 _WRITE_TIMES_OF_UNKNOWN: Final = tuple(b'"%s":' % member.encode() for member in Kind.write_times)
 _MODIFIED: Final = lazy_pattern(rb'"Modify(Index|Time)":(\d+)')
 
 
 def fingerprint(event: Event) -> int:
-    """A number that is the same whenever this event comes again, and another for every other event.
+    """A number that is the same for every repeat of this event and differs from those of other events.
 
-    Valid in this process only. Not the payload: a rebuilt server generates other IDs, and where a key is none, the
-    times of the write are others. 1 µs an event (measured on the load recording).
+    Valid in this process only. Leaves out the payload, because a rebuilt server generates other IDs. Where the key is
+    not generated, the times of the write distinguish events. 1 µs per event (measured with the load recording).
     """
     topic = event.topic
     members = _WRITE_TIMES.get(topic, _WRITE_TIMES_OF_UNKNOWN)
@@ -99,13 +99,13 @@ def fingerprint(event: Event) -> int:
 
 
 class RememberedFrame(msgspec.Struct, eq=False, gc=False):
-    """A frame that was seen, without its events: the next frame's then get their memory while it is in the processor's
-    cache (measured: reading takes a tenth less time than with frames kept as they are)."""
+    """A frame seen before, without its decoded events: the next frame's events then reuse memory that is still in the
+    processor's cache (measured: reading takes a tenth less time than with decoded frames)."""
 
     index: int
     line: bytes
     fingerprints: tuple[int, ...]
-    """Of its events."""
+    """Fingerprints of its events."""
 
     @classmethod
     def of(cls, frame: Frame) -> "RememberedFrame":
@@ -113,25 +113,25 @@ class RememberedFrame(msgspec.Struct, eq=False, gc=False):
 
     @property
     def frame(self) -> Frame:
-        """Decoded anew at each call."""
+        """The frame, decoded on each access."""
         decoded = decode(self.line)
         assert isinstance(decoded, Frame), "the line of a frame always decodes to the same"
         return decoded
 
     @property
     def events(self) -> list[Event]:
-        """Decoded anew at each call."""
+        """The events, decoded on each access."""
         return self.frame.events
 
 
 class Fingerprints:
-    """Of the newest `most` events that were seen and are no longer remembered, by index."""
+    """Fingerprints of the newest `most` events that are no longer remembered, by index."""
 
     def __init__(self, most: int = MOST_FINGERPRINTS) -> None:
         self._most = most
         self._events = 0
         self._of: OrderedDict[int, tuple[int, ...]] = OrderedDict()
-        """Oldest index first. (In a plain dictionary the first entry after many deletions is sought for 10 us.)"""
+        """Oldest index first. (A plain dictionary takes 10 µs to find its first entry after many deletions.)"""
 
     def of(self, index: int) -> tuple[int, ...]:
         return self._of.get(index, ())
@@ -144,14 +144,15 @@ class Fingerprints:
             self._events -= len(self._of.popitem(last=False)[1])
 
     def add(self, others: "Fingerprints") -> None:
-        """Keeps what others hold, too, each event once."""
+        """Add what others hold, each event once."""
         for index, fingerprints in others._of.items():
             known = self.of(index)
             self.keep(index, tuple(each for each in fingerprints if each not in known))
 
 
 def written_at(events: Iterable[Event], index: int) -> int | None:
-    """When the write of this index was made, in ns since 1970, by the evaluations and allocations that it changed."""
+    """Time of the write with this index, in ns since 1970, taken from the evaluations and allocations that it
+    changed."""
     times: list[int] = []
     for event in events:
         if event.topic in ("Evaluation", "Allocation", "Eval", "Alloc"):
@@ -162,7 +163,7 @@ def written_at(events: Iterable[Event], index: int) -> int | None:
 
 
 def created_at(events: Iterable[Event]) -> Iterator[int]:
-    """The indexes at which the events' objects were created, by an event each as far as the recordings show."""
+    """The indexes at which the events' objects were created. In all recordings, each creation sent an event."""
     for event in events:
         try:
             members = orjson.loads(bytes(event.payload))
@@ -175,7 +176,7 @@ def created_at(events: Iterable[Event]) -> Iterator[int]:
 
 
 def created_between(events: Iterable[Event], after: int, before: int) -> int:
-    """How many of the events' objects were created at an index between the two."""
+    """The number of objects among the events that were created at an index between the two."""
     return len(
         {
             (event.topic, event.key, event.namespace)
@@ -194,9 +195,9 @@ def _same_value(ours: Event, theirs: Event) -> bool:
 
 
 def _settled(event: Event) -> bytes:
-    """The payload with sorted keys, without the times and IDs that a restarted server computes anew.
+    """The payload with sorted keys, without the times and IDs that a restarted server recomputes.
 
-    Without empty members too: a `NextEval` may be empty, or not there, where there is an ID the other time.
+    Empty members are removed too: a `NextEval` that holds an ID may be empty or absent the other time.
     """
     try:
         value = orjson.loads(bytes(event.payload))
@@ -219,41 +220,42 @@ def _without_computed(value: Any) -> Any:
 
 
 REMEMBERED_FRAMES: Final = 256
-"""Frames kept to line up with: a server that lags behind another sends up to its buffer (100 frames by default)."""
+"""Frames kept to recognize repeats: a server that lags behind another sends up to its buffer (100 frames by
+default)."""
 REMEMBERED_BYTES: Final = 8 * 1024 * 1024
-"""Bound on those frames' lines; the frames of the newest index are kept beyond it."""
+"""Limit for the lines of those frames; frames of the newest index are kept beyond it."""
 LOOKED_BACK: Final = 32
-"""Frames before the last one that a server may be asked for to tell whether its history is the one seen."""
+"""How many frames before the last one to request, to check whether a server's history is the one seen."""
 OTHER_WRITE: Final = 600_000_000_000
-"""ns by which a frame of the last index is newer than all that was seen when it cannot be of the same history. An
-object's time may be older than its write: by up to 124 s in the recordings."""
+"""ns by which a frame of the last index must be newer than everything seen to belong to another history. An object's
+time may be older than its write, by up to 124 s in the recordings."""
 
 
 class Seen:
-    """What was seen of a stream: its newest frames, and fingerprints of the events of older ones."""
+    """The newest frames of a stream, and fingerprints of older events."""
 
     def __init__(self, most_frames: int = REMEMBERED_FRAMES) -> None:
         self.last_index = 0
         """The highest index seen; 0 before the first frame."""
         self.newest: Sequence[Event] = ()
-        """The events of the newest frame of the last index, as the server sent them."""
+        """The events of the newest frame of the last index, as sent by the server."""
         self.frames: list[RememberedFrame] = []
-        """In the order of their indexes."""
+        """In index order."""
         self.forgotten = 0
-        """Frames are no longer all remembered up to this index; beyond it they are."""
+        """All frames above this index are remembered; of those up to it, some are not."""
         self.fingerprints = Fingerprints()
-        """Of the events that are no longer remembered."""
+        """Of events in frames that are no longer remembered."""
         self._most_frames = most_frames
         self._bytes = 0
 
     def clear(self) -> None:
-        """Forgets all but `newest`."""
+        """Forget everything except `newest`."""
         self.frames.clear()
         self._bytes = self.last_index = self.forgotten = 0
         self.fingerprints = Fingerprints()
 
     def remember(self, frame: Frame, sent: Sequence[Event]) -> None:
-        """`sent` are the events that the server sent in it."""
+        """Remember a frame. `sent` are all events that the server sent in it."""
         frames = self.frames
         if frame.index >= self.last_index:
             self.last_index = frame.index
@@ -273,7 +275,7 @@ class Seen:
             self.fingerprints.keep(gone.index, gone.fingerprints)
 
     def up_to(self, index: int) -> RememberedFrame | None:
-        """The newest frame remembered that is not beyond an index."""
+        """The newest remembered frame with an index up to `index`."""
         at = bisect_right(self.frames, index, key=_index)
         return self.frames[at - 1] if at else None
 
@@ -282,12 +284,13 @@ class Seen:
 
     @property
     def looked_back(self) -> int:
-        """An older index, to ask a server for that does not prove to go on; the last one if none is remembered."""
+        """An older index to request from a server that does not prove continuity; the last index if no older one is
+        remembered."""
         older = [frame.index for frame in self.frames if frame.index < self.last_index and frame.fingerprints]
         return older[-LOOKED_BACK:][0] if older else self.last_index
 
     def recognizes(self, frame: Frame) -> bool | None:
-        """Whether something of the frame was seen under its index; None where nothing tells."""
+        """Whether some of the frame's events were seen under its index; None if that cannot be determined."""
         here = [list(each.events) for each in self.frames if each.index == frame.index]
         if any(here):
             return len(unseen(list(frame.events), here)) < len(frame.events)
@@ -297,13 +300,13 @@ class Seen:
         return False if oldest < frame.index <= self.last_index else None
 
     def is_followed_late_by(self, frame: Frame) -> bool:
-        """Whether a frame of the last index was written long after everything that was seen up to it."""
+        """Whether a frame of the last index was written long after everything seen up to it."""
         written = written_at(frame.events, frame.index)
         times = [time for each in self.frames if (time := written_at(each.events, each.index)) is not None]
         return written is not None and bool(times) and written - max(times) > OTHER_WRITE
 
     def contradicts(self, frame: Frame) -> bool:
-        """Whether an object of the frame was created at an index that was read, and not by what was seen there."""
+        """Whether an object of the frame was created at an index that was read, but was not seen there."""
         here: dict[int, set[tuple[str, str, str]]] = {}
         begun: dict[tuple[str, str], int] = {}
         for each in self.frames:

@@ -1,9 +1,9 @@
-"""What to ask a server for, so that none of its filter's traps can bite.
+"""Builds subscription requests that avoid the pitfalls of the server's topic filter.
 
-Three things the server does with `topic` parameters decide how a request is built (`nomad/stream/
-subscription.go`, confirmed on a live 2.0.6 server): a `*` among a topic's keys makes its other keys match nothing,
-topics beside `*:key` are lost, and an event that matches two requested keys is sent twice in one frame. So a
-request holds each topic once, with one key, and what is narrower than that is narrowed here, by `admits`.
+Three properties of `topic` parameters decide how a request is built (`nomad/stream/subscription.go`, confirmed on a
+live 2.0.6 server): a `*` among a topic's keys makes its other keys match nothing, a `*:key` suppresses other topics,
+and an event that matches two requested keys is sent twice in one frame. A request therefore names each topic once, with
+one key, and `admits` applies any narrower selection here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,32 +18,33 @@ from nomad_tui.core.wire import Event
 
 
 class SubscriptionError(ValueError):
-    """A topic that no server could be asked for; the text says what to write instead."""
+    """A topic that cannot be requested from any server; the message says what to write instead."""
 
 
 _EVERY_KEY: Final = frozenset((ALL,))
 _NO_KEY: Final[frozenset[str]] = frozenset()
 _NAME: Final = lazy_pattern(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-"""Topics that can be asked for: Nomad's are single words; one with a colon is answered with 400."""
+"""Topics that can be requested: Nomad's are single words, and a colon results in status 400."""
 _LONGEST_WITNESS: Final = 200
-"""Characters of an object's name in a request, whose line servers and proxies bound."""
+"""Characters of an object's name in a request: servers and proxies limit the length of the request line."""
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """Topics with the keys wanted of each. An empty mapping asks for everything.
+    """Topics, each with the wanted keys. An empty mapping selects everything.
 
     A key matches an event's own key or any of its filter keys (a job's ID, a deployment's ID).
     """
 
     topics: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
-    """By released name; `NodeDrain`, a topic on the beta page, means the events of that type of topic `Node`."""
+    """Keys by released topic. `NodeDrain`, a topic on the beta page, selects the events of that type of topic
+    `Node`."""
 
     @classmethod
     def parse(cls, wanted: Iterable[str]) -> "Subscription":
-        """From `Topic`, `Topic:*` and `Topic:key` as typed, in either dialect and any case of known names.
+        """Parse `Topic`, `Topic:*` and `Topic:key`, in either dialect and ignoring the case of known names.
 
-        Raises `SubscriptionError` for a key with a colon, which a server answers with 400, and for an empty
-        topic or key.
+        Raises `SubscriptionError` for a key with a colon, which a server answers with 400, and for an empty topic or
+        key.
         """
         keys: dict[str, set[str]] = {}
         for text in wanted:
@@ -62,26 +63,27 @@ class Subscription(msgspec.Struct, frozen=True):
 
     @property
     def everything(self) -> bool:
-        """True if no event is left out, so that `admits` need not be asked."""
+        """Whether no event is left out, so that `admits` need not be called."""
         return not self.topics or (self.topics.get(ALL) == _EVERY_KEY)
 
     @property
     def unknown_topics(self) -> list[str]:
-        """The topics asked for that no release is known to send."""
+        """The selected topics that no known release sends."""
         return [name for name in sorted(self.topics) if name not in (ALL, NODE_DRAIN) and name not in KINDS]
 
     @property
     def released_topics(self) -> frozenset[str] | None:
-        """The topics asked for, as their events are shown; None if unknown ones are among them."""
+        """The selected topics, by the names under which their events are shown; None if unknown topics are selected
+        too."""
         if ALL in self.topics or self.everything:
             return None
         return frozenset(map(released_topic, self.topics))
 
     def only(self, topics: frozenset[str]) -> "Subscription | None":
-        """What of it is of these topics, with the keys wanted of each: never more than it was; None if nothing is left.
+        """The part of it with these topics, with the keys wanted of each; None if nothing is left.
 
-        `topics` are released names. Where all topics are asked for and one of these cannot be named in a request, it
-        stays as it is.
+        `topics` are released names. If all topics are selected and one of these cannot be named in a request, the
+        subscription is returned unchanged.
         """
         open_ended = self.released_topics is None
         if open_ended and not all(map(_NAME.fullmatch, topics)):
@@ -96,9 +98,10 @@ class Subscription(msgspec.Struct, frozen=True):
         return type(self)(wanted) if wanted else None
 
     def without(self, topics: frozenset[str]) -> "Subscription | None":
-        """What of it is not of these topics, by released name; None if nothing is left.
+        """The part of it without these topics, by released name; None if nothing is left.
 
-        Where all topics are asked for, that is every other one by name: those that nobody knows yet do not come.
+        If all topics are selected, every other one is requested by name, so that topics unknown to this program are
+        missing.
         """
         asked = self.released_topics
         if asked is None:
@@ -108,9 +111,9 @@ class Subscription(msgspec.Struct, frozen=True):
     def parameters(self, beta: bool = False, witnesses: Iterable[Sequence[Event]] = ()) -> list[tuple[str, str]]:
         """The `topic` parameters of a request, each topic once; `beta` for a server of the 1.0-beta dialect.
 
-        Of `witnesses`, each the events of one frame as the server sent them, every frame will be sent again if the
-        server still holds it: one with nothing in it that is asked for adds the object of one of its events. That
-        object's later events come too; `admits` does not let them through.
+        Each of `witnesses` holds the events of one frame as the server sent them. The parameters make the server send
+        these frames again if it still holds them: if a frame has no requested event, the object of one of its events is
+        added. Later events of that object are sent too and rejected by `admits`.
         """
         if self.everything or (ALL in self.topics and len(self.topics) > 1):
             return [("topic", "*:*")]
@@ -124,7 +127,7 @@ class Subscription(msgspec.Struct, frozen=True):
         return sorted(parameters)
 
     def admits(self, event: Event) -> bool:
-        """Whether an event that a server sent is one of those asked for."""
+        """Whether an event sent by a server is selected."""
         if self.everything:
             return True
         topic = released_topic(event.topic)
@@ -145,7 +148,7 @@ class Subscription(msgspec.Struct, frozen=True):
 
 
 def _names(topic: str, beta: bool) -> tuple[str, ...]:
-    """What to ask a server for to get all events of a topic."""
+    """The names to request for all events of a topic."""
     if not beta:
         return ("Node",) if topic == NODE_DRAIN else (topic,)
     # A beta server may send a drain under either topic.
@@ -161,10 +164,10 @@ def _single(keys: frozenset[str]) -> str:
 
 
 def _witness(events: Sequence[Event], asked: Mapping[str, str]) -> str | None:
-    """What to ask for beside `asked`, names with their keys, to get a frame of these events.
+    """A parameter to add to `asked`, the requested keys by topic, so that a frame of these events is sent.
 
-    Never another key of a topic that is asked for: an event with both would be sent twice, and beside `*` no key
-    matches anything.
+    Never adds a second key to a requested topic: an event with both would be sent twice, and next to `*` no other key
+    matches.
     """
     for event in events:
         key = asked.get(event.topic, asked.get(ALL))

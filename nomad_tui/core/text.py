@@ -1,14 +1,14 @@
-"""Text from the cluster, made fit to be drawn.
+"""Makes text from the cluster safe to display.
 
-Everything a cluster sends is untrusted: an exit message may hold an escape sequence that renames the
-terminal's title or writes its clipboard, and Textual 8.2.8 lets ESC through from every widget. Each such
-string passes `printable` once, on its way to a widget or a terminal line, and is plain text from there on.
+Everything a cluster sends is untrusted: an exit message may hold an escape sequence that changes the terminal's title
+or clipboard, and Textual 8.2.8 does not filter ESC in any widget. Each such string passes through `printable` once, on
+its way to a widget or a terminal line, and is plain text from there on.
 """
 
 from typing import Final
 
 CONTROL_PICTURES: Final = 0x2400
-"""U+2400…U+2421 picture the C0 controls and DEL, so that a reader sees which byte was there."""
+"""U+2400…U+2421 represent the C0 controls and DEL, so that a reader sees which byte it was."""
 
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
@@ -26,7 +26,7 @@ def _table() -> dict[int, str | None]:
     table |= dict.fromkeys(range(0xE0000, 0xE0080), REPLACEMENT)  # invisible tag characters
     invisible = (0x00AD, 0x180E, *range(0x2060, 0x2065), *range(0x206A, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFC))
     table |= dict.fromkeys(invisible, REPLACEMENT)
-    # Joiners and variation selectors make terminals disagree about a character's width.
+    # Terminals disagree about the width of characters with joiners and variation selectors.
     return table | dict.fromkeys((0x200B, 0x200C, 0x200D, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)), None)
 
 
@@ -34,10 +34,10 @@ _PRINTABLE: Final = _table()
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    """`text` without anything a terminal would act on, cut to `limit` characters with an ellipsis.
+    """`text` without anything a terminal would interpret, cut to `limit` characters with an ellipsis.
 
-    The result is one line: a line feed becomes its picture. A control character keeps its place as a
-    picture, an invisible or reordering one becomes U+FFFD, so a forged name still looks forged.
+    The result is one line. Control characters, line feeds included, are replaced by their pictures, and invisible or
+    reordering characters by U+FFFD, so that a forged name still looks forged.
     """
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + ELLIPSIS if limit > 0 else ""

@@ -1,8 +1,7 @@
-"""The topics and types of the event stream, in the released dialect and the one of the 1.0-beta page.
+"""The topics and types of the event stream, in the dialect of releases and that of the 1.0-beta page.
 
-Everything is named as released servers name it; the beta page's names are accepted wherever a name is typed
-and translated when a beta server sends them. Names that are in neither table pass through unchanged: a newer
-server may know more than this table.
+Everything is named as in released servers; the beta page's names are accepted wherever a name is typed, and translated
+when a beta server sends them. Names in neither table pass unchanged: newer servers may have more.
 """
 
 from typing import Final
@@ -49,8 +48,8 @@ TYPES: Final[tuple[str, ...]] = (
     "ServiceRegistration",
     "VariableUpdated",
 )
-"""Every type servers up to 2.0 send. A type names the write that changed the object, not the object:
-an evaluation arrives as `JobRegistered`, and one allocation update brings `Node` events of its type."""
+"""Every type that servers up to 2.0 send. A type names the write that changed the object, not the object: an evaluation
+arrives as `JobRegistered`, and one allocation update sends `Node` events of its type."""
 
 BETA_TYPES: Final[dict[str, str]] = {
     "AllocCreated": "AllocationCreated",
@@ -59,13 +58,13 @@ BETA_TYPES: Final[dict[str, str]] = {
     "EvalUpdated": "EvaluationUpdated",
     "NodeEvent": "NodeStreamEvent",
 }
-"""Type names of the 1.0-beta page to released ones; the types missing here are the same in both."""
+"""Type names of the 1.0-beta page to released ones; types not listed are the same in both."""
 
 NODE_DRAIN: Final = "NodeDrain"
 """A topic on the beta page, a type of topic `Node` on released servers."""
 
 BETA_TOPICS: Final[dict[str, str]] = {"Alloc": "Allocation", "Eval": "Evaluation"}
-"""Topics of the 1.0-beta page to released ones; the topics missing here are the same in both."""
+"""Topics of the 1.0-beta page to released ones; topics not listed are the same in both."""
 
 _TO_RELEASED: Final = {**BETA_TOPICS, NODE_DRAIN: "Node"}
 _RELEASED_TO_BETA: Final[dict[str, str]] = {released: beta for beta, released in BETA_TOPICS.items()}
@@ -82,7 +81,7 @@ def released_type(name: str) -> str:
 
 
 def beta_topic(name: str) -> str:
-    """What a 1.0-beta server calls a released topic."""
+    """The name of a released topic on a 1.0-beta server."""
     return _RELEASED_TO_BETA.get(name, name)
 
 
@@ -90,8 +89,8 @@ _RELEASED_WORDS: Final[dict[str, str]] = {beta.casefold(): released.casefold() f
 
 
 def released_word(word: str) -> str:
-    """A word of a search, in lower case; a type of the 1.0-beta page becomes the released one, as it is shown.
+    """A search word in lower case. Types of the 1.0-beta page are translated to the released ones, which are shown.
 
-    Topics stay: `alloc` is found in `Allocation`, and in a job of that name too.
+    Topics are not translated: `alloc` also matches `Allocation`, and a job of that name.
     """
     return _RELEASED_WORDS.get(word.casefold(), word.lower())

@@ -1,4 +1,4 @@
-"""What a source yields. A live server and a recording yield the same types."""
+"""What sources yield. The types are the same for a live server and a recording."""
 
 from enum import StrEnum
 from typing import Annotated, Final, TypeAlias
@@ -13,7 +13,7 @@ from nomad_tui.core.wire import Frame, Heartbeat, Unreadable
 
 
 class Connecting(msgspec.Struct, frozen=True):
-    """A connection is being made; what was shown stays."""
+    """A connection is being made; the display stays unchanged."""
 
     to: str
 
@@ -23,20 +23,20 @@ class Connected(msgspec.Struct, frozen=True):
 
     to: str
     version: str | None = None
-    """The server's release, where the token may read it."""
+    """The server's release, if the token may read it."""
     region: str | None = None
     reconnects: int = 0
-    """How often this source has lost a connection before."""
+    """How often this source has lost its connection before."""
     refused_topics: tuple[str, ...] = ()
-    """Topics that the operator ticked again and this server would not send; they are asked for again, but seldom."""
+    """Topics that the operator selected again and this server refuses; they are retried, but rarely."""
     harmful_topics: tuple[str, ...] = ()
-    """Topics that were asked for and are left out, because reading them harms these servers, or may."""
+    """Topics that are left out, because reading them harms these servers or may harm them."""
     csi_read_warning: str = ""
-    """What reading a CSI volume does to these servers, or may; empty where it is known to be harmless."""
+    """The effect that reading a CSI volume has on these servers, or may have; empty if it is known to be harmless."""
 
 
 class Retrying(msgspec.Struct, frozen=True):
-    """The stream ended or could not be opened; the source tries again by itself."""
+    """The stream ended or could not be opened; the source retries."""
 
     what: str
     """One or two sentences: what happened and why."""
@@ -44,11 +44,11 @@ class Retrying(msgspec.Struct, frozen=True):
     delay: float
     """Seconds until the next attempt."""
     attempt: int
-    """Attempts that have failed in a row, from 1."""
+    """Consecutive failed attempts, from 1."""
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The server will not serve this subscription with this token. Tried again, but seldom."""
+    """The server refuses this subscription with this token. Retried, but rarely."""
 
     what: str
     remedy: str
@@ -57,49 +57,49 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Concern(StrEnum):
-    """What a warning is about; a later one about the same takes its place."""
+    """The subject of a warning; a later warning on the same subject replaces it."""
 
     HARM = "harm"
-    """Topics are left out, because reading them harms the servers, or may; or they are read all the same."""
+    """Topics are left out, because reading them harms the servers or may harm them; or they are read nevertheless."""
     NAMESPACE = "namespace"
-    """The namespace watched does not exist, or not yet: a server answers with silence."""
+    """The namespace does not exist (yet): a server sends nothing for it."""
     TOPIC = "topic"
-    """A topic asked for that no release is known to send: a server answers with silence."""
+    """A requested topic that no known release sends: a server sends nothing for it."""
     PERMISSION = "permission"
-    """Part of what was asked for is refused."""
+    """Part of the subscription is refused."""
     BUFFERED = "buffered"
-    """Something between holds the stream back and lets it through in bulk."""
+    """A proxy buffers the stream and forwards it in bulk."""
     LINE = "line"
-    """A line of the stream has begun and does not end: nothing comes before it does."""
+    """A line of the stream has not ended yet: nothing can be shown before it does."""
     LEADER = "leader"
-    """The cluster has no leader: nothing is written, so nothing comes."""
+    """The cluster has no leader: nothing is written, so there are no events."""
     CLOCK = "clock"
-    """The server's clock and this machine's differ."""
+    """The clocks of the server and this machine differ."""
     RECORDING = "recording"
-    """What comes cannot be written to the recording that the operator began."""
+    """Writing to the operator's recording fails."""
     SETTINGS = "settings"
-    """There are mistakes in the operator's settings."""
+    """The operator's settings contain errors."""
 
 
 class Warned(msgspec.Struct, frozen=True):
-    """Something is not as the operator may think, and the stream continues."""
+    """Something unexpected that does not interrupt the stream."""
 
     concern: Concern
     what: str = ""
-    """One or two sentences; empty when it is over."""
+    """One or two sentences; empty when the condition is over."""
     remedy: str = ""
 
 
 class Noted(msgspec.Struct, frozen=True):
-    """Something that the operator should know, and need do nothing about."""
+    """Information for the operator that needs no action."""
 
     text: str
 
 
 class Permitted(msgspec.Struct, frozen=True):
-    """What the token may read was asked of the server topic by topic, because it refused all of it together.
+    """The topics that the token may read, determined topic by topic because the server refused all of them together.
 
-    Comes before the `Connected` of what is allowed, and again whenever that changes.
+    Sent before the `Connected` of the allowed topics, and again whenever they change.
     """
 
     permissions: Permissions
@@ -109,21 +109,20 @@ class GapReason(StrEnum):
     BUFFER = "buffer"
     """The server no longer held the last event seen."""
     REBUILT = "rebuilt"
-    """The server's indexes are lower than those seen: it was rebuilt or restored, or it is another one."""
+    """The server's indexes are lower than those seen: it was rebuilt or restored, or it is another server."""
     UNSUBSCRIBED = "unsubscribed"
-    """Topics that were not subscribed to for a while were asked for again too late: the server's buffer begins after
-    the last index seen of them."""
+    """Topics were subscribed to again too late: the server's buffer begins after the last index seen of them."""
     NAMESPACE = "namespace"
-    """A namespace was made, or became readable, while it was not subscribed to, and was asked for too late: the
+    """A namespace was created, or became readable, while it was not subscribed to, and was requested too late: the
     server's buffer begins after what may have been its first events."""
     JOURNAL = "journal"
-    """The journal was full and had to drop what a sink had not had yet."""
+    """The journal was full and dropped events that a sink had not received yet."""
     UNREADABLE = "unreadable"
-    """A line of the stream could not be read as events."""
+    """A line of the stream could not be decoded."""
     DROPPED = "dropped"
-    """A journal dropped its oldest events to stay within its bounds before they were read."""
+    """A journal dropped its oldest events to stay within its limits before they were read."""
     EXPIRED = "expired"
-    """A stream of JetStream dropped its oldest messages, or was made anew, before they were read."""
+    """A JetStream stream dropped its oldest messages, or was recreated, before they were read."""
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -135,30 +134,30 @@ class Gap(msgspec.Struct, frozen=True):
     before: int
     """The first index seen after it; lower than `after` for a rebuilt server."""
     away: float
-    """How long it lasted, in seconds: between the last byte of the old connection and the first line of the new one,
-    or for how long the topics or namespaces were not subscribed to. 0 where that is not known, as in a recording."""
+    """Duration in seconds: between the last byte of the old connection and the first line of the new one, or for how
+    long the topics or namespaces were not subscribed to. 0 if unknown, as in a recording."""
     topics: tuple[str, ...] = ()
-    """Which topics lack something, `*` for those that no release is known to send; empty for all that are read."""
+    """Topics with missing events, `*` for those that no known release sends; empty for all that are read."""
     namespaces: tuple[str, ...] = ()
-    """Which namespaces lack something, by untrusted names; empty for all that are read."""
+    """Namespaces with missing events, by untrusted names; empty for all that are read."""
     events: int = 0
-    """How many events are missing at least, where that is known; 0 where it is not."""
+    """The least number of missing events; 0 if unknown."""
 
     @property
     def sentence(self) -> str:
-        """One line that is fit to be drawn: which indexes, of what, for how long, and why."""
+        """One line, safe to display: which indexes are missing, of what, for how long, and why."""
         return f"{self.missing}: {self.cause}"
 
     @property
     def missing(self) -> str:
-        """The first half of the sentence: which indexes, of what."""
+        """The first half of the sentence: which indexes are missing, of what."""
         if self.reason is GapReason.REBUILT:
             if self.after == self.before:
                 return f"index {self.after:,}{self._of} came again with other events"
             return f"the index{self._of} went back from {self.after:,} to {self.before:,}"
         first, last = self.after + 1, self.before - 1
         if first >= last:
-            # Several frames may share an index: the last one seen may not have been the last of its index.
+            # Several frames may share an index: the last one seen may not be the last of its index.
             return f"events at index {max(self.after, min(first, last)):,}{self._of} {self._are_missing}"
         return f"indexes {first:,}–{last:,}{self._of} {self._are_missing}"
 
@@ -197,7 +196,7 @@ class Gap(msgspec.Struct, frozen=True):
 
     @property
     def remedy(self) -> str:
-        """What is certain all the same, and what to do: one or two sentences."""
+        """One or two sentences: what is complete nevertheless, and what to do."""
         match self.reason:
             case GapReason.REBUILT:
                 return "Check the address, and whether the server was restored or replaced. Its own history follows."
@@ -221,7 +220,7 @@ class Gap(msgspec.Struct, frozen=True):
                 return f"The next event of each object is complete; only steps before it are lost. {_MORE_BUFFER}"
 
     def record(self) -> dict[str, object]:
-        """The gap as JSON, as it is written to files."""
+        """The gap as JSON, for files."""
         return {
             "Reason": self.reason.value,
             "After": self.after,
@@ -235,7 +234,7 @@ class Gap(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_line(cls, line: bytes) -> "Gap | None":
-        """The gap in a line of a recording; None if there is none that can be read."""
+        """The gap in a line of a recording; None if there is none or it is invalid."""
         if b'"Gap"' not in line:
             return None
         try:
@@ -261,7 +260,7 @@ _Index: TypeAlias = Annotated[int, msgspec.Meta(ge=-1, le=(1 << 63) - 1)]
 
 
 class GapRecord(msgspec.Struct, rename="pascal"):
-    """What `Gap.record` made, read from an untrusted file or stream: what no gap can say is a `ValidationError`."""
+    """The output of `Gap.record`, read from an untrusted file or stream. Impossible values raise `ValidationError`."""
 
     reason: str
     after: _Index = 0
@@ -276,7 +275,7 @@ class GapRecord(msgspec.Struct, rename="pascal"):
 
 
 class GapMessage(msgspec.Struct, rename="pascal"):
-    """A line or a message whose subject is a gap."""
+    """A line or a message that reports a gap."""
 
     gap: GapRecord
 
@@ -286,7 +285,7 @@ _decode_gap: Final = msgspec.json.Decoder(GapMessage).decode
 _MORE_BUFFER: Final = "To lose fewer, raise event_buffer_size (default 100) on the servers."
 
 LISTED: Final = 4
-"""Topics or namespaces that are named in a sentence before the rest of them is counted."""
+"""Topics or namespaces named in a sentence; the rest is counted."""
 LONGEST_NAME: Final = 40
 
 
@@ -298,11 +297,11 @@ def _listed(names: tuple[str, ...], kind: str) -> str:
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """Nothing more will come: a recording was read to its end."""
+    """The source is exhausted: a recording was read to its end."""
 
     what: str
     failed: bool = False
-    """Whether nothing of it could be read."""
+    """Whether nothing could be read."""
 
 
 Update: TypeAlias = (

@@ -1,8 +1,8 @@
 """Watch rules: which events to alert an operator to.
 
-A rule fires for an event that matches its filter and has at least its level, once `count` of them came within
-`window`. It does not fire for what waited in a server's buffer before the connection was made, nor for an event that
-reports the same about its object as the event before. The owner lends time in small slices (`Watcher.advance`).
+A rule fires for an event that matches its filter and has at least its level, once `count` of them occur within
+`window`. It does not fire for events buffered by a server before the connection was made, nor for an event that reports
+the same about its object as the previous one. The caller provides time in small slices (`Watcher.advance`).
 """
 
 from array import array
@@ -24,18 +24,18 @@ from nomad_tui.core.readable import SECOND
 from nomad_tui.core.search.search import Matcher
 
 ROWS_AT_ONCE: Final = 512
-"""Rows that one rule looks at before the next one's turn."""
+"""Rows examined for one rule before the next rule's turn."""
 FIRINGS_KEPT: Final = 200
 
 
 class Action(StrEnum):
     HIGHLIGHT = "highlight"
-    """Marks the event in the list."""
+    """Mark the event in the list."""
     BELL = "bell"
     NOTIFY = "notify"
-    """A notification of the desktop, by the terminal."""
+    """Send a desktop notification through the terminal."""
     PAUSE = "pause"
-    """Freezes the display at the event."""
+    """Pause the display at the event."""
     COMMAND = "command"
 
 
@@ -51,16 +51,16 @@ class Rule:
     """Unique."""
     filter: Filter = Filter()  # noqa: RUF009  # frozen
     level: Level = Level.ROUTINE
-    """The least that an event must have."""
+    """The minimum level of matching events."""
     count: int = 1
     window: float = 60.0
-    """Seconds within which so many must come."""
+    """Seconds within which `count` events must occur."""
     actions: frozenset[Action] = frozenset((Action.HIGHLIGHT,))
     every: float = 30.0
-    """Seconds from one firing to the next; what comes between only highlights."""
+    """Minimum seconds between two firings; matches in between only highlight."""
     command: tuple[str, ...] = ()
     timeout: float = 10.0
-    """Seconds that the command may take."""
+    """Seconds until the command is stopped."""
     inherit: frozenset[str] = frozenset()
     """Variables with secrets that the command inherits."""
     origin: Origin = Origin.SETTINGS
@@ -71,38 +71,38 @@ class Rule:
 class Firing:
     rule: Rule
     sequence: int
-    """The event that made it fire."""
+    """The event that triggered it."""
     at: int
     """When that happened as far as is known, in ns since 1970."""
     held_back: int
-    """How often the rule would have fired since it last did."""
+    """How many firings were suppressed since the last one."""
     is_quiet: bool
     """Whether it only highlights: too soon after the last firing, snoozed, or on a recording."""
 
 
 @dataclass(slots=True)
 class RuleState:
-    """A rule and how it does."""
+    """A rule and its progress."""
 
     rule: Rule
     matcher: Matcher
     next: int
-    """The first row that it has not looked at."""
+    """The first row not examined yet."""
     snoozed_until: int = 0
-    """In ns since 1970; 0 for never."""
+    """In ns since 1970; 0 if not snoozed."""
     fired: int = 0
-    """How often it has, without what was held back."""
+    """Number of firings, without suppressed ones."""
     held_back: int = 0
     last: Firing | None = None
-    """The last one that was not quiet; on a recording, the last."""
+    """The last firing that was not quiet; on a recording, the last one."""
     last_at: int = 0
-    """The clock at that."""
+    """The time of `last`."""
     times: deque[int] = field(default_factory=deque)
-    """Of the matches that count towards the next firing."""
+    """Times of the matches that count towards the next firing."""
 
 
 class Watcher:
-    """Looks at each row of a history once for each rule, oldest first."""
+    """Examines each row of a history once for each rule, oldest first."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Watcher:
         timezone: tzinfo | None = None,
         clock: Callable[[], int] = time_ns,
     ) -> None:
-        """`live` is false for a recording, where everything counts and nothing but highlighting is done."""
+        """`live` is false for a recording, where every match counts and only highlights."""
         self._derived = derived
         self._history = derived.history
         self._live = live
@@ -123,15 +123,15 @@ class Watcher:
         self._work: Iterator[None] | None = None
         self._new: list[Firing] = []
         self.states: dict[str, RuleState] = {}
-        """By the rules' names, in their order."""
+        """By name, in the order of the rules."""
         self.highlighted: OrderedDict[int, str] = OrderedDict()
-        """The name of the rule that marks a row."""
+        """For each highlighted row, the name of the rule that matched."""
         self.firings: deque[Firing] = deque(maxlen=FIRINGS_KEPT)
-        """Newest last; the quiet ones only on a recording."""
+        """Newest last; quiet ones only on a recording."""
         self.set_rules(rules, from_now=False)
 
     def set_rules(self, rules: Iterable[Rule], *, from_now: bool = True) -> None:
-        """Takes other rules; what is unchanged continues as it is. Live, a new one begins with the next event."""
+        """Replace the rules; unchanged ones keep their state. Live, a new rule starts with the next event."""
         self._work = None
         before, self.states = self.states, {}
         for rule in rules:
@@ -153,7 +153,7 @@ class Watcher:
         return Matcher(self._derived, rule.filter, region=self._region, timezone=self._timezone)
 
     def know_region(self, region: str) -> None:
-        """Takes over the server's region, which a filter may ask for."""
+        """Set the server's region, which a filter may refer to."""
         if region != self._region:
             self._region = region
             self._work = None
@@ -161,14 +161,14 @@ class Watcher:
                 state.matcher = self._matcher(state.rule)
 
     def snooze(self, name: str, seconds: float) -> None:
-        """Has a rule only highlight for so long; 0 wakes it."""
+        """Make a rule only highlight for so many seconds; 0 ends that."""
         self.states[name].snoozed_until = self._clock() + int(seconds * SECOND) if seconds else 0
 
     def is_snoozed(self, state: RuleState) -> bool:
         return state.snoozed_until > self._clock()
 
     def advance(self, seconds: float) -> list[Firing]:
-        """Looks on for about so long; what has fired, oldest first."""
+        """Examine rows for about `seconds`. Returns what has fired, oldest first."""
         deadline = perf_counter() + seconds
         while perf_counter() < deadline:
             if self._work is None:
@@ -183,7 +183,7 @@ class Watcher:
         return fired
 
     def _behind(self) -> RuleState | None:
-        """The rule that has most to look at."""
+        """The rule with the most rows left to examine."""
         states = [state for state in self.states.values() if state.rule.is_on and state.next < self._history.end]
         return min(states, key=lambda state: state.next, default=None)
 
@@ -199,7 +199,7 @@ class Watcher:
         for sequence in found:
             if sequence >= history.first and self._counts(state, segment, sequence):
                 self._count(state, sequence)
-            state.next = sequence + 1  # other rules may be set before the next one
+            state.next = sequence + 1  # the caller may replace the rules before the next row
             yield
         state.next = segment.first + stop
 
@@ -208,7 +208,7 @@ class Watcher:
         if history.gap(sequence) is not None:
             return False
         if self._live and not segment.received[bisect_right(segment.frame_row, row) - 1]:
-            return False  # it waited in a buffer
+            return False  # it was sent from a buffer
         if state.rule.level > Level.ROUTINE and event_level(history, history.event(sequence)) < state.rule.level:
             return False
         return not self._is_repeat(state, segment, sequence)

@@ -1,9 +1,8 @@
-"""From the bytes of a stream to frames of events.
+"""Decodes the bytes of a stream into frames of events.
 
-A stream is newline-delimited JSON: `{"Index":n,"Events":[…]}` for what one write to Nomad's state changed, `{}`
-for a heartbeat. Lines have no upper bound on the server's side (1 MB with 40 task groups), keys come in any
-order, and the body may end in the middle of a line. Nothing here knows where the bytes come from, so every
-chunking can be tested.
+A stream is newline-delimited JSON: `{"Index":n,"Events":[…]}` for the changes of one write to Nomad's state, `{}` for a
+heartbeat. The server does not limit the length of lines (1 MB with 40 task groups), keys are in any order, and the body
+may end in the middle of a line. This module does not know where the bytes come from, so any chunking can be tested.
 """
 
 import re
@@ -18,19 +17,21 @@ from nomad_tui.core.limits import DEFAULT_MAX_LINE
 from nomad_tui.core.patterns import lazy_pattern
 
 LONGEST_MENDED: Final = 4 * 1024 * 1024
-"""Bytes of a line of which events of odd types and endless nesting are still mended: that takes a second or two."""
+"""Longest line, in bytes, in which events of unexpected types and excessive nesting are repaired: that takes a second
+or two."""
 
 LARGEST_INDEX: Final = (1 << 63) - 1
-"""Nomad's indexes are unsigned 64-bit; half of that is what SQLite and a signed column hold. Beyond it is no index."""
+"""Nomad's indexes are unsigned 64-bit; half of that range fits SQLite and a signed column. Larger numbers are not
+indexes."""
 NOT_A_FRAME: Final = "JSON, but not a frame"
 EXCERPT: Final = 400
-"""Bytes of an unreadable line that are kept to be looked at."""
+"""Bytes of an unreadable line that are kept for inspection."""
 
 
 class Event(msgspec.Struct, rename="pascal", gc=False):
-    """One event as the server sent it. Unknown fields stay in the frame's line.
+    """One event as the server sent it. Unknown fields remain in the frame's line.
 
-    Payload bytes share memory with the frame's line, so that an `Event` keeps its frame's bytes.
+    The payload shares memory with the frame's line, so an `Event` keeps the frame's bytes alive.
     """
 
     topic: str = ""
@@ -39,34 +40,34 @@ class Event(msgspec.Struct, rename="pascal", gc=False):
     namespace: str = ""
     filter_keys: tuple[str, ...] | None = None
     index: int = -1
-    """-1 where the event itself carries none; the frame's index counts then."""
+    """-1 if the event itself has none; the frame's index applies then."""
     payload: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class Frame(msgspec.Struct, eq=False, gc=False):
-    """What one line held. Several frames may share an index; the order of events within it is the server's."""
+    """One line of the stream. Several frames may share an index; the order of events is the server's."""
 
     index: int
     events: list[Event]
     line: bytes
-    """As received, without the line feed; `decode` gives this frame for it again."""
+    """As received, without the line feed; `decode` returns an equal frame for it."""
     repaired: str | None = None
-    """What had to be mended or left out to read the line, as a sentence's end; None for almost every frame."""
+    """What was repaired or left out to read the line, as the end of a sentence; None for almost every frame."""
 
     fresh: bool = False
-    """Whether its reader was connected when it was written, so that its receipt tells when that was.
+    """Whether its reader was connected when it was written, so that its receipt time tells when that was.
 
-    False for what a server's buffer or a recording held.
+    False for frames from a server's buffer or a recording.
     """
     received: int = 0
-    """When it came to the recorder that passes it on now, in ns since 1970; 0 for what comes at this moment."""
+    """When the recorder that forwards it received it, in ns since 1970; 0 if it is being received now."""
     moments: tuple[int | None, int | None] | None = None
-    """What `core.objects.registry` found out about when it happened, once it was asked."""
+    """Cached by `core.objects.registry`: when the events happened."""
     write: Any = None
-    """What `core.objects.parts` read of its objects, once it was asked."""
+    """Cached by `core.objects.parts`: the decoded objects."""
 
     def __eq__(self, other: object) -> bool:
-        """Whether it holds the same, whenever it came."""
+        """Whether it has the same content, whenever it was received."""
         if not isinstance(other, Frame):
             return NotImplemented
         return (self.index, self.events, self.line, self.repaired) == (
@@ -76,14 +77,14 @@ class Frame(msgspec.Struct, eq=False, gc=False):
     __hash__ = None  # type: ignore[assignment]
 
     def received_when_written(self, now: int) -> int:
-        """When it was received, if that tells when it happened, else 0: what `History.append` takes.
+        """The receipt time if it tells when the events happened, else 0: an argument of `History.append`.
 
-        `now` is for a frame that comes at this moment, or when its record says that it came; in ns since 1970.
+        `now` applies to a frame being received now, or is the receipt time in its record; in ns since 1970.
         """
         return (self.received or now) if self.fresh else 0
 
     def with_events(self, events: list[Event]) -> "Frame":
-        """The same frame with only some of its own events, each with the bytes it came in."""
+        """The same frame with a subset of its events, each with its original bytes."""
         wanted = set(map(id, events))
         kept = [position for position, event in enumerate(self.events) if id(event) in wanted]
         texts = self.event_texts()
@@ -91,7 +92,7 @@ class Frame(msgspec.Struct, eq=False, gc=False):
         return Frame(self.index, events, line, self.repaired, self.fresh, self.received)
 
     def event_texts(self) -> list[bytes]:
-        """Each event as JSON: in the server's own words, or written anew where the line had to be mended."""
+        """Each event as JSON: the server's own text, or encoded again if the line had to be repaired."""
         if self.repaired is None:
             try:
                 texts = event_lines(self.line)
@@ -103,19 +104,19 @@ class Frame(msgspec.Struct, eq=False, gc=False):
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """A line, or part of one, that could not be shown as events."""
+    """A line, or part of one, that could not be decoded into events."""
 
     reason: str
     excerpt: bytes
     """The first `EXCERPT` bytes, unaltered and untrusted."""
     length: int
-    """Bytes of the line."""
+    """Length of the line in bytes."""
     cut: bool = False
-    """True for a last line without its line feed: the normal end of a stream that was closed."""
+    """True for a last line without a line feed: the normal end of a closed stream."""
 
 
 class Heartbeat(Enum):
-    """`{}`: the server has nothing to say and is still there."""
+    """`{}`: the server is alive and has no events to send."""
 
     HEARTBEAT = b"{}"
 
@@ -124,21 +125,21 @@ HEARTBEAT: Final = Heartbeat.HEARTBEAT
 
 
 class LineSplitter:
-    """Collects chunks and hands out complete lines, split at line feeds only.
+    """Collects chunks and returns complete lines, split at line feeds only.
 
-    (`bytes.splitlines` and text-mode readers also split at U+0085 and U+2028, which may occur inside a JSON
-    string.) A line over `max_line` bytes is dropped as it arrives and reported in `oversized`.
+    (`bytes.splitlines` and text-mode readers also split at U+0085 and U+2028, which may occur inside a JSON string.) A
+    line over `max_line` bytes is dropped as it arrives and reported in `oversized`.
     """
 
     def __init__(self, max_line: int = DEFAULT_MAX_LINE) -> None:
         self.max_line = max_line
         self.oversized: list[Unreadable] = []
-        """Lines dropped since the caller last emptied this list."""
+        """Lines dropped since the caller last cleared this list."""
         self._parts: list[bytes] = []
         self._length = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The lines that `chunk` completes, without their line feeds; often none, often many."""
+        """The lines completed by `chunk`, without line feeds; often none, often many."""
         lines = chunk.split(b"\n")
         rest = lines.pop()
         if not lines:
@@ -156,11 +157,11 @@ class LineSplitter:
 
     @property
     def unfinished(self) -> int:
-        """Bytes of the line under way, including what was dropped of it."""
+        """Bytes of the incomplete line, including dropped ones."""
         return self._length
 
     def finish(self) -> bytes:
-        """What was left without a line feed when the stream ended; empty at a clean end."""
+        """The incomplete line at the end of the stream; empty at a clean end."""
         return self._line_under_way()
 
     def _keep(self, part: bytes) -> None:
@@ -216,22 +217,21 @@ _SURROGATES: Final = lazy_pattern(
     rb"(?<!\\)((?:\\\\)*+)"
     rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
-"""Escaped backslashes, if there are any, and after them a pair of surrogates or a lone one."""
+"""An even number of backslashes, followed by a surrogate pair or a lone surrogate."""
 _TOKENS: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]')
 _TEXTS: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(?<![\w.-])-?(?:NaN|Infinity)(?!\w)')
-"""A string, or a number that some programs write though JSON has none such."""
+"""A string, or a number that is not JSON but is written by some programs."""
 _CONTROLS: Final = lazy_pattern(rb"[\x00-\x1f]")
 _PAYLOAD_DEPTHS: Final = (1, 3)
-"""Brackets that are open before a payload's key: in a line of a single event, and in a frame's
-`{ "Events": [ { "Payload":`."""
+"""Depth of brackets at a payload's key: in a line of a single event, and in a frame's `{ "Events": [ { "Payload":`."""
 
 
 def decode(line: bytes) -> Frame | Heartbeat | Unreadable | None:
-    """What a line holds; None for a blank one. Never raises.
+    """The content of a line; None for a blank one. Never raises.
 
-    The fast path is one call of msgspec, which finds a payload's extent without building it (1.4 µs an event
-    of 2.8 KB, measured). Anything it refuses is mended as far as it can be shown: bytes that are not UTF-8,
-    lone surrogates, envelope fields of another type, nesting beyond its limit.
+    The fast path is one call of msgspec, which skips payloads without building them (1.4 µs per event of 2.8 KB,
+    measured). Lines that it rejects are repaired if possible: bytes that are not UTF-8, lone surrogates, envelope
+    fields of another type, nesting beyond its limit.
     """
     if line == b"{}":
         return HEARTBEAT
@@ -247,10 +247,10 @@ def decode(line: bytes) -> Frame | Heartbeat | Unreadable | None:
 
 
 def event_lines(line: bytes) -> list[bytes]:
-    """Each event of a frame's line exactly as the server wrote it, unknown fields included.
+    """Each event of a frame's line exactly as the server wrote it, including unknown fields.
 
-    A line that holds a single event (as `tail --output ndjson` prints them) gives itself. Raises
-    `msgspec.MsgspecError`, `UnicodeDecodeError` or `RecursionError` for lines that only `decode`'s mending reads.
+    A line with a single event (as printed by `tail --output ndjson`) is returned itself. Raises `msgspec.MsgspecError`,
+    `UnicodeDecodeError` or `RecursionError` for lines that only `decode` can repair.
     """
     if raws := _decode_raws(line).events:
         return [bytes(raw) for raw in raws]
@@ -258,7 +258,7 @@ def event_lines(line: bytes) -> list[bytes]:
 
 
 def event_text(event: Event, frame_index: int) -> bytes:
-    """An event written anew, for one that could only be read after mending. The payload's bytes stay."""
+    """Encode an event that could only be read after repairs. The payload's bytes are unchanged."""
     return orjson.dumps(
         {
             "Topic": event.topic,
@@ -340,7 +340,7 @@ def _as_json(found: re.Match[bytes]) -> bytes:
 
 
 def _mended_frame(line: bytes, mended: bytes, repaired: list[str], payloads: dict[bytes, bytes]) -> Frame | Unreadable:
-    """The frame of `line` as read from `mended`, in which its number replaces each of `payloads`."""
+    """Decode `line` from `mended`, in which each of `payloads` is replaced by a number."""
     loose = _decode_loose(mended)
     if loose.events is None and b'"Topic"' in mended:
         raws = [msgspec.Raw(mended)]
@@ -397,7 +397,7 @@ def _as_text(raw: msgspec.Raw | None) -> str:
 
 
 def _without_payloads(line: bytes) -> tuple[bytes, dict[bytes, bytes]]:
-    """`line` with a number in the place of every event's payload, and the payloads by these numbers."""
+    """`line` with each event's payload replaced by a number, and the payloads by these numbers."""
     kept: list[bytes] = []
     payloads: dict[bytes, bytes] = {}
     done = 0
@@ -410,7 +410,7 @@ def _without_payloads(line: bytes) -> tuple[bytes, dict[bytes, bytes]]:
 
 
 def _payload_extents(line: bytes) -> Iterator[tuple[int, int]]:
-    """Where each event's payload starts and ends, found by counting brackets: nesting costs no stack."""
+    """Start and end of each event's payload, found by counting brackets: nesting uses no stack."""
     depth = depth_of_key = 0
     after_key = False
     start: int | None = None
