@@ -40,34 +40,34 @@ class Continuity:
         """The index requested by this connection."""
         self._now = 0.0
         """When this connection was made."""
-        self._behind = False
+        self._began_below = False
         """Whether this connection began below the requested index, because the server sent its newest frame again."""
         self._begun = False
         """Whether this connection has delivered a frame."""
         self._proven = False
-        self._came_again: set[int] = set()
+        self._repeated_indexes: set[int] = set()
         """Remembered indexes of which this connection repeated something."""
-        self._appeared: dict[str, Place] = {}
+        self._new_namespaces: dict[str, Place] = {}
         """Namespaces with no events seen yet, and the index to read each from."""
-        self._asked_namespaces: frozenset[str] = frozenset()
-        """The namespaces of `_appeared` that were known when the last request was made."""
+        self._requested_namespaces: frozenset[str] = frozenset()
+        """The namespaces of `_new_namespaces` that were known when the last request was made."""
         self._floor = 0
         """Until the first connection passes it: the index up to which predecessors had read."""
-        self._reaches: tuple[ReadProgress, ...] = ()
+        self._inherited: tuple[ReadProgress, ...] = ()
         """How far the predecessors of this reader had read, until a frame arrives that none of them can have read.
         Empty if they had read everything this one reads, up to the last index or the floor."""
 
     def appeared(self, namespace: str, index: int) -> None:
         """Register a namespace that is readable from the next connection on and had no events before `index`."""
-        if self.seen.last_index == 0 or namespace in self._appeared:
+        if self.seen.last_index == 0 or namespace in self._new_namespaces:
             return
         before = self.seen.up_to(index)
         # If the frame before the namespace was created is sent again, nothing since then has been lost.
-        self._appeared[namespace] = Place(index) if before is None else Place(before.index, before.events)
+        self._new_namespaces[namespace] = Place(index) if before is None else Place(before.index, before.events)
 
     def of_namespace(self, namespace: str, topics: frozenset[str]) -> "Continuity":
         """A continuation for a stream of this namespace alone and these topics, by released names."""
-        reaches = self._reached_by()
+        progresses = self._read_progress()
         single = Continuity(self._remembered_frames)
         single.seen.forgotten = self.seen.forgotten
         single.seen.fingerprints.add(self.seen.fingerprints)
@@ -80,26 +80,26 @@ class Continuity:
             ]
             if events:
                 single.seen.remember(frame.with_events(events), events)
-        covering = {name: [each.index for each in reaches if each.covers(name, namespace)] for name in topics}
+        covering = {name: [each.index for each in progresses if each.covers(name, namespace)] for name in topics}
         single._floor = max((index for indexes in covering.values() for index in indexes), default=0)
         if any(max(indexes, default=-1) < single.seen.last_index for indexes in covering.values()) or not all(
             covering.values()
         ):
-            single._reaches = reaches
+            single._inherited = progresses
         return single
 
     def joined_with(self, others: Iterable[tuple["Continuity", ReadProgress]]) -> "Continuity":
         """A continuation for one stream that replaces `others`, each given with what it reads; they had replaced this
         one."""
         parts = list(others)
-        taken = [reach for _, reach in parts]
+        taken = [progress for _, progress in parts]
         frames = [remembered.frame for other, _ in parts for remembered in other.seen.frames]
         for remembered in self.seen.frames:
             frame = remembered.frame
             left = [
                 each
                 for each in frame.events
-                if not any(reach.covers(released_topic(each.topic), each.namespace) for reach in taken)
+                if not any(progress.covers(released_topic(each.topic), each.namespace) for progress in taken)
             ]
             if left:
                 frames.append(frame.with_events(left))
@@ -114,15 +114,15 @@ class Continuity:
             # Earlier events were either read or not wanted.
             seen.forgotten = max(seen.forgotten, seen.frames[0].index - 1)
         # A reader that has not caught up yet is represented by the frames it remembers.
-        read = (reach for other, reach in parts if not other._reaches and reach.index)
-        joined._reaches = (*self._reached_by(), *read)
-        joined._floor = max((reach.index for reach in joined._reaches), default=0)
+        read = (progress for other, progress in parts if not other._inherited and progress.index)
+        joined._inherited = (*self._read_progress(), *read)
+        joined._floor = max((progress.index for progress in joined._inherited), default=0)
         return joined
 
-    def _reached_by(self) -> tuple[ReadProgress, ...]:
+    def _read_progress(self) -> tuple[ReadProgress, ...]:
         """How far this reader and its predecessors have read."""
-        if self._reaches or not self.seen.last_index:
-            return self._reaches
+        if self._inherited or not self.seen.last_index:
+            return self._inherited
         behind = self._coverage.behind.items()
         return (
             ReadProgress(ALL, self._coverage.topics, self.seen.last_index),
@@ -133,9 +133,9 @@ class Continuity:
         """Whether no predecessor had read this event. Uncertain at the index where they stopped, which may have several
         frames."""
         reached = self._floor
-        if self._reaches:
+        if self._inherited:
             topic = released_topic(event.topic)
-            reached = max((each.index for each in self._reaches if each.covers(topic, event.namespace)), default=0)
+            reached = max((each.index for each in self._inherited if each.covers(topic, event.namespace)), default=0)
         return reached < index or (reached == index and index > self.seen.forgotten)
 
     @property
@@ -150,10 +150,10 @@ class Continuity:
         `readable` are the topics that the token may read, None for all: requesting others is refused, so they cannot
         prove continuity.
         """
-        if self._reaches:
+        if self._inherited:
             return Resumption(0, [])
-        places = [*self._coverage.places(topics), *self._appeared.values()]
-        self._asked_namespaces = frozenset(self._appeared)
+        places = [*self._coverage.places(topics), *self._new_namespaces.values()]
+        self._requested_namespaces = frozenset(self._new_namespaces)
         last, newest = self.seen.last_index, self.seen.newest
         if readable is not None and not _of_topics(newest, readable):
             for frame in reversed(self.seen.frames):
@@ -173,13 +173,13 @@ class Continuity:
         `now` is in seconds of any monotonic clock, to measure how long topics were left out.
         """
         coverage = self._coverage
-        namespaces = self._asked_namespaces
+        namespaces = self._requested_namespaces
         self._resumed_from = self.resumption(topics, readable).index
-        self._asked_namespaces = namespaces
+        self._requested_namespaces = namespaces
         self._now = now
         coverage.reconnected(topics, self._place())
         self._begun = self._proven = False
-        self._came_again = set()
+        self._repeated_indexes = set()
         if self.seen.last_index == 0:
             return
         expected: dict[int, list[list[Event]]] = {}
@@ -217,10 +217,10 @@ class Continuity:
         sent = frame.events if sent is None else sent
         if self._expected is not None:
             return self._join_after_reconnect(frame, away, sent, tentative)
-        if self._floor or self._reaches:
+        if self._floor or self._inherited:
             if frame.index <= self._floor:
                 return self._join_below_floor(frame, sent)
-            self._taken_over()
+            self._drop_inherited()
         if frame.index < self.seen.last_index:
             gap = Gap(GapReason.REBUILT, self.seen.last_index, frame.index, away)
             self._start_over(frame, sent)
@@ -238,19 +238,19 @@ class Continuity:
         self.seen.remember(left, sent)
         return Joined(left, None, repeats)
 
-    def _taken_over(self) -> None:
-        self._reaches = ()
+    def _drop_inherited(self) -> None:
+        self._inherited = ()
         self._floor = 0
 
     def _join_after_reconnect(self, frame: Frame, away: float, sent: Sequence[Event], tentative: bool) -> Joined:
         missed = None if self._begun else self._coverage.missed(frame.index)
         if not self._begun:
-            self._behind = frame.index < self._resumed_from
-        lost = [] if self._begun else [each for each in self._reaches if each.lost and 0 < each.index < frame.index]
+            self._began_below = frame.index < self._resumed_from
+        lost = [] if self._begun else [each for each in self._inherited if each.lost and 0 < each.index < frame.index]
         unread = [] if self._begun else self._unread_namespaces(frame.index)
         self._begun = True
-        since = min((self._appeared[name].index for name in unread), default=0)
-        joined = self._line_up(frame, away, sent, tentative)
+        since = min((self._new_namespaces[name].index for name in unread), default=0)
+        joined = self._match_repeats(frame, away, sent, tentative)
         if unread:
             joined.unread = Gap(GapReason.NAMESPACE, since, frame.index, away, namespaces=tuple(sorted(unread)))
         elif lost and joined.gap is None:
@@ -260,7 +260,7 @@ class Continuity:
             joined.missed = Gap(GapReason.UNSUBSCRIBED, missed[0], frame.index, self._now - missed[2], missed[1])
         return joined
 
-    def _line_up(self, frame: Frame, away: float, sent: Sequence[Event], tentative: bool) -> Joined:
+    def _match_repeats(self, frame: Frame, away: float, sent: Sequence[Event], tentative: bool) -> Joined:
         if frame.index > self.seen.last_index:
             gap = None
             if not self._proven:
@@ -268,10 +268,10 @@ class Continuity:
                 gap = Gap(GapReason.BUFFER, self.seen.last_index, frame.index, away, events=lost)
             self._expected = None
             self._coverage.caught_up()
-            for namespace in self._asked_namespaces:
-                self._appeared.pop(namespace, None)
-            self._asked_namespaces = frozenset()
-            self._taken_over()
+            for namespace in self._requested_namespaces:
+                self._new_namespaces.pop(namespace, None)
+            self._requested_namespaces = frozenset()
+            self._drop_inherited()
             self.seen.remember(frame, sent)
             return Joined(frame, gap, 0)
         seen_here = self._seen_at_last(frame)
@@ -287,7 +287,7 @@ class Continuity:
         self._coverage.advance(frame.index, sent, new, len(frame.line))
         repeats = len(frame.events) - len(new)
         if repeats:
-            self._came_again.add(frame.index)
+            self._repeated_indexes.add(frame.index)
         if not new:
             return Joined(None, None, repeats, doubtful=doubtful)
         left = frame if repeats == 0 else frame.with_events(new)
@@ -311,7 +311,7 @@ class Continuity:
     def _is_of_another_history(self, frame: Frame) -> bool:
         if self.seen.is_followed_late_by(frame):
             return True
-        is_partial = self._coverage.behind or self._appeared or self._reaches
+        is_partial = self._coverage.behind or self._new_namespaces or self._inherited
         return not is_partial and self.seen.contradicts(frame)
 
     @property
@@ -324,9 +324,9 @@ class Continuity:
         index = frame.index
         new: set[int] = set()
         doubtful: list[Event] = []
-        stopped_here = index == self.seen.last_index and not self._behind
+        stopped_here = index == self.seen.last_index and not self._began_below
         for event in frame.events:
-            if self._is_first_of_namespace(event, index) or (self._reaches and self._is_unread(event, index)):
+            if self._is_first_of_namespace(event, index) or (self._inherited and self._is_unread(event, index)):
                 # Still compare with what is remembered of the index: the namespace may have been read before.
                 if index > self.seen.forgotten:
                     doubtful.append(event)
@@ -340,14 +340,14 @@ class Continuity:
                 new.add(id(event))
             elif stopped_at == index or index > self.seen.forgotten or index < self._resumed_from:
                 doubtful.append(event)
-                stopped_here |= stopped_at == index and not (start is None and self._behind)
+                stopped_here |= stopped_at == index and not (start is None and self._began_below)
         seen = (self._expected or {}).get(index)
         another_past = index < self._resumed_from and not self._proven
         if seen is None:
             known = self.seen.fingerprints.of(index)
             again = {id(event) for event in frame.events if known and fingerprint(event) in known}
             if again:
-                self._came_again.add(index)
+                self._repeated_indexes.add(index)
                 new -= again
             elif another_past:
                 return None
@@ -359,25 +359,25 @@ class Continuity:
             # Everything below the last index had been seen. A server that sends only unknown events there was reset to
             # an earlier state and has continued from it.
             strange = unknown and len(unknown) == len(doubtful) and not stopped_here
-            if strange and (another_past or (comparable and index not in self._came_again)):
+            if strange and (another_past or (comparable and index not in self._repeated_indexes)):
                 return None
         new.update(map(id, unknown))
         return [event for event in frame.events if id(event) in new]
 
     def _unread_namespaces(self, first: int) -> list[str]:
         """The new namespaces that may lack events if a connection's first frame has the index `first`."""
-        return [name for name in self._asked_namespaces if self._appeared[name].index < first]
+        return [name for name in self._requested_namespaces if self._new_namespaces[name].index < first]
 
     def _is_first_of_namespace(self, event: Event, index: int) -> bool:
-        place = self._appeared.get(event.namespace) if event.namespace in self._asked_namespaces else None
+        place = self._new_namespaces.get(event.namespace) if event.namespace in self._requested_namespaces else None
         return place is not None and place.index <= index
 
     def _start_over(self, frame: Frame, sent: Sequence[Event]) -> None:
         """Start a new history with `frame`."""
         self.seen.clear()
-        self._appeared.clear()
-        self._asked_namespaces = frozenset()
-        self._taken_over()
+        self._new_namespaces.clear()
+        self._requested_namespaces = frozenset()
+        self._drop_inherited()
         self._coverage.started_over(Place(frame.index, sent))
         self.seen.remember(frame, sent)
 

@@ -81,11 +81,11 @@ def escaped_json(text: str) -> str:
     return "".join(each if each.isprintable() else " " if each in "\t\r" else escaped(each) for each in text)
 
 
-def _instead(error: UnicodeError) -> tuple[str | bytes, int]:
+def _replace_unencodable(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
     return "".join(_WORDS.get(each) or ASCII.get(each) or escaped(each) for each in lacking), error.end
 
 
-codecs.register_error(ERRORS, _instead)
+codecs.register_error(ERRORS, _replace_unencodable)

@@ -47,7 +47,7 @@ class Identities:
         digest = sha256(self._region)
         for part in (event.topic, event.type, event.namespace, event.key):
             digest.update(b"\0" + part.encode("utf-8", "replace"))
-        digest.update(b"\0" + _settled(bytes(event.payload)))
+        digest.update(b"\0" + _normalized(bytes(event.payload)))
         name = digest.digest()
         number = self._same[name]
         self._same[name] += 1
@@ -56,7 +56,7 @@ class Identities:
         return f"{self._index}-{digest.hexdigest()[:32]}"
 
 
-def _settled(payload: bytes) -> bytes:
+def _normalized(payload: bytes) -> bytes:
     try:
         payload = orjson.dumps(orjson.loads(payload), option=orjson.OPT_SORT_KEYS)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):

@@ -87,9 +87,9 @@ class Pattern:
 def searcher(pattern: str, ignore_case: bool = False) -> Callable[[bytes], bool]:
     """A function that tests whether an operator's regular expression occurs in UTF-8 bytes. Raises `PatternError`."""
     if HAS_RE2:
-        search = _of_re2(pattern, ignore_case).search
+        search = _compile_re2(pattern, ignore_case).search
         return lambda data: search(data) is not None
-    find = _of_operator(pattern, ignore_case)
+    find = _compile_regex(pattern, ignore_case)
     timeouts = 0
 
     def found(data: bytes) -> bool:
@@ -112,9 +112,9 @@ class Finder:
         self.occurs: Final = searcher(pattern, ignore_case)
         """Whether the pattern occurs in UTF-8 bytes."""
         self._lines: Any = (
-            _of_re2(f"(?m){pattern}", ignore_case, is_bounded=False)
+            _compile_re2(f"(?m){pattern}", ignore_case, is_bounded=False)
             if HAS_RE2
-            else _of_operator(pattern, ignore_case, multiline=True)
+            else _compile_regex(pattern, ignore_case, multiline=True)
         )
 
     def next(self, data: bytes, at: int) -> tuple[int, int] | None:
@@ -130,12 +130,12 @@ class Finder:
         read, place = 0, 0
         with suppress(TimeoutError):
             for match in self._lines.finditer(text, timeout=TIME_LIMIT):
-                place += _size(text[read : match.start()])
-                start, place, read = place, place + _size(match.group()), match.end()
+                place += _utf8_size(text[read : match.start()])
+                start, place, read = place, place + _utf8_size(match.group()), match.end()
                 yield start, place
 
 
-def _size(text: str) -> int:
+def _utf8_size(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
@@ -154,7 +154,7 @@ def literal(needle: bytes) -> Callable[[bytes], bool]:
     return lambda data: search(data) is not None
 
 
-def _of_re2(pattern: str, ignore_case: bool, *, is_bounded: bool = True) -> Any:
+def _compile_re2(pattern: str, ignore_case: bool, *, is_bounded: bool = True) -> Any:
     options = re2.Options()
     options.max_mem = MOST_MEMORY
     options.log_errors = False  # RE2 would write to the dashboard's terminal
@@ -163,7 +163,7 @@ def _of_re2(pattern: str, ignore_case: bool, *, is_bounded: bool = True) -> Any:
     try:
         compiled = re2.compile(pattern.encode("utf-8", "surrogatepass"), options)
     except re2.error as error:
-        raise _explained(error) from None
+        raise _pattern_error(error) from None
     finally:
         re2.purge()  # its cache would keep a hundred patterns, one for each key typed
     if is_bounded and compiled.programsize > LARGEST_PROGRAM:
@@ -171,7 +171,7 @@ def _of_re2(pattern: str, ignore_case: bool, *, is_bounded: bool = True) -> Any:
     return compiled
 
 
-def _explained(error: Exception) -> PatternError:
+def _pattern_error(error: Exception) -> PatternError:
     reason = error.args[0] if error.args else b""
     text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
     if "too large" in text:
@@ -183,7 +183,7 @@ def _explained(error: Exception) -> PatternError:
 # With `regex`
 
 
-def _of_operator(pattern: str, ignore_case: bool, *, multiline: bool = False) -> Any:
+def _compile_regex(pattern: str, ignore_case: bool, *, multiline: bool = False) -> Any:
     if len(pattern) > LONGEST_PATTERN:
         raise PatternError("it is too large", "")
     import regex
@@ -210,16 +210,16 @@ _PART: Final = lazy_pattern(
     re.DOTALL,
 )
 _ASCII: Final = {"w": "0-9A-Za-z_", "d": "0-9", "s": r"\t\n\f\r "}
-_EDGE: Final = r"(?:(?<![0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<=[0-9A-Za-z_])(?![0-9A-Za-z_]))"
-_NO_EDGE: Final = r"(?:(?<![0-9A-Za-z_])(?![0-9A-Za-z_])|(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_]))"
-_OUTSIDE: Final = {"z": r"\Z", "A": r"\A", "b": _EDGE, "B": _NO_EDGE}
+_BOUNDARY: Final = r"(?:(?<![0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<=[0-9A-Za-z_])(?![0-9A-Za-z_]))"
+_NO_BOUNDARY: Final = r"(?:(?<![0-9A-Za-z_])(?![0-9A-Za-z_])|(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_]))"
+_OUTSIDE_CLASS: Final = {"z": r"\Z", "A": r"\A", "b": _BOUNDARY, "B": _NO_BOUNDARY}
 
 
 def _translated(pattern: str, is_multiline: bool) -> str:
     """An RE2 pattern translated for `regex`. Raises `PatternError` for operators that require backtracking."""
     is_in_class = False
 
-    def instead(part: re.Match[str]) -> str:
+    def replacement(part: re.Match[str]) -> str:
         nonlocal is_in_class
         match part.lastgroup:
             case "quoted":
@@ -242,7 +242,7 @@ def _translated(pattern: str, is_multiline: bool) -> str:
                 return r"\Z"
         return part[0]
 
-    return _PART.sub(instead, pattern)
+    return _PART.sub(replacement, pattern)
 
 
 def _escape(letter: str, is_in_class: bool) -> str:
@@ -251,4 +251,4 @@ def _escape(letter: str, is_in_class: bool) -> str:
     if letter.lower() in _ASCII:
         ascii_class = _ASCII[letter.lower()]
         return ascii_class if is_in_class else f"[{'^' if letter.isupper() else ''}{ascii_class}]"
-    return rf"\{letter}" if is_in_class else _OUTSIDE.get(letter, rf"\{letter}")
+    return rf"\{letter}" if is_in_class else _OUTSIDE_CLASS.get(letter, rf"\{letter}")

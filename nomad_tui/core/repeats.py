@@ -48,11 +48,11 @@ def unseen(coming: list[Event], seen: list[list[Event]]) -> list[Event]:
     # A namespace created meanwhile adds events to a frame: compare event by event.
     left: dict[tuple[Identity, bytes], list[Event]] = {}
     for event in reversed([event for candidate in seen for event in candidate]):
-        left.setdefault((_identity(event), _settled(event)), []).append(event)
+        left.setdefault((_identity(event), _normalized(event)), []).append(event)
     new: list[Event] = []
     repeated: set[int] = set()
     for event in coming:
-        same = left.get((_identity(event), _settled(event)))
+        same = left.get((_identity(event), _normalized(event)))
         if same:
             repeated.add(id(same.pop()))
         else:
@@ -128,24 +128,24 @@ class Fingerprints:
     """Fingerprints of the newest `most` events that are no longer remembered, by index."""
 
     def __init__(self, most: int = MOST_FINGERPRINTS) -> None:
-        self._most = most
+        self._max_events = most
         self._events = 0
-        self._of: OrderedDict[int, tuple[int, ...]] = OrderedDict()
+        self._by_index: OrderedDict[int, tuple[int, ...]] = OrderedDict()
         """Oldest index first. (A plain dictionary takes 10 µs to find its first entry after many deletions.)"""
 
     def of(self, index: int) -> tuple[int, ...]:
-        return self._of.get(index, ())
+        return self._by_index.get(index, ())
 
     def keep(self, index: int, fingerprints: tuple[int, ...]) -> None:
-        known = self._of.get(index)
-        self._of[index] = fingerprints if known is None else (*known, *fingerprints)
+        known = self._by_index.get(index)
+        self._by_index[index] = fingerprints if known is None else (*known, *fingerprints)
         self._events += len(fingerprints)
-        while self._events > self._most and len(self._of) > 1:
-            self._events -= len(self._of.popitem(last=False)[1])
+        while self._events > self._max_events and len(self._by_index) > 1:
+            self._events -= len(self._by_index.popitem(last=False)[1])
 
     def add(self, others: "Fingerprints") -> None:
         """Add what others hold, each event once."""
-        for index, fingerprints in others._of.items():
+        for index, fingerprints in others._by_index.items():
             known = self.of(index)
             self.keep(index, tuple(each for each in fingerprints if each not in known))
 
@@ -191,10 +191,10 @@ def _identity(event: Event) -> Identity:
 
 
 def _same_value(ours: Event, theirs: Event) -> bool:
-    return bytes(ours.payload) == bytes(theirs.payload) or _settled(ours) == _settled(theirs)
+    return bytes(ours.payload) == bytes(theirs.payload) or _normalized(ours) == _normalized(theirs)
 
 
-def _settled(event: Event) -> bytes:
+def _normalized(event: Event) -> bytes:
     """The payload with sorted keys, without the times and IDs that a restarted server recomputes.
 
     Empty members are removed too: a `NextEval` that holds an ID may be empty or absent the other time.
@@ -208,8 +208,8 @@ def _settled(event: Event) -> bytes:
 
 def _without_computed(value: Any) -> Any:
     if isinstance(value, dict):
-        settled = ((key, _without_computed(member)) for key, member in value.items())
-        return {key: member for key, member in settled if member is not None}
+        normalized = ((key, _without_computed(member)) for key, member in value.items())
+        return {key: member for key, member in normalized if member is not None}
     if isinstance(value, list):
         return [_without_computed(item) for item in value]
     if isinstance(value, str):
@@ -224,9 +224,9 @@ REMEMBERED_FRAMES: Final = 256
 default)."""
 REMEMBERED_BYTES: Final = 8 * 1024 * 1024
 """Limit for the lines of those frames; frames of the newest index are kept beyond it."""
-LOOKED_BACK: Final = 32
+LOOKBACK_FRAMES: Final = 32
 """How many frames before the last one to request, to check whether a server's history is the one seen."""
-OTHER_WRITE: Final = 600_000_000_000
+MAX_WRITE_GAP: Final = 600_000_000_000
 """ns by which a frame of the last index must be newer than everything seen to belong to another history. An object's
 time may be older than its write, by up to 124 s in the recordings."""
 
@@ -283,11 +283,11 @@ class Seen:
         return self.frames[bisect_right(self.frames, self.last_index - 1, key=_index) :]
 
     @property
-    def looked_back(self) -> int:
+    def lookback_index(self) -> int:
         """An older index to request from a server that does not prove continuity; the last index if no older one is
         remembered."""
         older = [frame.index for frame in self.frames if frame.index < self.last_index and frame.fingerprints]
-        return older[-LOOKED_BACK:][0] if older else self.last_index
+        return older[-LOOKBACK_FRAMES:][0] if older else self.last_index
 
     def recognizes(self, frame: Frame) -> bool | None:
         """Whether some of the frame's events were seen under its index; None if that cannot be determined."""
@@ -303,7 +303,7 @@ class Seen:
         """Whether a frame of the last index was written long after everything seen up to it."""
         written = written_at(frame.events, frame.index)
         times = [time for each in self.frames if (time := written_at(each.events, each.index)) is not None]
-        return written is not None and bool(times) and written - max(times) > OTHER_WRITE
+        return written is not None and bool(times) and written - max(times) > MAX_WRITE_GAP
 
     def contradicts(self, frame: Frame) -> bool:
         """Whether an object of the frame was created at an index that was read, but was not seen there."""

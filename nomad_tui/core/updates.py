@@ -153,13 +153,13 @@ class Gap(msgspec.Struct, frozen=True):
         """The first half of the sentence: which indexes are missing, of what."""
         if self.reason is GapReason.REBUILT:
             if self.after == self.before:
-                return f"index {self.after:,}{self._of} came again with other events"
-            return f"the index{self._of} went back from {self.after:,} to {self.before:,}"
+                return f"index {self.after:,}{self._scope} came again with other events"
+            return f"the index{self._scope} went back from {self.after:,} to {self.before:,}"
         first, last = self.after + 1, self.before - 1
         if first >= last:
             # Several frames may share an index: the last one seen may not be the last of its index.
-            return f"events at index {max(self.after, min(first, last)):,}{self._of} {self._are_missing}"
-        return f"indexes {first:,}–{last:,}{self._of} {self._are_missing}"
+            return f"events at index {max(self.after, min(first, last)):,}{self._scope} {self._are_missing}"
+        return f"indexes {first:,}–{last:,}{self._scope} {self._are_missing}"
 
     @property
     def _are_missing(self) -> str:
@@ -244,7 +244,7 @@ class Gap(msgspec.Struct, frozen=True):
             return None
 
     @property
-    def _of(self) -> str:
+    def _scope(self) -> str:
         topics = _listed(self.topics, "topics")
         named = _listed(self.namespaces, "namespaces")
         many = "s" if len(self.namespaces) > 1 else ""

@@ -172,22 +172,22 @@ class Watcher:
         deadline = perf_counter() + seconds
         while perf_counter() < deadline:
             if self._work is None:
-                state = self._behind()
+                state = self._next_state()
                 if state is None:
                     break
-                self._work = self._look(state)
+                self._work = self._examine(state)
             if next(self._work, _DONE) is _DONE:
                 self._work = None
         self._forget_evicted()
         fired, self._new = self._new, []
         return fired
 
-    def _behind(self) -> RuleState | None:
+    def _next_state(self) -> RuleState | None:
         """The rule with the most rows left to examine."""
         states = [state for state in self.states.values() if state.rule.is_on and state.next < self._history.end]
         return min(states, key=lambda state: state.next, default=None)
 
-    def _look(self, state: RuleState) -> Iterator[None]:
+    def _examine(self, state: RuleState) -> Iterator[None]:
         history = self._history
         state.next = max(state.next, history.first)
         segment = history.segment_of(state.next)
@@ -197,13 +197,13 @@ class Watcher:
         found = array("Q")
         yield from state.matcher.search(segment, start, stop, found)
         for sequence in found:
-            if sequence >= history.first and self._counts(state, segment, sequence):
-                self._count(state, sequence)
+            if sequence >= history.first and self._is_match(state, segment, sequence):
+                self._record_match(state, sequence)
             state.next = sequence + 1  # the caller may replace the rules before the next row
             yield
         state.next = segment.first + stop
 
-    def _counts(self, state: RuleState, segment: Segment, sequence: int) -> bool:
+    def _is_match(self, state: RuleState, segment: Segment, sequence: int) -> bool:
         history, row = self._history, sequence - segment.first
         if history.gap(sequence) is not None:
             return False
@@ -223,7 +223,7 @@ class Watcher:
         text = self._derived.sentence(segment, sequence - segment.first)
         return text == self._derived.sentence(before, previous - before.first) and state.matcher.matches(previous)
 
-    def _count(self, state: RuleState, sequence: int) -> None:
+    def _record_match(self, state: RuleState, sequence: int) -> None:
         rule, times = state.rule, state.times
         at = happened(self._history, sequence) or self._clock()
         times.append(at)

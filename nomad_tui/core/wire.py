@@ -16,7 +16,7 @@ import orjson
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
 from nomad_tui.core.patterns import lazy_pattern
 
-LONGEST_MENDED: Final = 4 * 1024 * 1024
+LONGEST_REPAIRED: Final = 4 * 1024 * 1024
 """Longest line, in bytes, in which events of unexpected types and excessive nesting are repaired: that takes a second
 or two."""
 
@@ -147,7 +147,7 @@ class LineSplitter:
             return []
         if self._parts:
             self._keep(lines[0])
-            lines[0] = self._line_under_way()
+            lines[0] = self._take_line()
         self._keep(rest)
         if len(chunk) + len(lines[0]) > self.max_line:
             lines = [line for line in lines if self._within_bound(line)]
@@ -162,7 +162,7 @@ class LineSplitter:
 
     def finish(self) -> bytes:
         """The incomplete line at the end of the stream; empty at a clean end."""
-        return self._line_under_way()
+        return self._take_line()
 
     def _keep(self, part: bytes) -> None:
         if not part:
@@ -173,7 +173,7 @@ class LineSplitter:
         elif len(self._parts) != 1 or len(self._parts[0]) != EXCERPT:
             self._parts = [b"".join([*self._parts, part[:EXCERPT]])[:EXCERPT]]
 
-    def _line_under_way(self) -> bytes:
+    def _take_line(self) -> bytes:
         line = b"".join(self._parts)
         length, self._length, self._parts = self._length, 0, []
         if length > self.max_line:
@@ -291,27 +291,27 @@ def _decode_slowly(line: bytes) -> Frame | Heartbeat | Unreadable | None:
     text = stripped.decode("utf-8", "replace").encode()
     if text != stripped:
         repaired.append("bytes that are not UTF-8 were replaced")
-    mended = _SURROGATES.sub(_without_lone_surrogate, text)
-    if mended != text:
+    repaired_line = _SURROGATES.sub(_without_lone_surrogate, text)
+    if repaired_line != text:
         repaired.append("lone surrogates were replaced")
-    if len(line) > LONGEST_MENDED:
-        return _mended_long_line(line, mended, repaired)
+    if len(line) > LONGEST_REPAIRED:
+        return _repaired_long_line(line, repaired_line, repaired)
     try:
         try:
             try:
-                return _mended_frame(line, mended, repaired, {})
+                return _repaired_frame(line, repaired_line, repaired, {})
             except msgspec.ValidationError:
                 raise
             except msgspec.DecodeError:
-                if (quoted := _TEXTS.sub(_as_json, mended)) == mended:
+                if (quoted := _TEXTS.sub(_as_json, repaired_line)) == repaired_line:
                     raise
-                mended = quoted
+                repaired_line = quoted
                 repaired.append("NaN, Infinity or unescaped control characters are shown as text")
-                return _mended_frame(line, mended, repaired, {})
+                return _repaired_frame(line, repaired_line, repaired, {})
         except RecursionError:
-            without_payloads, payloads = _without_payloads(mended)
+            without_payloads, payloads = _without_payloads(repaired_line)
             repaired.append("a payload is nested too deeply to show as a tree")
-            return _mended_frame(line, without_payloads, repaired, payloads)
+            return _repaired_frame(line, without_payloads, repaired, payloads)
     except msgspec.ValidationError:
         reason = NOT_A_FRAME
     except msgspec.DecodeError:
@@ -321,9 +321,9 @@ def _decode_slowly(line: bytes) -> Frame | Heartbeat | Unreadable | None:
     return Unreadable(reason, line[:EXCERPT], len(line))
 
 
-def _mended_long_line(line: bytes, mended: bytes, repaired: list[str]) -> Frame | Unreadable:
+def _repaired_long_line(line: bytes, repaired_line: bytes, repaired: list[str]) -> Frame | Unreadable:
     try:
-        batch = _decode_batch(mended)
+        batch = _decode_batch(repaired_line)
     except (msgspec.MsgspecError, RecursionError):
         return Unreadable("not a frame, and too long to repair", line[:EXCERPT], len(line))
     return Frame(batch.index, batch.events or [], line, "; ".join(repaired) or None)
@@ -339,13 +339,15 @@ def _as_json(found: re.Match[bytes]) -> bytes:
     return _CONTROLS.sub(lambda control: b"\\u%04x" % control[0][0], found[0])
 
 
-def _mended_frame(line: bytes, mended: bytes, repaired: list[str], payloads: dict[bytes, bytes]) -> Frame | Unreadable:
-    """Decode `line` from `mended`, in which each of `payloads` is replaced by a number."""
-    loose = _decode_loose(mended)
-    if loose.events is None and b'"Topic"' in mended:
-        raws = [msgspec.Raw(mended)]
+def _repaired_frame(
+    line: bytes, repaired_line: bytes, repaired: list[str], payloads: dict[bytes, bytes]
+) -> Frame | Unreadable:
+    """Decode `line` from `repaired_line`, in which each of `payloads` is replaced by a number."""
+    loose = _decode_loose(repaired_line)
+    if loose.events is None and b'"Topic"' in repaired_line:
+        raws = [msgspec.Raw(repaired_line)]
     elif isinstance(loose.events, list):
-        raws = _decode_raws(mended).events
+        raws = _decode_raws(repaired_line).events
     else:
         return Unreadable(NOT_A_FRAME, line[:EXCERPT], len(line))
     events = [event for raw in raws if (event := _lenient_event(raw, repaired)) is not None]

@@ -159,7 +159,7 @@ class StreamConnection:
         self.heartbeats = Heartbeats(self.settings.heartbeat)
         self._splitter = LineSplitter(self.settings.max_line)
         self._resumed_from = self._seen_before = self.continuity.seen.last_index
-        self._older = self.continuity.seen.looked_back
+        self._older = self.continuity.seen.lookback_index
         self._is_resuming = self._resumed_from > 0
         self._narrow = None if self.subscription.everything else self.subscription
 

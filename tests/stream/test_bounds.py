@@ -20,7 +20,7 @@ from nomad_tui.core.history.coverage import MOST_FRAMES
 from nomad_tui.core.history.dictionaries import MOST_TOPICS, OTHER_TOPICS
 from nomad_tui.core.history.history import History
 from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Refused, Update
-from nomad_tui.core.wire import LONGEST_MENDED, Frame, Unreadable, decode
+from nomad_tui.core.wire import LONGEST_REPAIRED, Frame, Unreadable, decode
 from nomad_tui.sources.recording import Recording
 from nomad_tui.sources.unpacking import CHUNK_BYTES, Interruptible, Opened
 from tests.core.test_history import frame
@@ -114,13 +114,13 @@ def test_a_server_that_was_set_back_and_went_on_is_not_taken_for_the_same() -> N
 # What cannot be read
 
 
-@pytest.mark.parametrize("content", [b"[" * (LONGEST_MENDED + 1), b'{"Events":[' + b"1," * LONGEST_MENDED + b"1]}"])
+@pytest.mark.parametrize("content", [b"[" * (LONGEST_REPAIRED + 1), b'{"Events":[' + b"1," * LONGEST_REPAIRED + b"1]}"])
 def test_a_long_line_that_is_no_frame_is_given_up_at_once(content: bytes) -> None:
     assert isinstance(decode(content), Unreadable)
 
 
 def test_a_long_frame_with_bytes_that_are_no_text_is_shown_all_the_same() -> None:
-    payload = b'{"Long":"' + b"x" * LONGEST_MENDED + b'"}'
+    payload = b'{"Long":"' + b"x" * LONGEST_REPAIRED + b'"}'
     decoded = decode(b'{"Index":5,"Events":[{"Topic":"Job","Key":"bad-\xff","Payload":' + payload + b"}]}")
     assert isinstance(decoded, Frame)
     assert decoded.repaired is not None
