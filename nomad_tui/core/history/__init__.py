@@ -1,1 +1,1 @@
-"""The events held: what is kept of each, addressed by sequence number, and what is derived from them."""
+"""The events kept in memory, addressed by sequence number, and values derived from them."""

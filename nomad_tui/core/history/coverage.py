@@ -1,12 +1,12 @@
-"""How far each topic has been read, while the topics that a server is asked for change.
+"""Tracks how far each topic has been read while the subscribed topics change.
 
-Topics that are asked for all along are read up to one and the same index, which `core.continuity` keeps. A topic that
-is left out stops at a place of its own. Asked for again it starts from that place, comes nearer with every frame and
-is at the end level with the others; a connection lost on the way leaves it at the place it has come to.
+Topics that are always subscribed to share one last index, which `core.continuity` keeps. A topic that is left out stops
+at a place of its own. When it is subscribed to again, it resumes from that place and catches up frame by frame; if the
+connection is lost before that, the topic stays at the place it has reached.
 
-`topics` is always what one request asks for, by released names; None is all that the session was started with. Names
-that nobody has heard of yet cannot be in such a set, so leaving None also makes a place under `ALL`, for all topics
-that are in no set since.
+`topics` are always the topics of one request, by released names; None stands for all that the session was started with.
+Unknown topics cannot be in such a set, so changing from None to a set also adds a place under `ALL`, for all topics
+that have not been in any set since.
 """
 
 from collections import deque
@@ -22,63 +22,65 @@ from nomad_tui.core.wire import Event, Frame
 
 
 class Resumption(msgspec.Struct, frozen=True):
-    """How to ask for a stream so that it goes on where it stopped."""
+    """Where to resume a stream."""
 
     index: int
-    """0 if nothing has been seen."""
+    """0 if no frame has been seen."""
     witnesses: list[Sequence[Event]]
-    """Frames that prove it if they are sent again; of each, its events as the server sent them."""
+    """Frames that prove continuity if they are sent again, each as its events in the form the server sent them."""
 
 
 class ReadProgress(msgspec.Struct, frozen=True):
-    """How far a stream was read that another takes over from."""
+    """How far a stream had been read when another one took over."""
 
     namespace: str
-    """`*` for all of them."""
+    """`*` for all namespaces."""
     topics: frozenset[str] | None
     """Released names; None for all."""
     index: int
     lost: bool = False
-    """Whether nobody was reading it when the other took over."""
+    """Whether nobody was reading it when the other stream took over."""
 
     def covers(self, topic: str, namespace: str) -> bool:
-        """Whether an event of the topic, by released name, and of the namespace, empty for none, comes in it."""
+        """Whether the stream includes events of this topic, by released name, and namespace, empty for none."""
         return self.namespace in (ALL, namespace or self.namespace) and (self.topics is None or topic in self.topics)
 
 
 class Joined(msgspec.Struct, gc=False):
-    """What is left of a frame once repeats are dropped."""
+    """A frame without repeats."""
 
     frame: Frame | None
     """None if all of it had been seen; the same frame if none of it had."""
     gap: Gap | None
-    """What may be missing before it."""
+    """What may be missing before the frame."""
     repeats: int
     missed: Gap | None = None
-    """What may be missing before it of topics that were not subscribed to for a while."""
+    """What may be missing before the frame of topics that were not subscribed to for a while."""
     unread: Gap | None = None
-    """What may be missing before it of namespaces that the connections before this one could not know."""
+    """What may be missing before the frame of namespaces unknown to earlier connections."""
     doubtful: bool = False
-    """The frame has the last index seen, and nothing that was seen of that index came again: it may be the second
-    frame of that index, or the server may have another history."""
+    """The frame has the last index seen but repeats nothing seen of that index: it may be the second frame of that
+    index, or the server may have another history."""
 
 
 MOST_FRAMES: Final = 4_096
 MOST_BYTES: Final = 64 * 1024 * 1024
-"""Bounds on the frames kept of one index: a server that never changes its index must not fill the memory."""
+"""Limits for the frames kept of one index: a server that never changes its index must not exhaust memory."""
 
 
 class Place(msgspec.Struct, eq=False):
-    """Where the reading of one or more topics stopped: they were seen below `index`, and of it what is kept here."""
+    """Where reading stopped for one or more topics: everything below `index` was seen, and of `index` the frames
+    here."""
 
     index: int
     newest: Sequence[Event] = ()
-    """The events of its newest frame, as the server sent them: sent again, they prove that the server holds it."""
+    """The events of its newest frame, as sent by the server. If sent again, they prove that the server holds the
+    frame."""
     frames: deque[tuple[Sequence[Event], int]] = msgspec.field(default_factory=deque)
-    """Per frame of that index the events seen, of any topic, and the bytes of its line."""
+    """For each frame of that index, the events seen, of any topic, and the size of its line in bytes."""
     size: int = 0
     left: float = 0.0
-    """When the reading stopped, in seconds from anywhere."""
+    """When reading stopped, in seconds of any monotonic clock."""
 
     def add(self, events: Sequence[Event], size: int) -> None:
         self.frames.append((events, size))
@@ -88,25 +90,26 @@ class Place(msgspec.Struct, eq=False):
 
 
 class Coverage:
-    """Which topics are behind the others, and from where each of them is to be read."""
+    """Tracks which topics are behind the others, and where to resume each of them."""
 
     def __init__(self) -> None:
         self.topics: frozenset[str] | None = None
-        """What the connection asks for."""
+        """The topics of the current connection."""
         self._behind: dict[str, Place] = {}
-        """By topic; `ALL` is for the topics that are neither here nor in `_level`."""
+        """By topic; `ALL` stands for the topics that are neither here nor in `_level`."""
         self._level: set[str] = set()
-        """The topics that are not behind, while `ALL` is."""
+        """The topics that are not behind, if `ALL` is."""
         self._coming: dict[str, Place] = {}
-        """Topics that this connection catches up with: their places when it began."""
+        """Topics that are catching up in this connection, with their places at its start."""
 
     @property
     def behind(self) -> dict[str, Place]:
-        """By topic, where the reading of those stopped that are behind; `*` for all others that are not level."""
+        """The place of each topic that is behind; `*` stands for all others that are not level."""
         return self._behind
 
     def places(self, topics: frozenset[str] | None) -> list[Place]:
-        """From where a connection for `topics` has to be read, beside the last index; empty if none is behind."""
+        """The places, besides the last index, from which a connection for `topics` has to resume; empty if none is
+        behind."""
         return list(dict.fromkeys(self._places(topics).values()))
 
     def _places(self, topics: frozenset[str] | None) -> dict[str, Place]:
@@ -120,7 +123,7 @@ class Coverage:
         return self._behind.get(topic) or self._behind.get(ALL)
 
     def reconnected(self, topics: frozenset[str] | None, now: Place) -> None:
-        """A new connection asks for `topics`; `now` is the place that all topics have reached that are not behind."""
+        """Start a connection for `topics`; `now` is the place of all topics that are not behind."""
         if topics is not None:
             if ALL in self._behind:
                 self._behind |= dict.fromkeys(self._level - topics, now)
@@ -136,14 +139,14 @@ class Coverage:
         return self.topics is None or released_topic(event.topic) in self.topics
 
     def start(self, event: Event) -> Place | None:
-        """Where the event's topic was when the connection began; None if it was level with the others."""
+        """The place of the event's topic at the start of the connection; None if it was level with the others."""
         if not self._coming:
             return None
         topic = released_topic(event.topic)
         return None if topic in self._level else self._coming.get(topic) or self._coming.get(ALL)
 
     def advance(self, index: int, sent: Sequence[Event], seen: Sequence[Event], size: int) -> None:
-        """A frame came that is not beyond the last index: `sent` by the server, and `seen` for the first time."""
+        """Record a frame up to the last index: `sent` are all its events, `seen` the new ones."""
         reached: Place | None = None
         for topic in self._coming:
             place = self._behind[topic]
@@ -157,7 +160,7 @@ class Coverage:
                     place.add(seen, size)
 
     def caught_up(self) -> None:
-        """A frame came that is beyond the last index."""
+        """Record that a frame beyond the last index was received: all topics of the connection are level now."""
         for topic in self._coming:
             del self._behind[topic]
         if self.topics is None:
@@ -167,14 +170,15 @@ class Coverage:
         self._coming = {}
 
     def started_over(self, place: Place) -> None:
-        """The server's indexes begin anew at `place`; what topics that are left out did before is not known."""
+        """Reset all topics to `place`, where the server's new history begins; topics left out have no older state
+        there."""
         self.caught_up()
         self._behind = dict.fromkeys(self._behind, place)
 
     def missed(self, first: int) -> tuple[int, tuple[str, ...], float] | None:
-        """After which index what topics may lack something, if a connection's first frame has the index `first`, and
-        when the reading of the first of them stopped."""
-        # What was never read at all begins with what the server holds, as a first connection does.
+        """The lowest index after which topics may lack events if a connection's first frame has the index `first`,
+        those topics, and when reading of the first of them stopped. None if nothing is missing."""
+        # A topic never read before starts with the server's buffer, as in a first connection.
         lacking = {topic: place.index for topic, place in self._coming.items() if 0 < place.index < first}
         if not lacking:
             return None
@@ -182,7 +186,7 @@ class Coverage:
         return min(lacking.values()), tuple(self._named(lacking.keys())), left
 
     def _named(self, topics: Iterable[str]) -> list[str]:
-        """`ALL` spelt out; it stays at the end, for the topics that no release is known to send."""
+        """`topics` with `ALL` expanded; `ALL` stays at the end, for topics that no known release sends."""
         named = set(topics)
         if ALL in named:
             named |= KINDS.keys() - self._behind.keys() - self._level

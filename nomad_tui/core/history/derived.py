@@ -1,7 +1,7 @@
-"""What is read from payloads once and kept with them: status, node and level in columns, sentences as compressed text.
+"""Values derived from payloads and cached: status, node and level in columns, sentences as compressed text.
 
-Nothing here is needed to show events. A search and the facets ask for it, and `Preparation` works ahead of them while
-the program is idle, so that the first search over a million events does not have to read a million payloads.
+Showing events needs none of them. Searches and facets do, and `Preparation` computes them in advance while the program
+is idle, so that the first search in a million events does not have to read a million payloads.
 """
 
 from array import array
@@ -19,7 +19,7 @@ from nomad_tui.core.objects.registry import level
 
 
 class PayloadReader:
-    """Keeps one block unpacked, and leaves alone those that the history keeps for the screen."""
+    """Reads payloads with one decompressed block of its own, so that the history's cache is left to the screen."""
 
     def __init__(self, history: History) -> None:
         self._history = history
@@ -29,7 +29,7 @@ class PayloadReader:
         self._content = b""
 
     def block(self, segment: Segment, row: int) -> tuple[bytes, int]:
-        """The lines of the row's block, one behind the other, and the first row of the segment behind the block."""
+        """The joined lines of the row's block, and the first row of the segment after the block."""
         place = segment.block_of(row)
         block = segment.blocks[place]
         if block is not self._block or block.size != self._size:
@@ -42,7 +42,7 @@ class PayloadReader:
         return self._content, len(segment) if behind is None else segment.frame_row[behind]
 
     def payload(self, segment: Segment, row: int) -> bytes:
-        """The payload of a row that is an event."""
+        """The payload of a row, which must be an event."""
         at = segment.payload_at[row]
         if at == NOT_IN_PLACE:
             return self._history.payload(segment.first + row)
@@ -53,24 +53,24 @@ class PayloadReader:
 FACTS_A_STEP: Final = 128
 LEVELS_A_STEP: Final = 32
 SENTENCES_A_STEP: Final = 32
-"""Payloads read between two chances to yield: about half a millisecond of work."""
+"""Payloads processed before yielding: about half a millisecond of work."""
 BYTES_A_STEP: Final = 256 * 1024
-"""Fewer of them are read where they are large: a payload may have megabytes."""
+"""Yields earlier after this many bytes: a payload may have megabytes."""
 
 
 class Derived:
-    """Derives from one history, and keeps it there."""
+    """Derives values from one history and stores them there."""
 
     def __init__(self, history: History) -> None:
         self.history = history
         self.payloads = PayloadReader(history)
         self._segment: Segment | None = None
-        """Whose sentences are at hand, in `_lines`."""
+        """The segment whose sentences are loaded in `_lines`."""
         self._lines: list[str | None] = []
         self._changed = False
 
     def facts(self, segment: Segment, stop: int) -> Iterator[None]:
-        """Fills the segment's `status` and `node` columns up to row `stop`."""
+        """Fill the segment's `status` and `node` columns up to row `stop`."""
         history, types = self.history, self.history.type_names()
 
         def keep(row: int, subject: Subject | None) -> None:
@@ -83,7 +83,7 @@ class Derived:
         return self._fill(segment, segment.status, stop, FACTS_A_STEP, keep)
 
     def levels(self, segment: Segment, stop: int) -> Iterator[None]:
-        """Fills the segment's `level` column up to row `stop`."""
+        """Fill the segment's `level` column up to row `stop`."""
         history, types = self.history, self.history.type_names()
 
         def keep(row: int, subject: Subject | None) -> None:
@@ -103,9 +103,9 @@ class Derived:
         at_once: int,
         keep: Callable[[int, Subject | None], None],
     ) -> Iterator[None]:
-        """Fills a column up to row `stop`; `keep` adds the next row to it, of a gap without a subject.
+        """Fill a column up to row `stop`; `keep` appends the next row, with no subject for a gap.
 
-        Yields after `at_once` rows, or fewer where payloads are large.
+        Yields after `at_once` rows, or earlier where payloads are large.
         """
         history = self.history
         bytes_left = BYTES_A_STEP
@@ -114,7 +114,7 @@ class Derived:
             if row % at_once == 0 or bytes_left < 0:
                 bytes_left = BYTES_A_STEP
                 yield
-            # Somebody else may have gone on meanwhile, or the segment may have been evicted.
+            # Meanwhile another caller may have filled the row, or the segment may have been evicted.
             if row < len(column):
                 continue
             if segment.first < history.first:
@@ -122,9 +122,9 @@ class Derived:
             keep(row, history.subject(segment.subject[row]))
 
     def sentence(self, segment: Segment, row: int) -> str:
-        """The sentence of a row of the list, derived if nobody has asked for it yet; "" for a gap.
+        """The sentence of a row, derived on first use; "" for a gap.
 
-        A caller that has asked for some of a segment calls `keep` soon. Raises `IndexError` once it is evicted.
+        After reading sentences of a segment, call `keep`. Raises `IndexError` once the segment is evicted.
         """
         lines = self._load(segment)
         text = lines[row]
@@ -135,14 +135,14 @@ class Derived:
         return text
 
     def keep(self) -> None:
-        """Compresses the sentences at hand and stores them with their segment, if no more events will join it."""
+        """Compress the loaded sentences and store them in their segment, if the segment is complete."""
         segment = self._segment
         if segment is None or not (self._changed or segment.sentences):
             return
         if not self.history.is_filled(segment) or segment.first < self.history.first:
             return
         text = "\n".join([_UNKNOWN if line is None else line for line in self._lines]).encode("utf-8", "replace")
-        # A copy, as `History` makes of its blocks: the compressor's own result keeps its worst-case buffer.
+        # A copy, as for blocks of `History`: the compressor's result keeps its worst-case buffer.
         self.history.keep_text(segment, bytes(memoryview(_COMPRESSOR.compress(text))))
         self._changed = False
 
@@ -163,22 +163,22 @@ class Derived:
 
 
 _UNKNOWN: Final = "\0"
-"""In the place of a sentence that nobody has asked for; no sentence holds it."""
+"""Stands for a sentence that has not been derived; no sentence contains it."""
 _COMPRESSOR: Final = zstandard.ZstdCompressor(level=1)
 _DECOMPRESSOR: Final = zstandard.ZstdDecompressor()
 
 
 class Preparation:
-    """Derives what a search will ask for, newest first, in the time it is lent."""
+    """Derives the values that searches need, newest first, in slices of time."""
 
     def __init__(self, derived: Derived) -> None:
         self._derived = derived
         self._work: Iterator[None] | None = None
         self._done: set[int] = set()
-        """The segments that are prepared, by their first sequence numbers."""
+        """Prepared segments, by their first sequence numbers."""
 
     def advance(self, seconds: float) -> bool:
-        """Works for about so long; True if there is more to do."""
+        """Work for about `seconds`. Returns whether there is more to do."""
         deadline = perf_counter() + seconds
         while perf_counter() < deadline:
             if self._work is None:

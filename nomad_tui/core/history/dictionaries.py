@@ -1,6 +1,6 @@
-"""What the numbers in a history's columns mean: subjects with their objects and jobs, types, statuses, and nodes.
+"""Tables for the numbers in a history's columns: subjects with their objects and jobs, types, statuses, and nodes.
 
-A hostile server may send any number of names, of any length: beyond the bounds they share one number.
+A hostile server may send any number of names, of any length: those beyond the limits share one number.
 """
 
 from collections.abc import Iterator
@@ -10,41 +10,41 @@ from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.topics import released_topic, released_type
 
 SUBJECT_BYTES: Final = 700
-"""Estimated: the subject and its object, their identity tuples and four dictionary entries, one of them its job's. Its
-strings come on top."""
+"""Estimate for the subject and its object, their identity tuples and four dictionary entries, one of them its job's;
+without strings."""
 GAP_SUBJECT: Final = 0
-"""The subject number of rows that are gaps."""
+"""The subject number of gap rows."""
 
 Identity: TypeAlias = tuple[str, str, str, tuple[str, ...] | None]
-"""Topic as sent, key, namespace and filter keys."""
+"""Topic as received, key, namespace and filter keys."""
 ObjectKey: TypeAlias = tuple[str, str, str]
-"""Topic by its released name, namespace and key: one object of the cluster."""
+"""Released topic, namespace and key, which identify an object of the cluster."""
 
 
 def weight(identity: Identity) -> int:
-    """Bytes that a subject takes, about."""
+    """Approximate memory of a subject, in bytes."""
     topic, key, namespace, filter_keys = identity
     return SUBJECT_BYTES + len(topic) + len(key) + len(namespace) + sum(map(len, filter_keys or ()))
 
 
 class Node:
-    """A node as far as events have named it."""
+    """A node named by events."""
 
     __slots__ = ("id", "name")
 
     def __init__(self, id_: str, name: str) -> None:
         self.id = id_
         self.name = name
-        """Empty until an event names it."""
+        """Empty until an event contains it."""
 
     @property
     def value(self) -> str:
-        """What people call it: its name, or else its ID."""
+        """The node's name, or its ID if the name is unknown."""
         return self.name or self.id
 
 
 class ObjectHistory:
-    """One object of the cluster: when its newest event came."""
+    """One object of the cluster and its newest event."""
 
     __slots__ = ("key", "last")
 
@@ -55,7 +55,7 @@ class ObjectHistory:
 
 
 class Subject:
-    """What all events of one object share."""
+    """The attributes shared by all events of one object."""
 
     __slots__ = ("counted_as", "filter_keys", "id", "identity", "job", "key", "last", "namespace", "of", "topic")
 
@@ -64,31 +64,31 @@ class Subject:
         self.identity = identity
         topic, self.key, self.namespace, self.filter_keys = identity
         self.topic = released_topic(topic)
-        """The released name; the name as sent is in the frame's line."""
+        """The released name; the name as received is in the frame's line."""
         self.job = kind(self.topic).job_of(self.key, self.filter_keys or ())
-        """The job's ID, or "" for objects that belong to none."""
+        """The job's ID, or "" for objects without a job."""
         self.counted_as = self.topic
         self.of = of
         self.last = -1
-        """Sequence number of the newest event with just this subject."""
+        """Sequence number of the newest event with exactly this subject."""
 
     @property
     def deployment(self) -> str:
-        """The deployment's ID that the events name, or "" for none."""
+        """The deployment's ID in the events, or "" for none."""
         return kind(self.topic).deployment_of(self.filter_keys or ())
 
 
 MOST_TOPICS: Final = 200
 OTHER_TOPICS: Final = "(other topics)"
-"""Under this name the events of all topics beyond `MOST_TOPICS` are counted."""
+"""The name under which events of all topics beyond `MOST_TOPICS` are counted."""
 JOB_BYTES: Final = 350
-"""More for each job of which something is held, estimated: two dictionaries with their entries."""
+"""Estimate for each job with any events held: two dictionaries with their entries."""
 _CHILD: Final = ("/dispatch-", "/periodic-")
-"""Between the parent's and its own part of a job's ID (`nomad/structs`)."""
+"""Separator between the parent's ID and the rest of a child job's ID (`nomad/structs`)."""
 
 
 def parent_by_name(job: str) -> str:
-    """The ID of the job from which one was dispatched or launched, by the names Nomad gives; "" for none."""
+    """The ID of the job that this one was dispatched or launched from, according to Nomad's naming; "" for none."""
     at = max(job.rfind(mark) for mark in _CHILD)
     return job[:at] if at > 0 else ""
 
@@ -98,23 +98,24 @@ class Subjects:
 
     def __init__(self) -> None:
         self.bytes = 0
-        """Of all subjects, estimated."""
+        """Estimate for all subjects."""
         self.topic_counts: dict[str, int] = {}
-        """Events held of each topic, by released name."""
+        """Number of events held of each topic, by released name."""
         self.by_identity: dict[Identity, Subject] = {}
         self.by_number: list[Subject | None] = [None]
         self._free_numbers: list[int] = []
         self._objects: dict[ObjectKey, ObjectHistory] = {}
         self._of_jobs: dict[tuple[str, str], dict[Subject, None]] = {}
-        """Per namespace and job ID: the subjects of the job and of what belongs to it, in the order they came."""
+        """By namespace and job ID: the subjects of the job and of the objects that belong to it, in order of
+        arrival."""
         self._children: dict[tuple[str, str], dict[str, None]] = {}
-        """Per namespace and job ID: the IDs of the jobs dispatched and launched from it, by their names."""
+        """By namespace and job ID: the IDs of the jobs dispatched and launched from it, according to their names."""
 
     def __iter__(self) -> Iterator[Subject]:
         return iter(self.by_identity.values())
 
     def last(self, key: ObjectKey) -> int:
-        """Sequence number of the newest event of an object; -1 for none."""
+        """Sequence number of an object's newest event; -1 if there is none."""
         of = self._objects.get(key)
         return -1 if of is None else of.last
 
@@ -125,7 +126,7 @@ class Subjects:
         return list(self._children.get((namespace, job), ()))
 
     def add(self, identity: Identity) -> Subject:
-        """Makes the subject of an identity that has none."""
+        """Add the subject of a new identity."""
         topic, key, namespace, _ = identity
         object_key = (released_topic(topic), namespace, key)
         of = self._objects.get(object_key)
@@ -146,7 +147,7 @@ class Subjects:
         return subject
 
     def drop(self, subject: Subject, oldest: int) -> None:
-        """Forgets a subject none of whose events is held; `oldest` is the first sequence number that is."""
+        """Remove a subject of which no event is held; `oldest` is the first sequence number held."""
         del self.by_identity[subject.identity]
         self.bytes -= weight(subject.identity)
         if job := subject.job:
@@ -154,17 +155,17 @@ class Subjects:
         self.by_number[subject.id] = None
         self._free_numbers.append(subject.id)
         if subject.of.last < oldest:
-            self._objects.pop(subject.of.key, None)  # gone with a subject of other filter keys, perhaps
+            self._objects.pop(subject.of.key, None)  # a subject with other filter keys may have removed it already
 
     def discount(self, subject: Subject, events: int) -> None:
-        """Counts fewer events of the subject's topic."""
+        """Subtract evicted events from the count of the subject's topic."""
         counts = self.topic_counts
         counts[subject.counted_as] -= events
         if not counts[subject.counted_as]:
             del counts[subject.counted_as]
 
     def _join(self, namespace: str, job: str, subject: Subject) -> int:
-        """Notes what belongs to a job; the bytes that takes beside the subject's own."""
+        """Add a subject to its job. Returns the additional bytes used."""
         subjects = self._of_jobs.get((namespace, job))
         if subjects is not None:
             subjects[subject] = None
@@ -175,7 +176,7 @@ class Subjects:
         return JOB_BYTES
 
     def _leave(self, namespace: str, job: str, subject: Subject) -> int:
-        """Undoes `_join`; the bytes that are freed."""
+        """Undo `_join`. Returns the bytes freed."""
         subjects = self._of_jobs[namespace, job]
         del subjects[subject]
         if subjects:
@@ -193,13 +194,13 @@ MOST_TYPES: Final = 10_000
 LONGEST_TYPE: Final = 200
 """Distinct type names that are kept, and characters of one; servers send 36."""
 OTHER_TYPE: Final = 0
-"""The number of all types beyond those bounds; their names are in the frames' lines."""
+"""The number of all types beyond those limits; their names are in the frames' lines."""
 MOST_STATUSES: Final = 4_000
 MOST_NODES: Final = 100_000
 LONGEST_NAME: Final = 200
 """Characters of a status, and of a node's ID or name."""
 NAME_BYTES: Final = 250
-"""Of a status or a node beside its characters, estimated."""
+"""Estimate for a status or a node, without its characters."""
 OTHER: Final = "(other)"
 
 
@@ -208,18 +209,18 @@ class Dictionaries:
 
     def __init__(self) -> None:
         self.bytes = 0
-        """Of statuses and nodes, estimated."""
+        """Estimate for statuses and nodes."""
         self.types: list[str] = ["(another type)"]
         self.type_numbers: dict[str, int] = {}
-        """By the name as sent."""
+        """By the name as received."""
         self.statuses: list[str] = [""]
-        """0 is none."""
+        """0 stands for none."""
         self.nodes: list[Node] = [Node("", "")]
         self._status_numbers: dict[str, int] = {"": 0}
         self._node_numbers: dict[str, int] = {"": 0}
 
     def add_type(self, name: str) -> int:
-        """The number of a type that has none yet."""
+        """The number of a new type."""
         if len(self.type_numbers) >= MOST_TYPES or len(name) > LONGEST_TYPE:
             return OTHER_TYPE
         number = self.type_numbers[name] = len(self.types)
@@ -256,5 +257,5 @@ class Dictionaries:
         return number
 
     def node_name(self, node: str) -> str:
-        """The name of a node by its ID, where a decoded event had it; "" otherwise."""
+        """The name of a node by its ID, if a decoded event contained it; "" otherwise."""
         return self.nodes[self._node_numbers.get(node, 0)].name if node else ""

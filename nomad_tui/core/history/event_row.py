@@ -1,4 +1,4 @@
-"""One row of the event list, ready to be drawn: everything looked up, nothing left to parse."""
+"""Rows of the event list, complete for display: nothing is left to look up or parse."""
 
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -19,14 +19,14 @@ from nomad_tui.core.updates import Gap
 
 
 def status_and_node(topic: str, type_: str, key: str, payload: bytes) -> tuple[str, str, str]:
-    """The object's status in Nomad's word, and the ID and name of its node; empty where it has none."""
+    """The object's status in Nomad's word, and the ID and name of its node; each empty if it has none."""
     return kind(topic).facts(type_, key, payload)
 
 
 def related(field: str, subject: Subject, payload: bytes, region: str) -> Iterable[str]:
-    """What an event's payload names as `field`, which is one of `group task user alloc eval deploy region`.
+    """The values of `field` in an event's payload; `field` is one of `group task user alloc eval deploy region`.
 
-    `region` is the one whose server sent it: a payload seldom says.
+    `region` is the region of the server that sent it: payloads rarely contain theirs.
     """
     named = kind(subject.topic).mentioned(field, subject.key, payload)
     if field != "region":
@@ -35,17 +35,16 @@ def related(field: str, subject: Subject, payload: bytes, region: str) -> Iterab
 
 
 LOOK_BACK: Final = 32
-"""Frames in which an earlier moment is looked for; services come and go a dozen at a time."""
+"""Earlier frames searched for a time; services come and go a dozen at a time."""
 NAME_LOOK_BACK: Final = 1_000
-"""Events of an object among which one before a given event is looked for."""
+"""Events of an object searched for one before a given event."""
 SAME_CLOCK: Final = 5_000_000_000
-"""ns between a write's own time and its receipt up to which that is no more than the way of the event."""
+"""Largest difference between the time of a write and its receipt, in ns, that counts as transport delay."""
 
 BACKLOG: Final = "‹"
-"""Before an event that had waited in the server's buffer: it happened before the connection was made, or while it was
-lost."""
+"""Marks an event from the server's buffer: it happened before the connection was made, or while it was lost."""
 ABOUT: Final = "~"
-"""Before a time that is only about right."""
+"""Marks an approximate time."""
 
 
 class EventRow(msgspec.Struct, frozen=True):
@@ -54,23 +53,23 @@ class EventRow(msgspec.Struct, frozen=True):
     topic: str
     sentence: Sentence
     moment: int | None
-    """When it happened, in ns since 1970 on the server's clock; None where the payloads of its frame tell none."""
+    """When it happened, in ns since 1970 on the server's clock; None if its frame's payloads contain no time."""
     about: int | None
-    """Where neither that nor the receipt tells: about when, by the events just before it."""
+    """Approximate time taken from preceding events; used if neither `moment` nor `received` tells."""
     received: int
     """When its bytes arrived, in ns since 1970 on this machine's clock; 0 for a server's backlog and a recording."""
     type: str = ""
     namespace: str = ""
-    """Empty for objects that belong to no namespace; untrusted, as the type is."""
+    """Empty for objects without a namespace; untrusted, like the type."""
     size: int = 0
-    """Bytes of the payload as it came."""
+    """Bytes of the payload as received."""
     level: Level = Level.ROUTINE
 
     def when(self) -> tuple[int | None, bool]:
-        """The best that is known of when it happened, in ns since 1970, and whether it is exact.
+        """The best known time at which it happened, in ns since 1970, and whether it is exact.
 
-        An event without a moment of its own happened when it was received, unless it had waited in a buffer or a
-        recording, or this machine's clock is not the server's: then `about` that time.
+        An event without a time of its own happened when it was received, unless it was sent from a buffer or a
+        recording, or this machine's clock differs from the server's: then its time is approximate.
         """
         if self.moment is not None:
             return self.moment, True
@@ -80,11 +79,11 @@ class EventRow(msgspec.Struct, frozen=True):
 
     @property
     def waited(self) -> bool:
-        """Whether it had waited in a server's buffer, or comes from a recording, where all of them have."""
+        """Whether it was sent from a server's buffer, or is from a recording, as all of its events are."""
         return not self.received
 
     def signs(self, live: bool) -> str:
-        """What is shown right before its time, in two characters: `‹` for a server's backlog, `~` for about that time.
+        """Two characters shown before its time: `‹` for a server's backlog, `~` for an approximate time.
 
         `live` is whether a server sent it: nothing in a recording is a backlog.
         """
@@ -93,7 +92,7 @@ class EventRow(msgspec.Struct, frozen=True):
 
     @property
     def node(self) -> str:
-        """The name of the node where it happened, fit to be drawn; empty where the payload does not say."""
+        """The name of the node where it happened, safe to display; empty if the payload does not contain it."""
         return self.sentence.place
 
 
@@ -103,7 +102,7 @@ class GapRow(msgspec.Struct, frozen=True):
 
 
 def row(history: History, sequence: int) -> EventRow | GapRow:
-    """The row of a sequence number; raises `IndexError` if it is not held."""
+    """The row of a sequence number. Raises `IndexError` if it is not held."""
     gap = history.gap(sequence)
     if gap is not None:
         return GapRow(sequence, gap)
@@ -126,7 +125,7 @@ def row(history: History, sequence: int) -> EventRow | GapRow:
 
 
 def happened(history: History, sequence: int) -> int | None:
-    """The time of `EventRow.when`, without the sentence; None for a gap too. Raises `IndexError` if it is not held."""
+    """The time of `EventRow.when`, without the sentence; also None for a gap. Raises `IndexError` if it is not held."""
     if history.gap(sequence) is not None:
         return None
     times = history.frame_times(sequence)
@@ -134,8 +133,7 @@ def happened(history: History, sequence: int) -> int | None:
 
 
 def latest_moment(history: History, end: int | None = None) -> int | None:
-    """When the newest event held that tells its time happened; for a recording that is its end. Or of those before
-    the row `end`."""
+    """Time of the newest event, before the row `end` if given, whose time is known; for a recording, its end."""
     end = history.end if end is None else end
     for sequence in range(end - 1, max(history.first, end - NAME_LOOK_BACK) - 1, -1):
         if (moment := happened(history, sequence)) is not None:
@@ -144,25 +142,25 @@ def latest_moment(history: History, end: int | None = None) -> int | None:
 
 
 def sentence(history: History, sequence: int) -> Sentence:
-    """What happened, in words. Raises `IndexError` if it is not held, `LookupError` if the row is a gap."""
+    """What happened, as a sentence. Raises `IndexError` if it is not held, `LookupError` if the row is a gap."""
     event = history.event(sequence)
     return describe_event(history, event, payload_before(history, sequence))
 
 
 def describe_event(history: History, event: HeldEvent, before: bytes | None) -> Sentence:
-    """What happened, from an event, its object's payload before, its frame, and the names that were known by then."""
+    """The sentence of an event, given its object's previous payload, its frame, and the names known by then."""
     end = event.sequence - event.position + len(event.frame.events)
     beside = Beside(event.frame, event.namespace, partial(name_before, history, event.namespace, end))
     return describe(event.topic, event.type, event.key, event.payload, before, beside)
 
 
 def event_level(history: History, event: HeldEvent) -> Level:
-    """How much an event matters. Across a gap its object's event before proves nothing."""
+    """The level of an event. If there is a gap before it, its object's previous event is ignored."""
     return level(event.topic, event.type, event.key, event.payload, payload_before(history, event.sequence))
 
 
 def name_before(history: History, namespace: str, end: int, topic: str, identifier: str) -> str:
-    """The name an object had before the row `end`: what comes later must not change a sentence."""
+    """The name that an object had before the row `end`: later events must not change a sentence."""
     of = kind(topic)
     sequence = history.newest(topic, namespace if of.is_namespaced else "", identifier)
     for _ in range(NAME_LOOK_BACK):
@@ -175,10 +173,10 @@ def name_before(history: History, namespace: str, end: int, topic: str, identifi
 
 
 def _about(history: History, times: FrameTimes) -> int | None:
-    """About when a frame without a moment of its own happened; None if it was when it was received.
+    """Approximate time of a frame without a time of its own; None if its receipt time applies.
 
-    In a server's buffer or a recording that is the newest time known of its own objects and of the frames just before
-    it, whichever is later. Else it is the receipt on the server's clock, where that is another one.
+    For a frame from a server's buffer or a recording: the newest time in its objects and in the frames just before it,
+    whichever is later. Otherwise the receipt time converted to the server's clock, if that differs.
     """
     if times.about is msgspec.UNSET:
         times.about = _by_frames_before(history, times)
@@ -197,7 +195,7 @@ def _by_frames_before(history: History, times: FrameTimes) -> int | None:
 
 
 def _frames_before(history: History, first: int) -> Iterator[FrameTimes]:
-    """The times of the frames just before a frame's first event, newest first; none from beyond a gap."""
+    """The times of the frames before a frame's first event, newest first, up to the last gap."""
     sequence = first - 1
     for _ in range(LOOK_BACK):
         if sequence < history.first or history.gap(sequence) is not None:
@@ -208,7 +206,7 @@ def _frames_before(history: History, first: int) -> Iterator[FrameTimes]:
 
 
 def payload_before(history: History, sequence: int) -> bytes | None:
-    """The payload of the object's previous event. Across a gap it proves nothing of what this write changed."""
+    """The payload of the object's previous event; None across a gap, where it does not show what this write changed."""
     previous = history.previous(sequence)
     if previous is None or history.gaps_between(previous, sequence):
         return None
@@ -216,7 +214,7 @@ def payload_before(history: History, sequence: int) -> bytes | None:
 
 
 class _State(Object):
-    """The fields of any object that say its state; empty where it has none."""
+    """The state fields of any object; empty if it has none."""
 
     client_status: str = ""
     desired_status: str = ""
@@ -234,7 +232,8 @@ _DELETED: Final = msgspec.Raw(b"true")
 
 
 def newest_state(history: History, sequence: int) -> str:
-    """`now: ready, 25 s later`; empty where nothing newer is held or its state is the same."""
+    """The object's newest state, such as `now: ready, 25 s later`; empty if nothing newer is held or the state is
+    unchanged."""
     if sequence < history.first or history.gap(sequence) is not None:
         return ""
     event = history.event(sequence)

@@ -1,11 +1,11 @@
-"""Every event seen, bounded by events and by bytes, addressed by a sequence number that never changes.
+"""All events seen, within limits on events and bytes, addressed by sequence numbers that never change.
 
-An event costs 36 bytes of columns plus its share of a compressed block (`segment`). What is the same for all events of
-one object (topic, key, namespace, filter keys) is kept once, as its `Subject`, for as long as an event of it is held.
-Payloads are found and parsed when somebody looks at them.
+An event costs 36 bytes of columns plus its share of a compressed block (`segment`). The attributes shared by all events
+of an object (topic, key, namespace, filter keys) are stored once, as its `Subject`, as long as one of them is held.
+Payloads are located and parsed on demand.
 
-Segments of some thousand events are evicted at once, oldest first. Gaps in the stream are rows of their own, so that
-every view shows them in their place.
+Segments of some thousand events are evicted as a unit, oldest first. Gaps in the stream are rows of their own, so that
+every view shows them in order.
 """
 
 from bisect import bisect_right
@@ -34,20 +34,20 @@ from nomad_tui.core.wire import Frame, decode
 SEGMENT_EVENTS: Final = 4096
 SEGMENT_BYTES: Final = 8 * 1024 * 1024
 FRAMES_KEPT: Final = 64
-"""Decoded frames kept for the next look: a screenful of rows comes from about as many."""
+"""Decoded frames cached: a screen of rows needs about as many."""
 TIMES_KEPT: Final = 4096
-"""Frames of which it is kept when they happened."""
+"""Frames whose times are cached."""
 GAP_BYTES: Final = 240
 
 _PAYLOAD: Final = b'"Payload":'
 _PAYLOAD_KEY: Final = len(_PAYLOAD)
 _LARGEST_INDEX: Final = 1 << 63
-"""Exclusive; Nomad's indexes are unsigned 64-bit, and half of that is what a signed column holds."""
+"""Exclusive; Nomad's indexes are unsigned 64-bit, and half of that range fits a signed column."""
 _LARGEST_DISTANCE: Final = 1 << 32
 
 
 class History:
-    """See the module. `append` and `append_gap` add at the end; sequence numbers run from 0."""
+    """Holds events and gaps. `append` and `append_gap` add at the end; sequence numbers start at 0."""
 
     def __init__(
         self,
@@ -61,9 +61,9 @@ class History:
         self._segment_events = max(1, min(SEGMENT_EVENTS, max_events // 16))
         self._segment_bytes = max(BLOCK_BYTES, min(SEGMENT_BYTES, max_bytes // 16))
         self.end = 0
-        """The sequence number that the next row will get."""
+        """The sequence number of the next row."""
         self.evicted = 0
-        """Events dropped to stay within the bounds."""
+        """Events dropped to stay within the limits."""
         self.received_events = 0
         """Events ever appended."""
         self.gaps = 0
@@ -75,22 +75,23 @@ class History:
         self._dictionaries = Dictionaries()
         self._blocks = Blocks(max_bytes, unpacked_bytes)
         self._derived_bytes = 0
-        """Of what `core.history.derived` keeps here."""
+        """Bytes of the values that `core.history.derived` stores here."""
         self._frames: OrderedDict[tuple[int, int], Frame] = OrderedDict()
         self._frames_bytes = 0
         self._times: OrderedDict[tuple[int, int], FrameTimes] = OrderedDict()
 
     def compress_in(self, run: Runner) -> None:
-        """Compresses full blocks where `run` runs what it is given, one after another, such as in another thread."""
+        """Compress full blocks through `run`, which calls the functions it is given one after another, such as in a
+        thread."""
         self._blocks.run = run
 
     # Adding
 
     def add(self, update: Frame | Gap, now: int) -> None:
-        """Adds what a source yielded, received `now` in ns since 1970, or when the frame's record says.
+        """Append what a source yielded, received at `now` in ns since 1970, or at the time in the frame's record.
 
-        The receipt counts only where it tells when a frame happened (`Frame.fresh`): what a server's buffer or a
-        recording held is older than its receipt.
+        The receipt time is used only if it tells when a frame happened (`Frame.fresh`): frames from a server's buffer
+        or a recording are older than their receipt.
         """
         if isinstance(update, Frame):
             self.append(update, update.received_when_written(now))
@@ -98,7 +99,7 @@ class History:
             self.append_gap(update, now)
 
     def append(self, frame: Frame, received: int) -> None:
-        """Adds a frame's events; `received` is in ns since 1970, or 0 for what happened some time before."""
+        """Append a frame's events; `received` is in ns since 1970, or 0 for events that happened some time before."""
         if not frame.events:
             return
         segment = self._segment_to_fill()
@@ -109,7 +110,7 @@ class History:
         subjects, dictionaries = self._subjects, self._dictionaries
         subject_of, type_of, counts = subjects.by_identity.get, dictionaries.type_numbers.get, subjects.topic_counts
         line, line_at, searched = frame.line, segment.frame_offset[-1], 0
-        # A flood of events goes through here: what is looked up once a frame is not looked up for each of them.
+        # Hot path: lookups are made once per frame rather than once per event.
         add_index, add_subject, add_type = segment.index.append, segment.subject.append, segment.type.append
         add_distance, add_place = segment.distance.append, segment.payload_at.append
         add_length, find, holds = segment.payload_length.append, line.find, line.startswith
@@ -138,7 +139,7 @@ class History:
                 searched = at + length
             else:
                 add_place(NOT_IN_PLACE)
-                searched = place if place >= 0 else len(line)  # a long line is not gone through for each of its events
+                searched = place if place >= 0 else len(line)  # do not search a long line again for each of its events
             add_length(length)
             sequence += 1
         self.received_events += len(frame.events)
@@ -147,7 +148,7 @@ class History:
             self._evict()
 
     def append_gap(self, gap: Gap, received: int) -> None:
-        """Adds a row that says where events may be missing."""
+        """Append a row that marks where events may be missing."""
         segment = self._segment_to_fill()
         row = len(segment.index)
         self._add_line(segment, b"", row, received)
@@ -188,12 +189,12 @@ class History:
 
     @property
     def first(self) -> int:
-        """Sequence number of the oldest row held; equal to `end` when there is none."""
+        """Sequence number of the oldest row held; equal to `end` if there is none."""
         return self._starts[0]
 
     @property
     def held(self) -> int:
-        """Events held; gaps are not counted."""
+        """Number of events held, without gaps."""
         return self.received_events - self.evicted
 
     @property
@@ -226,48 +227,49 @@ class History:
     # Looking
 
     def __len__(self) -> int:
-        """Rows held: events and gaps."""
+        """Number of rows held: events and gaps."""
         return self.end - self.first
 
     def segments(self) -> Sequence[Segment]:
-        """Segments held, oldest first; a copy."""
+        """A copy of the list of segments, oldest first."""
         return tuple(self._segments)
 
     def segment_of(self, sequence: int) -> Segment:
-        """Raises `IndexError` for a row that was evicted or has not come yet."""
+        """Raises `IndexError` for a row that was evicted or does not exist yet."""
         if not self.first <= sequence < self.end:
             raise IndexError(sequence)
         return self._segments[bisect_right(self._starts, sequence) - 1]
 
     def subject(self, number: int) -> Subject | None:
-        """The subject of a row's `subject` column; None for a gap."""
+        """The subject of a number in the `subject` column; None for a gap."""
         return self._subjects.by_number[number]
 
     def subjects(self) -> Iterator[Subject]:
-        """Every subject of which an event is held."""
+        """All subjects of which an event is held."""
         return iter(self._subjects)
 
     def newest(self, topic: str, namespace: str, key: str) -> int | None:
-        """Sequence number of the newest event held of an object, by its topic's released name; None for none.
+        """Sequence number of an object's newest event, by its topic's released name; None if none is held.
 
-        `previous` leads on from there, to ever older ones.
+        `previous` returns older ones from there.
         """
         last = self._subjects.last((topic, namespace, key))
         return last if last >= self.first else None
 
     def of_job(self, namespace: str, job: str) -> list[Subject]:
-        """The subjects of a job and of what belongs to it, the first to come first; an object may have several.
+        """The subjects of a job and of the objects that belong to it, in order of arrival; an object may have several.
 
-        Takes time by their number alone.
+        Takes time in proportion to their number.
         """
         return self._subjects.of_job(namespace, job)
 
     def children(self, namespace: str, job: str) -> list[str]:
-        """The IDs of jobs that by their names were dispatched or launched from a job, the first to come first."""
+        """The IDs of jobs that were dispatched or launched from a job, according to their names, in order of
+        arrival."""
         return self._subjects.children(namespace, job)
 
     def gaps_between(self, first: int, end: int) -> list[int]:
-        """Sequence numbers, from `first` up to but not including `end`, of the rows that are gaps, oldest first."""
+        """Sequence numbers of the gaps from `first` up to but not including `end`, oldest first."""
         if not self.gaps_held:
             return []
         start = max(0, bisect_right(self._starts, first) - 1)
@@ -277,30 +279,30 @@ class History:
         return [sequence for sequence in rows if first <= sequence < end]
 
     def node_name(self, node: str) -> str:
-        """The name of a node by its ID, where a decoded event had it; "" otherwise."""
+        """The name of a node by its ID, if a decoded event contained it; "" otherwise."""
         return self._dictionaries.node_name(node)
 
     def type_names(self) -> list[str]:
-        """All names that the `type` column may refer to, by number."""
+        """Names for the `type` column, by number."""
         return self._dictionaries.types
 
     @property
     def statuses(self) -> list[str]:
-        """All names that the `status` column may refer to, by number; 0 is none."""
+        """Names for the `status` column, by number; 0 is none."""
         return self._dictionaries.statuses
 
     @property
     def nodes(self) -> list[Node]:
-        """The same for the `node` column."""
+        """Nodes for the `node` column, by number."""
         return self._dictionaries.nodes
 
     @property
     def topic_counts(self) -> dict[str, int]:
-        """Events held of each topic, by released name."""
+        """Number of events held of each topic, by released name."""
         return self._subjects.topic_counts
 
     def gap(self, sequence: int) -> Gap | None:
-        """The gap that this row is; None for an event."""
+        """The gap at this row; None for an event."""
         segment = self.segment_of(sequence)
         return segment.gaps.get(sequence - segment.first)
 
@@ -340,7 +342,7 @@ class History:
         return frame, sequence - position
 
     def payload(self, sequence: int) -> bytes:
-        """The payload as it came. Raises as `event` does."""
+        """The payload as received. Raises as `event` does."""
         segment = self.segment_of(sequence)
         row = sequence - segment.first
         at = segment.payload_at[row]
@@ -357,13 +359,13 @@ class History:
         return block.lines[number - block.first_frame][at : at + segment.payload_length[row]]
 
     def previous(self, sequence: int) -> int | None:
-        """Sequence number of the object's previous event, if it is still held."""
+        """Sequence number of the object's previous event; None if it is not held."""
         segment = self.segment_of(sequence)
         distance = segment.distance[sequence - segment.first]
         return sequence - distance if distance and sequence - distance >= self.first else None
 
     def frame_times(self, sequence: int) -> FrameTimes:
-        """When the frame of a row happened; of each frame held that is read once. Raises as `event` does."""
+        """The times of a row's frame, cached. Raises as `event` does."""
         segment = self.segment_of(sequence)
         row = sequence - segment.first
         key = (segment.first, bisect_right(segment.frame_row, row) - 1)
@@ -399,22 +401,22 @@ class History:
         return frame, position, segment.received[number]
 
     def keep_text(self, segment: Segment, text: bytes) -> None:
-        """Stores the sentences of a filled segment, compressed; they count towards `max_bytes`."""
+        """Store the compressed sentences of a complete segment; they count towards `max_bytes`."""
         segment.sentences = []
         self._derived_bytes += len(text) - len(segment.text or b"")
         segment.text = text
 
     def keep_facts(self, segment: Segment, status: str, node_id: str, node_name: str) -> None:
-        """Stores what the next row of a segment belongs to, "" for nothing; it counts towards `max_bytes`."""
+        """Store the status and node of a segment's next row, "" for none; they count towards `max_bytes`."""
         segment.status.append(self._dictionaries.status(status))
         segment.node.append(self._dictionaries.node(node_id, node_name))
         self._derived_bytes += FACTS_BYTES
 
     def keep_level(self, segment: Segment, level: int) -> None:
-        """Stores how much the next row of a segment matters; it counts towards `max_bytes`."""
+        """Store the level of a segment's next row; it counts towards `max_bytes`."""
         segment.level.append(level)
         self._derived_bytes += 1
 
     def is_filled(self, segment: Segment) -> bool:
-        """True once no more events will be added to it."""
+        """Whether no more events will be added to the segment."""
         return segment is not self._segments[-1]

@@ -1,8 +1,8 @@
-"""What belongs together: which objects an object names, and which are known to belong to a job or a node.
+"""Relations between objects: the objects that one refers to, and the objects of a job or a node.
 
-What an object names is read from its newest payload when somebody asks, and kept for as long as that is its newest.
-What belongs to a job is known from the envelopes of events, so nothing is ever searched for it; only a node's
-allocations and evaluations are found by looking through what is held, a piece at a time, newest first.
+An object's references are read from its newest payload on demand, and cached until it has a newer one. The objects of a
+job are known from event envelopes, without a search; only a node's allocations and evaluations are found by a scan of
+the history, in steps, newest first.
 """
 
 from collections import OrderedDict
@@ -19,21 +19,21 @@ from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.text import printable
 
 MOST_NAMES: Final = 5_000
-"""Names kept for the next time they are asked for."""
+"""Names cached."""
 DEFAULT_NAMESPACE: Final = "default"
 
 
 class Names:
-    """Cheap enough to be asked for every row on the screen: what is known is a look into two dictionaries."""
+    """Display names of objects. Fast enough for every row on the screen: two dictionary lookups for a cached name."""
 
     def __init__(self, history: History) -> None:
         self._history = history
         self._known: OrderedDict[ObjectKey, tuple[int, str]] = OrderedDict()
 
     def name(self, topic: str, id_: str, namespace: str = "") -> str:
-        """`web.frontend[1]`, `web v3`, `edge-1`; fit to be drawn, and "" for what is not known.
+        """`web.frontend[1]`, `web v3`, `edge-1`; safe to display, and "" if unknown.
 
-        Takes a topic's released name. Without a namespace, an object that has one is looked for in `default`.
+        `topic` is a released name. Without a namespace, a namespaced object is looked up in `default`.
         """
         if not id_:
             return ""
@@ -54,14 +54,14 @@ class Names:
 
 
 MOST_KEPT: Final = 20_000
-"""Objects whose links are kept: some 20 MB."""
+"""Objects whose links are cached: some 20 MB."""
 ROWS_A_STEP: Final = 256
 PAYLOADS_A_STEP: Final = 32
-"""Rows and payloads looked at between two chances to yield: a millisecond of work."""
+"""Rows and payloads examined before yielding: a millisecond of work."""
 
 
 class Related:
-    """See the module."""
+    """Finds related objects in one history."""
 
     def __init__(self, history: History, most_kept: int = MOST_KEPT) -> None:
         self.history = history
@@ -70,7 +70,8 @@ class Related:
         self._links: OrderedDict[ObjectKey, tuple[int, Links]] = OrderedDict()
 
     def links(self, key: ObjectKey) -> Links | None:
-        """What an object names, by its newest event held; None if none is. Takes 0.1 ms for a usual payload."""
+        """The references of an object, from its newest event; None if no event is held. Takes 0.1 ms for a typical
+        payload."""
         newest = self.history.newest(*key)
         if newest is None:
             return None
@@ -89,7 +90,7 @@ class Related:
             self._links.popitem(last=False)
 
     def job_of(self, key: ObjectKey) -> str:
-        """The ID of the job an object belongs to, or that it is; "" for none."""
+        """The ID of the job that an object is or belongs to; "" for none."""
         topic, _, id_ = key
         if kind(topic).is_job:
             return id_
@@ -97,16 +98,17 @@ class Related:
         return links.job_id if links is not None else ""
 
     def parent_of(self, namespace: str, job: str) -> str:
-        """The ID of the job that one was dispatched or launched from: as it says itself, else by its name."""
+        """The ID of the job that this one was dispatched or launched from: as the job says, or according to its
+        name."""
         links = self.links(("Job", namespace, job))
         return links.parent_id if links is not None and links.modify_index else parent_by_name(job)
 
     def causes_of(self, key: ObjectKey) -> Iterator[ObjectKey]:
-        """The objects that one came from, as it names them by their IDs; they need not be held."""
+        """The objects that caused this one, according to the IDs in it; they may not be held."""
         return self._named(key, kind(key[0]).causes)
 
     def effects_of(self, key: ObjectKey) -> Iterator[ObjectKey]:
-        """The objects that came from one, as it names them by their IDs; they need not be held."""
+        """The objects that this one caused, according to the IDs in it; they may not be held."""
         return self._named(key, kind(key[0]).effects)
 
     def _named(self, key: ObjectKey, fields: Iterable[tuple[str, str]]) -> Iterator[ObjectKey]:
@@ -117,9 +119,9 @@ class Related:
                     yield topic, key[1], id_
 
     def on_node(self, node: str) -> Iterator[ObjectKey | None]:
-        """Allocations and evaluations of a node by their newest events, newest first; None is a chance to pause.
+        """Allocations and evaluations on a node, by their newest events, newest first; None is a chance to pause.
 
-        What comes while this goes on is not among them. Where the node of an event is known already
+        Events that arrive meanwhile are not included. If the node of an event is known already
         (`core.history.derived`), its payload is not read.
         """
         history = self.history
@@ -143,7 +145,7 @@ class Related:
                     yield subject.of.key
 
     def is_on_node(self, topic: str, segment: Segment, row: int, node: str) -> bool:
-        """Whether an event's payload names a node as its own."""
+        """Whether an event's payload refers to a node as its own."""
         payload = self._payloads.payload(segment, row)
         if _is_plain(node) and node.encode() not in payload:
             return False
@@ -151,5 +153,5 @@ class Related:
 
 
 def _is_plain(id_: str) -> bool:
-    """Whether JSON writes a text as it is, by all that is usual."""
+    """Whether JSON encodes a text unchanged, in usual cases."""
     return id_.isascii() and id_.replace("-", "").isalnum()

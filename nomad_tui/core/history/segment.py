@@ -1,11 +1,11 @@
-"""What a history is made of: segments of some thousand events as columns, and their lines in blocks.
+"""The storage of a history: segments of some thousand events as columns, and their lines in blocks.
 
-`core.history.history` fills, bounds and reads them, and `core.history.dictionaries` knows what the numbers in columns
-mean.
+`core.history.history` fills, limits and reads them; `core.history.dictionaries` has the tables for the numbers in
+columns.
 
-zstandard level 1 shrinks this stream 28 times at 1 GB/s (measured), without the interpreter's lock: a thread that
-compresses lets reading go on meanwhile. It gets several blocks at once, because each change of threads costs reading
-time (a tenth of it with a block at a time, measured).
+zstandard level 1 compresses this stream to 1/28 at 1 GB/s (measured), without holding the GIL: with compression in a
+thread, reading continues. The thread gets several blocks at once, because each thread switch slows down reading (by a
+tenth with one block at a time, measured).
 """
 
 from array import array
@@ -22,18 +22,18 @@ from nomad_tui.core.updates import Gap
 from nomad_tui.core.wire import Frame
 
 EVENT_BYTES: Final = 36
-"""Columns: index 8, subject 4, type 4, distance to the object's previous event 4, place of its payload 8, and its share
-of its frame's 28."""
+"""Columns: index 8, subject 4, type 4, distance to the object's previous event 4, payload offset and length 8, and its
+share of its frame's 28."""
 FACTS_BYTES: Final = 8
-"""More an event once its status and its node have been looked for."""
+"""Additional bytes per event once its status and node are derived."""
 NO_LEVEL: Final = 255
-"""In the `level` column: the row is a gap."""
+"""Value in the `level` column for a gap."""
 NOT_IN_PLACE: Final = (1 << 32) - 1
-"""The place of a payload that is not found in its frame's line, byte for byte behind its key."""
+"""Offset of a payload that does not directly follow its key in the frame's line, byte for byte."""
 
 
 class HeldEvent(msgspec.Struct, frozen=True, gc=False):
-    """One event with all that is known of it."""
+    """One event with everything known about it."""
 
     sequence: int
     index: int
@@ -44,48 +44,48 @@ class HeldEvent(msgspec.Struct, frozen=True, gc=False):
     filter_keys: tuple[str, ...] | None
     job: str
     received: int
-    """When its bytes arrived: ns since 1970, this machine's clock. 0 where that says nothing about when it happened."""
+    """When its bytes arrived: ns since 1970, this machine's clock. 0 if that does not tell when it happened."""
     previous: int | None
-    """Sequence number of the object's previous event, if it is still held."""
+    """Sequence number of the object's previous event; None if it is not held."""
     payload: bytes
     frame: Frame
     """Its frame, whose events are those of one write to Nomad's state."""
     position: int
-    """Which of the frame's events this is, from 0."""
+    """Position among the frame's events, from 0."""
 
 
 class FrameTimes(msgspec.Struct, gc=False):
-    """When a frame held happened, as far as it tells. Times are in ns since 1970."""
+    """Known times of a frame, in ns since 1970."""
 
     first: int
     """Sequence number of its first event."""
     moment: int | None
-    """By what its write left in its objects, on the server's clock."""
+    """The time of its write according to its objects, on the server's clock."""
     earliest: int | None
-    """The newest time that any of its objects tells: it happened no earlier."""
+    """The newest time in any of its objects: a lower bound."""
     received: int
-    """When its bytes arrived, on this machine's clock; 0 where that says nothing about when it happened."""
+    """When its bytes arrived, on this machine's clock; 0 if that does not tell when it happened."""
     about: int | msgspec.UnsetType | None = msgspec.UNSET
-    """For `core.history.event_row`: about when it happened, once that was asked."""
+    """Approximate time, cached by `core.history.event_row`."""
 
 
 class Block:
-    """Lines of consecutive frames: as they came while the block fills, joined once it is full, and then compressed."""
+    """Lines of consecutive frames: a list while the block fills, joined once it is full, and then compressed."""
 
     __slots__ = ("compressed", "first_frame", "is_special", "joined", "lines", "size")
 
     def __init__(self, first_frame: int) -> None:
         self.first_frame = first_frame
-        """The number of its first frame in the segment."""
+        """Index of its first frame in the segment."""
         self.lines: list[bytes] = []
-        """As they came; empty once the block is full."""
+        """Lines as received; empty once the block is full."""
         self.joined = b""
-        """All lines of a full block until it is compressed."""
+        """All lines of a full block that is not compressed yet."""
         self.compressed = b""
         self.size = 0
-        """Bytes of the lines."""
+        """Bytes of the uncompressed lines."""
         self.is_special: bool | None = None
-        """For `core.search.raw_text`, once it has looked."""
+        """Cached by `core.search.raw_text`."""
 
     @property
     def is_full(self) -> bool:
@@ -129,36 +129,36 @@ class Segment:
         self.distance = array("I")
         """How many sequence numbers back the object's previous event is; 0 for none."""
         self.payload_at = array("I")
-        """Where the payload begins, in bytes from its block's start, or `NOT_IN_PLACE`."""
+        """Offset of the payload in its block, in bytes, or `NOT_IN_PLACE`."""
         self.payload_length = array("I")
         self.frame_row = array("I")
         """Per frame: its first row."""
         self.frame_block = array("I")
         self.frame_offset = array("I")
-        """Per frame: bytes from its block's start."""
+        """Per frame: offset in its block, in bytes."""
         self.frame_length = array("I")
         self.received = array("q")
         """Per frame: ns since 1970."""
         self.blocks: list[Block] = []
         self.gaps: dict[int, Gap] = {}
-        """Rows that are no events but gaps in the stream."""
+        """Gaps in the stream, by row."""
         self.retained = 0
         """Bytes of compressed blocks."""
         self.subject_bytes = 0
-        """Bytes of all subjects when the segment was begun."""
+        """Bytes of all subjects when the segment was started."""
         self.status = array("I")
-        """For `core.history.derived`: the numbers of the objects' statuses, for as many rows as have been looked at."""
+        """Filled by `core.history.derived`: status numbers of the first rows."""
         self.node = array("I")
-        """For `core.history.derived`: the numbers of the nodes that events belong to, for the same rows."""
+        """Filled by `core.history.derived`: node numbers of the same rows."""
         self.level = array("B")
-        """For `core.history.derived`: how much events matter, for as many rows as have been looked at."""
+        """Filled by `core.history.derived`: levels of the first rows."""
         self.sentences: list[str | None] = []
-        """For `core.history.derived`: the sentences of rows that were asked for, while the segment fills."""
+        """Cached by `core.history.derived`: sentences derived so far, while the segment fills."""
         self.text: bytes | None = None
-        """For `core.history.derived`: the same, compressed, once it is filled."""
+        """Cached by `core.history.derived`: compressed sentences of a complete segment."""
 
     def block_of(self, row: int) -> int:
-        """The number of the block that holds the line of a row."""
+        """The number of the block that contains a row's line."""
         return self.frame_block[bisect_right(self.frame_row, row) - 1]
 
     def __len__(self) -> int:
@@ -166,38 +166,38 @@ class Segment:
 
 
 BLOCK_BYTES: Final = 512 * 1024
-"""Before compression. Larger blocks shrink better, but one payload is read by unpacking its block."""
+"""Before compression. Larger blocks compress better, but reading one payload means decompressing its block."""
 UNPACKED_BYTES: Final = 16 * 1024 * 1024
-"""Blocks kept unpacked for the next look; the newest whatever its size."""
+"""Limit for cached decompressed blocks; the newest is kept whatever its size."""
 BATCH: Final = 4
-"""Full blocks that are compressed together in another thread."""
+"""Full blocks compressed together in another thread."""
 ALONE: Final = 16
-"""The first full blocks do not wait for others: a small history is kept compressed."""
+"""Number of initial blocks that are compressed without batching, so that a small history is compressed too."""
 WAITING_BYTES: Final = 8 * 1024 * 1024
-"""Full blocks that may wait to be compressed; beyond that, reading waits."""
+"""Limit for full blocks waiting for compression; beyond it, reading waits."""
 
 
 Runner: TypeAlias = Callable[[Callable[[], None]], object]
-"""Runs a function, at once or in another thread, one after another."""
+"""Calls functions one after another, at once or in another thread."""
 
 
 class Blocks:
-    """The blocks of one history: compresses the full ones, and unpacks those that are looked at."""
+    """The blocks of one history: compresses full ones, and decompresses those that are read."""
 
     def __init__(self, max_bytes: int, unpacked_bytes: int = UNPACKED_BYTES) -> None:
-        """`max_bytes` bounds the history: of a small one, no block waits to be compressed."""
+        """`max_bytes` is the history's limit: if it is small, no block waits for compression."""
         self._size = 0
         self.run: Runner | None = None
-        """Where full blocks are compressed; None for here and now."""
+        """Where full blocks are compressed; None to compress them synchronously."""
         self._most_waiting = min(WAITING_BYTES, max_bytes // 16)
         self._waiting = 0
         """Bytes of full blocks that are not compressed yet."""
         self._batch: list[tuple[Segment, Block, bytes]] = []
-        """Full blocks to be compressed next, and their lines."""
+        """Full blocks to compress next, and their lines."""
         self._sealed = 0
-        """Full blocks ever handed to `run`."""
+        """Number of full blocks ever passed to `run`."""
         self._done: deque[tuple[Segment, Block, bytes]] = deque()
-        """What `run` has compressed."""
+        """Blocks compressed through `run`."""
         self._compressor, self._compressor_of_runner = _new_compressor(), _new_compressor()
         self._decompressor = zstandard.ZstdDecompressor()
         self._most_unpacked = unpacked_bytes
@@ -206,12 +206,12 @@ class Blocks:
 
     @property
     def size(self) -> int:
-        """Bytes of all blocks, as they are kept."""
+        """Bytes of all blocks as stored."""
         self._take_over()
         return self._size
 
     def add(self, segment: Segment, line: bytes) -> tuple[int, int]:
-        """Adds a line to a segment; returns the number of its block and where it begins in the block, in bytes."""
+        """Append a line to a segment. Returns the number of its block and its offset in it, in bytes."""
         blocks = segment.blocks
         block = blocks[-1] if blocks else None
         size = len(line)
@@ -227,7 +227,7 @@ class Blocks:
         return len(blocks) - 1, at
 
     def seal(self, segment: Segment) -> None:
-        """Compresses the segment's newest block, now or soon: nothing is added to it any more."""
+        """Complete the segment's newest block and compress it, at once or later."""
         self._take_over()
         block = segment.blocks[-1] if segment.blocks else None
         if block is None or block.is_full or not block.size:  # lines of gaps are empty
@@ -235,7 +235,7 @@ class Blocks:
         block.joined = b"".join(block.lines)
         block.lines = []
         if self.run is None or self._waiting + block.size > self._most_waiting:
-            # A copy: the compressor's own result keeps its worst-case buffer, five times the memory (measured).
+            # A copy: the compressor's result keeps its worst-case buffer, five times the memory (measured).
             self._put(segment, block, bytes(memoryview(self._compressor.compress(block.joined))))
             return
         self._waiting += block.size
@@ -252,7 +252,7 @@ class Blocks:
             self._done.append((segment, block, compressed[number].tobytes()))
 
     def _take_over(self) -> None:
-        """Takes over what was compressed elsewhere."""
+        """Store the blocks compressed elsewhere."""
         while self._done:
             segment, block, compressed = self._done.popleft()
             self._waiting -= block.size
@@ -266,7 +266,7 @@ class Blocks:
         segment.retained += len(compressed)
 
     def drop(self, segment: Segment) -> None:
-        """Forgets the blocks of a segment that is evicted."""
+        """Free the blocks of an evicted segment."""
         for block in segment.blocks:
             content = self._unpacked.pop(id(block), None)
             if content is not None:
@@ -276,7 +276,7 @@ class Blocks:
             block.joined = b""
 
     def content(self, block: Block) -> bytes:
-        """All lines of a block, one behind the other."""
+        """All lines of a block, joined."""
         if not block.compressed:
             return block.joined or b"".join(block.lines)
         key = id(block)
