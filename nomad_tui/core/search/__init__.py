@@ -1,1 +1,1 @@
-"""Filters applied to a history: the rows shown, the counts of facets, and the values that exist."""
+"""Filters applied to a history: matching rows, counts for the facets, and known values."""

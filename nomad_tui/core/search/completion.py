@@ -1,7 +1,7 @@
-"""What could follow at the cursor in a filter: fields, values, paths of payloads and their operators.
+"""Completion in a filter: fields, values, payload paths and their operators.
 
-Nothing here decides what a filter means; that is `core.filter`'s business. What is proposed is worked out from the
-text before the cursor alone, in well under a millisecond, and a text it cannot make sense of gets no proposals.
+The meaning of filters is defined in `core.filter`. Candidates depend only on the text before the cursor and are found
+in well under a millisecond; text that cannot be parsed has none.
 """
 
 import re
@@ -27,30 +27,31 @@ from nomad_tui.core.search.view import View
 from nomad_tui.core.text import printable
 
 MOST_VALUES: Final = 400
-"""Values proposed for one field; those of the newest events where they cannot be counted."""
+"""Values proposed for one field; those of the newest events if they cannot be counted."""
 MOST_LOOKED_AT: Final = 5_000
-"""Values and repetitions of them looked at for one list."""
+"""Values, including repeated ones, examined for one list."""
 MOST_SUBJECTS: Final = 2_000
-"""Objects looked at for one list: about a millisecond of work."""
+"""Objects examined for one list: about a millisecond of work."""
 MOST_SEGMENTS: Final = 16
 
 _DIMENSIONS: Final = {str(dimension): dimension for dimension in Dimension}
 _SHORT: Final = 8
-"""Characters of an ID, as Nomad shortens them."""
+"""Characters of an ID in the form that Nomad shortens it to."""
 
 
 class Seen:
-    """Values that were counted once stay, so that a filter in force does not take away what it may be changed to."""
+    """Values and paths seen so far. Counted values are kept, so that a filter in force does not hide its
+    alternatives."""
 
     def __init__(self, view: View) -> None:
         self._view = view
         self.paths = Paths()
         self._looked_at: dict[str, int] = {}
-        """Per topic: the newest event whose payload was looked into."""
+        """By topic: the newest event whose payload was examined."""
         self._known: dict[Dimension, dict[str, None]] = {}
 
     def read_facts(self, seconds: float) -> None:
-        """Reads the status and node of the newest events for about so long, where they are not being counted."""
+        """Derive status and node of the newest events for about `seconds`, in case they are not being counted."""
         deadline = perf_counter() + seconds
         for segment in reversed(self._view.history.segments()[-2:]):
             for _ in self._view.derived.facts(segment, len(segment)):
@@ -58,7 +59,7 @@ class Seen:
                     return
 
     def look(self) -> None:
-        """Looks into the newest payload of every topic; to be called now and then, as it may take some milliseconds."""
+        """Learn paths from the newest payload of every topic. Call this occasionally: it may take some milliseconds."""
         history = self._view.history
         wanted = set(history.topic_counts)
         for segment in reversed(history.segments()[-MOST_SEGMENTS:]):
@@ -97,7 +98,7 @@ class Seen:
         return sorted(found, key=lambda each: (-(each[1] or 0), each[0]))
 
     def _values(self, dimension: Dimension) -> Iterator[str]:
-        """Values that are known without counting, which is only done while the picker is on the screen."""
+        """Values known without counting, which is only done while the facets are visible."""
         history = self._view.history
         match dimension:
             case Dimension.LEVEL:
@@ -106,7 +107,7 @@ class Seen:
                 yield from history.topic_counts
                 yield from KINDS
             case Dimension.TYPE:
-                yield from islice(history.type_names(), 1, None)  # the first is for those without a name
+                yield from islice(history.type_names(), 1, None)  # the first stands for types without a name
             case Dimension.STATUS:
                 yield from history.statuses
             case Dimension.NODE:
@@ -118,7 +119,7 @@ class Seen:
 
 
 def newest_subjects(history: History) -> Iterator[Subject]:
-    """Objects of the newest events first, each once; a bounded number of them."""
+    """The subjects of the newest events, each once, newest first; up to `MOST_SUBJECTS`."""
     seen: dict[int, None] = {}
     for segment in reversed(history.segments()[-MOST_SEGMENTS:]):
         for number in dict.fromkeys(reversed(segment.subject)):
@@ -146,23 +147,23 @@ OPERATORS: Final[dict[str, str]] = {
     "is empty": "has nothing in it",
     "is not empty": "has something in it",
 }
-"""What may come after a path. A value after `in` precedes its path, so `in` is not proposed."""
+"""Operators that may follow a path. `in` is missing because it precedes the path."""
 _TAKE_A_VALUE: Final = frozenset(("==", "!=", "contains", "matches"))
 
 
 class Candidate(msgspec.Struct, frozen=True):
     text: str
-    """What replaces the range."""
+    """Text that replaces the range."""
     label: str
-    """How it is listed; fit to be drawn."""
+    """Text in the list; safe to display."""
     note: str = ""
-    """What it means, or how many events have it; fit to be drawn."""
+    """Its meaning, or how many events have it; safe to display."""
     count: int | None = None
 
 
 class Completion(msgspec.Struct, frozen=True):
     start: int
-    """Characters from the start of the text; the text from there to the cursor is replaced."""
+    """Offset in characters; the text from there to the cursor is replaced."""
     candidates: tuple[Candidate, ...]
     """At least one; the likeliest first."""
 
@@ -172,7 +173,7 @@ class Vocabulary(Protocol):
     def paths(self) -> Paths: ...
 
     def values(self, field: str) -> Iterable[tuple[str, int | None]]:
-        """Values seen so far of a field, the most frequent first, with the number of events that have each."""
+        """Values of a field seen so far, the most frequent first, with the number of events that have each."""
         ...
 
 
@@ -182,7 +183,7 @@ class _Token(msgspec.Struct, frozen=True):
 
 
 def complete(text: str, cursor: int, vocabulary: Vocabulary, *, asked: bool = False) -> Completion | None:
-    """None where there is nothing to propose; `asked` proposes the fields even before anything is typed."""
+    """Completion at the cursor; None without candidates. `asked` proposes fields even if nothing is typed yet."""
     before, after = text[:cursor], text[cursor : cursor + 1]
     if cursor > LONGEST_TEXT or (after and not after.isspace() and after != ")"):
         return None
@@ -208,7 +209,7 @@ def complete(text: str, cursor: int, vocabulary: Vocabulary, *, asked: bool = Fa
         for field in FIELDS
         if field.name.startswith(typed.lower()) or any(alias.startswith(typed.lower()) for alias in field.aliases)
     ]
-    if typed[:1].isupper():  # as the members of payloads are; lower case is a word more often than not
+    if typed[:1].isupper():  # like the members of payloads; lower case is usually a word
         found += _top_members(typed, vocabulary.paths)
     return _completion(start, typed, found)
 
@@ -217,7 +218,7 @@ _FIELD: Final = lazy_pattern(r"([A-Za-z]+):(=|<=|>=|<|>)?(.*)", re.DOTALL)
 
 
 def _tokens(text: str) -> list[_Token]:
-    """Pieces between white space and parentheses; quotes hold a piece together, closed or not."""
+    """Tokens separated by white space and parentheses; quotes, closed or not, keep a token together."""
     return [_Token(found.start(), found[0]) for found in _TOKEN.finditer(text)]
 
 
@@ -230,7 +231,7 @@ def _completion(start: int, typed: str, found: Sequence[Candidate]) -> Completio
 
 
 def _after_path(words: list[str], partial: _Token, paths: Paths) -> Completion | None:
-    """Operators after a path, and values seen there after an operator."""
+    """Operators after a path, or known values after an operator."""
     typed = partial.text
     joint = re.match(r"(.*?)(==|!=)(.*)", typed, re.DOTALL)
     if joint is not None and (member := paths.find(joint[1])):
@@ -290,7 +291,7 @@ def _values(start: int, field: re.Match[str], vocabulary: Vocabulary) -> Complet
 
 
 def _members(start: int, typed: str, paths: Paths) -> Completion | None:
-    """The next steps of a path that is being typed."""
+    """The members that may follow in a path being typed."""
     cut = max(typed.rfind("."), typed.rfind("["))
     before, step = typed[:cut], typed[cut + 1 :].strip('"')
     steps = split(before)

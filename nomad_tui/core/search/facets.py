@@ -1,6 +1,6 @@
-"""Facets: the values that events have in some dimensions, and what is ticked of them.
+"""Facets: the values of events in some dimensions, and which of them are ticked.
 
-What is ticked is part of the filter's text (`status:=failed,lost`), so that what is shown, typed and saved is one.
+Ticked values are part of the filter's text (`status:=failed,lost`), so that they are shown, typed and saved with it.
 """
 
 from collections import Counter
@@ -28,12 +28,12 @@ class Dimension(StrEnum):
 
 @dataclass(slots=True)
 class Counts:
-    """How many events have each value of each dimension and match everything else that is asked for."""
+    """For each value of each dimension, how many events have it and match the rest of the filter."""
 
     of: dict[Dimension, Counter[str]] = field(default_factory=lambda: {dimension: Counter() for dimension in Dimension})
 
     def add(self, other: "Counts", sign: int = 1) -> None:
-        """Adds another's counts, or takes them away; a value with none left is forgotten."""
+        """Add another's counts, or subtract them with `sign` -1; values with a count of 0 are removed."""
         for dimension, counter in other.of.items():
             mine = self.of[dimension]
             for value, count in counter.items():
@@ -43,11 +43,11 @@ class Counts:
 
 
 _TICKED: Final = frozenset(Dimension) - {Dimension.TOPIC}
-"""Topics are ticked beside the filter, because that narrows the subscription too."""
+"""Topics are ticked outside the filter, because they also narrow the subscription."""
 
 
 def split(chosen: Filter) -> tuple[Node | None, dict[Dimension, Field]]:
-    """The filter without what is ticked in it, and that: at most one term of a dimension."""
+    """The filter without its ticked terms, and these terms, at most one per dimension."""
     ticked: dict[Dimension, Field] = {}
     rest: list[Node] = []
     for part in _parts(chosen):
@@ -59,13 +59,13 @@ def split(chosen: Filter) -> tuple[Node | None, dict[Dimension, Field]]:
 
 
 def ticked(chosen: Filter, dimension: Dimension) -> frozenset[str]:
-    """The values of the dimension that the filter asks for; empty if it leaves out none."""
+    """The ticked values of a dimension; empty if all are shown."""
     term = split(chosen)[1].get(dimension)
     return frozenset() if term is None else frozenset(_values(term))
 
 
 def with_ticked(chosen: Filter, dimension: Dimension, values: Iterable[str]) -> Filter:
-    """The filter with other values ticked, in the place of those before; none for all."""
+    """The filter with these values ticked instead of the previous ones; none for all."""
     wanted = sorted(set(values))
     term = _term(dimension, *wanted) if wanted else None
     before = split(chosen)[1].get(dimension)
@@ -81,7 +81,7 @@ def with_ticked(chosen: Filter, dimension: Dimension, values: Iterable[str]) -> 
 
 
 def only(chosen: Filter, field: str, value: str) -> Filter:
-    """The filter with one more thing asked for: the exact value of a field."""
+    """The filter with an additional condition: the exact value of a field."""
     admitted = readmitted(chosen, field, value)
     if field in _TICKED:
         return with_ticked(admitted, Dimension(field), (value,))
@@ -89,7 +89,7 @@ def only(chosen: Filter, field: str, value: str) -> Filter:
 
 
 def without(chosen: Filter, field: str, value: str) -> Filter:
-    """The filter with the exact value of a field left out, and no longer ticked."""
+    """The filter with the exact value of a field excluded, and no longer ticked."""
     rest = readmitted(chosen, field, value)
     if field in _TICKED:
         rest = with_ticked(rest, Dimension(field), ticked(rest, Dimension(field)) - {value})
@@ -97,13 +97,13 @@ def without(chosen: Filter, field: str, value: str) -> Filter:
 
 
 def readmitted(chosen: Filter, field: str, value: str) -> Filter:
-    """The filter without the term that leaves a value out."""
+    """The filter without the term that excludes a value."""
     term = Not(_term(field, value))
     return _filter([part for part in _parts(chosen) if part != term])
 
 
 def left_out(chosen: Filter, field: str) -> frozenset[str]:
-    """The values that the filter leaves out by terms such as `-job:=web`."""
+    """The values that the filter excludes by terms such as `-job:=web`."""
     found: set[str] = set()
     for part in _parts(chosen):
         term = part.part if isinstance(part, Not) else None
@@ -113,12 +113,12 @@ def left_out(chosen: Filter, field: str) -> frozenset[str]:
 
 
 def least_level(chosen: Filter) -> Level:
-    """The least level that the filter shows by a term such as `level:>=warning`; routine if it has none."""
+    """The minimum level of a term such as `level:>=warning`; routine if there is none."""
     return next((min(part.levels) for part in _parts(chosen) if _is_least(part)), Level.ROUTINE)
 
 
 def with_least_level(chosen: Filter, least: Level) -> Filter:
-    """The filter with another least level, in the place of the one before; routine for all."""
+    """The filter with another minimum level instead of the previous one; routine for all."""
     parts = [part for part in _parts(chosen) if not _is_least(part)]
     if least is not Level.ROUTINE:
         parts.append(Field("level", Operator.AT_LEAST, (Text(least.word),)))
@@ -130,7 +130,7 @@ def _is_least(part: Node) -> TypeGuard[Field]:
 
 
 def _parts(chosen: Filter) -> list[Node]:
-    """The terms all of which must hold."""
+    """The terms of the top-level conjunction."""
     if chosen.root is None:
         return []
     return list(chosen.root.parts) if isinstance(chosen.root, And) else [chosen.root]
@@ -141,7 +141,7 @@ def _filter(parts: list[Node]) -> Filter:
 
 
 def _dimension(term: Field) -> Dimension | None:
-    """The dimension of which a term is what is ticked."""
+    """The dimension whose ticked values this term holds; None for other terms."""
     is_exact = term.operator is Operator.IS and len(_values(term)) == len(term.values)
     return next((dimension for dimension in _TICKED if is_exact and dimension == term.name), None)
 

@@ -1,4 +1,4 @@
-"""The paths that payloads have, as a filter writes them: `Allocation.ClientStatus`, `Node.Attributes["os.name"]`."""
+"""The paths in payloads, in the syntax of filters: `Allocation.ClientStatus`, `Node.Attributes["os.name"]`."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -17,44 +17,44 @@ MOST_MEMBERS: Final = 400
 DEEPEST: Final = 8
 MOST_PATHS: Final = 20_000
 LARGEST_PAYLOAD: Final = 1024 * 1024
-"""Bytes. A larger one is not looked into: it would hold up the keys for more than 5 ms."""
+"""Bytes. Larger ones are skipped: they would block keys for more than 5 ms."""
 MOST_EXAMPLES: Final = 12
 LONGEST_EXAMPLE: Final = 60
 LONGEST_VALUE: Final = 500
-"""Characters of a text that is compared as a unit."""
+"""Characters of text that is compared as a unit."""
 
 _OWN_WORDS: Final = frozenset(("meta", "payload"))
-"""Keys, without case, under which operators hand to their programs what they like."""
+"""Keys, ignoring case, whose values operators define freely for their programs."""
 
 
 def may_be_secret(key: str) -> bool:
-    """Whether the value of a payload's key is never suggested, because it may hold a secret."""
+    """Whether the values of a payload's key are never suggested, because they may hold secrets."""
     return names_secret(key) or key.lower() in _OWN_WORDS
 
 
 class Member:
-    """What is at one path: its members, or values seen there."""
+    """The members, or the values seen, at one path."""
 
     __slots__ = ("examples", "members")
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
         self.examples: dict[str, None] = {}
-        """Values seen, as a filter writes them, in the order they came; none of what may be a secret."""
+        """Values seen, in the syntax of filters, in order of arrival; without possible secrets."""
 
 
 class Paths:
-    """The paths of the payloads it was shown."""
+    """The paths in the payloads learned."""
 
     def __init__(self) -> None:
         self.root = Member()
-        """Paths from the payload on."""
+        """Paths from the payload."""
         self.objects = Member()
-        """Paths from the payload's object on, whichever topic it is of."""
+        """Paths from the payload's object, for any topic."""
         self._count = 0
 
     def learn(self, payload: bytes) -> None:
-        """Looks into one payload; never raises."""
+        """Add the paths of one payload. Never raises."""
         if len(payload) > LARGEST_PAYLOAD:
             return
         try:
@@ -77,7 +77,7 @@ class Paths:
                         continue
                     self._count += 1
                     member = at.members[key] = Member()
-                is_object = depth == 0 and isinstance(inner, dict)  # whose key is the topic, such as ACLToken
+                is_object = depth == 0 and isinstance(inner, dict)  # its key is the topic, such as ACLToken
                 self._learn(member, inner, depth + 1, is_secret or (may_be_secret(key) and not is_object))
         elif not is_secret and (example := _example(value)) is not None:
             at.examples.pop(example, None)
@@ -86,12 +86,12 @@ class Paths:
                 del at.examples[next(iter(at.examples))]
 
     def find(self, text: str) -> Member | None:
-        """What is at a path as it is written in a filter; None if no payload had it."""
+        """The member at a path in the syntax of filters; None if no payload has it."""
         steps = split(text)
         return None if steps is None else self._at(steps)
 
     def members(self, steps: tuple[str, ...]) -> Mapping[str, Member]:
-        """The members of an object, by their keys; from the payload on or from its object on."""
+        """The members of an object, by key; `steps` start at the payload or at its object."""
         found = self._at(steps)
         return {} if found is None else found.members
 
@@ -116,9 +116,9 @@ def _example(value: object) -> str | None:
 
 
 def condition(path: Path, value: Value) -> str | None:
-    """The expression that is true of payloads with this value at a path; of a container, that it has any or none.
+    """An expression for payloads with this value at a path, or, for a container, for empty or non-empty ones.
 
-    None where the language has no way to say it.
+    None if the language cannot express it.
     """
     if not path or not isinstance(path[0], str) or isinstance(value, Raw | RawText) or len(path) > MOST_STEPS:
         return None
@@ -137,7 +137,7 @@ def condition(path: Path, value: Value) -> str | None:
 
 
 def split(text: str) -> tuple[str, ...] | None:
-    """The steps of a path as it is written in a filter; None if it is not a complete path."""
+    """The steps of a path in the syntax of filters; None if it is incomplete."""
     try:
         return read_path(text, 0) if text else None
     except FilterError:

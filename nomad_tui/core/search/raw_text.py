@@ -1,9 +1,9 @@
-"""Leaves out, by its payload's bytes alone, events whose sentence cannot hold a word: to derive one takes 40 µs.
+"""Rules out, by payload bytes alone, events whose sentence cannot contain a word: deriving a sentence takes 40 µs.
 
-A sentence takes its words from phrases of this program, from numbers, and from texts of the cluster: those of the
-event's payload, of its object's payload before, and names of other objects. So letters that are in no phrase are in
-one of these payloads, if they are in the sentence, and so is the beginning of an ID. They are looked for in the blocks
-of the history that hold the payloads.
+A sentence consists of phrases of this program, numbers, and text from the cluster: from the event's payload, from its
+object's previous payload, and names of other objects. Letters that occur in no phrase, and the beginnings of IDs, must
+therefore be in one of these payloads if they are in the sentence. They are searched for in the blocks of the history
+that contain the payloads.
 """
 
 from bisect import bisect_right
@@ -19,28 +19,28 @@ from nomad_tui.core.regular import literal as ignoring_case
 from nomad_tui.core.search.phrases import PHRASES
 
 _KINDS: Final = frozenset(("Allocation", "Deployment", "Evaluation", "Job", "Node"))
-"""Whose sentences keep to this; others are few."""
+"""Topics whose sentences follow this rule; others have few events."""
 _LETTERS: Final = lazy_pattern(r"(?<![A-Za-z])[A-Za-z]{4,}(?![A-Za-z])")
 _ID: Final = lazy_pattern(r"(?<![0-9a-z])(?=[0-9a-f]*[abcef])(?=[a-f]*[0-9])[0-9a-f]{6,}(?![0-9a-z])")
-"""Hexadecimal digits that no number, size or duration is written with."""
+"""Hexadecimal digits that are not part of a number, size or duration."""
 _OTHER_LETTERS: Final = lazy_pattern(rb"\\u(?:00[4-7]|212[aA]|0130)|\xe2\x84\xaa|\xc4\xb0")
 """Letters in another form: escaped, or whose lower case is an ASCII letter."""
 _MEMBERS: Final = ((b'"PreemptedByAllocation"', b':""'), (b'"ConstraintFiltered"', b":null"))
-"""Where a sentence may name other objects, or leave out characters within a text, and their empty values."""
+"""Members where a sentence may name other objects or omit characters within a text, and their empty values."""
 
 
 def from_cluster(looked_for: Text) -> str | None:
-    """The longest part of what is looked for that only the cluster can have put into a sentence; None if none is."""
+    """The longest part of `looked_for` that must come from the cluster; None if there is none."""
     word = (looked_for.literal or "").lower()
     if not word.isascii():
         return None
-    # A plural may be made of a noun and an `s`; else no two texts meet within a word.
+    # A phrase may append a plural `s` to a noun; otherwise two texts never meet within a word.
     parts = [letters for run in _LETTERS.findall(word) if (letters := run.removesuffix("s")) not in PHRASES]
     return max((*parts, *_ID.findall(word)), key=len, default=None)
 
 
 def _is_special(content: bytes) -> bool:
-    """Whether a sentence may have words that are not in the bytes. (A single expression for it takes ten times as
+    """Whether a sentence may have words that are not in the bytes. (A single regular expression takes ten times as
     long.)"""
     if (b"\\" in content or not content.isascii()) and _OTHER_LETTERS.search(content) is not None:
         return True
@@ -50,7 +50,7 @@ def _is_special(content: bytes) -> bool:
 def rows_of_blocks(
     payloads: PayloadReader, occurs: Callable[[bytes], bool], segment: Segment, rows: Sequence[int]
 ) -> Generator[None, None, Sequence[int]]:
-    """The rows of blocks in which a text occurs, and those whose payload is not in their block as it is."""
+    """The rows of blocks in which a text occurs, and those whose payload is not in their block verbatim."""
     left: list[int] = []
     holds, behind = False, -1
     for row in rows:
@@ -66,20 +66,21 @@ def rows_of_blocks(
 
 
 class RawText:
-    """Finds the rows in whose sentence something from the cluster may be."""
+    """Finds the rows whose sentence may contain text from the cluster."""
 
     def __init__(self, part: str, history: History, payloads: PayloadReader) -> None:
-        """`part` is what `from_cluster` has found."""
+        """`part` is a result of `from_cluster`."""
         self._found = ignoring_case(part.encode())
         self._history = history
         self._payloads = payloads
-        # Full blocks that have been looked at, oldest first: their rows' sequence numbers, and whether they hold it.
+        # Full blocks searched so far, oldest first: their rows' first and end sequence numbers, and whether they
+        # contain it.
         self._firsts: list[int] = []
         self._behinds: list[int] = []
         self._holds: list[bool] = []
 
     def may_be_in(self, segment: Segment, row: int) -> bool:
-        """Whether the sentence of a row, if it has one, may hold it."""
+        """Whether the sentence of a row, if it has one, may contain the text."""
         rows = self.rows(segment, (row,))
         while True:
             try:
@@ -88,9 +89,9 @@ class RawText:
                 return bool(end.value)
 
     def rows(self, segment: Segment, rows: Iterable[int]) -> Generator[None, None, list[int]]:
-        """Returns those of a segment's rows, which are in order, in whose sentences it may be.
+        """Return those of the segment's rows, given in order, whose sentences may contain the text.
 
-        Yields after every half a millisecond or so of work.
+        Yields after about half a millisecond of work.
         """
         history, first = self._history, segment.first
         subject_of, subjects, distances = history.subject, segment.subject, segment.distance
@@ -129,13 +130,13 @@ class RawText:
         return left
 
     def _look(self, segment: Segment, row: int) -> tuple[bool, int]:
-        """Whether the block of a row holds it, and the row behind the block's last."""
+        """Whether the row's block contains the text, and the row after the block."""
         number = segment.block_of(row)
         block = segment.blocks[number]
         is_last = number + 1 == len(segment.blocks)
         behind = len(segment) if is_last else segment.frame_row[segment.blocks[number + 1].first_frame]
         if not block.is_full:
-            return True, behind  # it may still grow
+            return True, behind  # more lines may be added
         content, _ = self._payloads.block(segment, row)
         if block.is_special is None:
             block.is_special = _is_special(content)

@@ -1,4 +1,4 @@
-"""What a filter asks of a row once its envelope is known: of columns, payloads and sentences, the cheapest first."""
+"""Tests rows of columns, payloads and sentences for the rest of a filter, the cheapest first."""
 
 from collections.abc import Callable, Generator, Sequence
 from datetime import tzinfo
@@ -18,7 +18,7 @@ from nomad_tui.core.search.raw_text import RawText, from_cluster, rows_of_blocks
 
 
 class Cost(IntEnum):
-    """What has to be looked at to decide a part of a filter."""
+    """What a test has to read, the cheapest first."""
 
     COLUMN = 1
     FACTS = 2
@@ -30,31 +30,31 @@ class Cost(IntEnum):
 
 Test: TypeAlias = Callable[[Segment, int], bool]
 Narrowing: TypeAlias = Callable[[Segment, Sequence[int]], Generator[None, None, Sequence[int]]]
-"""Which of a segment's rows, in order, can pass the test, by the bytes of whole blocks alone. May yield."""
+"""Those of a segment's rows, in order, that can pass the test, judged by the bytes of blocks alone. May yield."""
 
 
 class Undecided(msgspec.Struct, frozen=True):
-    """What remains of a filter once the envelope is known."""
+    """The rest of a filter that the envelope does not decide."""
 
     cost: Cost
-    """The dearest thing that the test looks at."""
+    """The most expensive data that the test reads."""
     columns: frozenset[Cost]
-    """`FACTS` and `LEVEL` where it looks at these, which have to be filled first."""
+    """`FACTS` and `LEVEL` if the test reads them: these columns have to be filled first."""
     test: Test
-    """Takes a row of a segment."""
+    """Takes a segment and a row of it."""
     narrowings: tuple[Narrowing, ...] = ()
-    """What leaves out most rows at little cost, before any of them is tested."""
+    """Cheap ways to exclude most rows before any is tested."""
 
 
 class RowTests:
-    """The tests of one filter over the rows of one history; see `Matcher` for what it takes."""
+    """The tests of one filter on the rows of one history; `Matcher` describes the parameters."""
 
     def __init__(self, derived: Derived, region: str, now: int | None, timezone: tzinfo | None) -> None:
         self._derived = derived
         self._history = derived.history
         self._region = region
         self.now = time_ns() if now is None else now
-        """May be set anew between two matches."""
+        """May be changed between two matches."""
         self._timezone = timezone
         self._compiled: dict[Node, Undecided] = {}
 
@@ -190,5 +190,5 @@ _LEVEL: Final = frozenset((Cost.LEVEL,))
 
 
 def is_among(node: Field, value: str) -> bool:
-    """Whether an event's value is one of those asked for; to have none is never that."""
+    """Whether an event's value is one of those in the filter; false for an empty value."""
     return bool(value) and node.matches(value)

@@ -1,8 +1,8 @@
-"""Applies a filter to the columns of a history, and counts what the picker shows beside it.
+"""Applies a filter to the columns of a history, and counts the facets.
 
-A filter is decided in stages, cheapest first. What the envelope shows is decided once per object and type, not per
-event: most events are shown or left out there. What the envelope leaves open of the filter is asked of the rest, from
-columns, payloads and sentences in that order.
+A filter is evaluated in stages, cheapest first. The envelope is tested once per object and type rather than per event,
+which decides most events. The rest of the filter is tested on the remaining rows, using columns, payloads and sentences
+in that order.
 """
 
 from array import array
@@ -22,9 +22,9 @@ from nomad_tui.core.search.facets import Counts, Dimension, split
 from nomad_tui.core.search.row_tests import Cost, RowTests, Undecided, is_among
 
 ROWS_A_STEP: Final = 32
-"""Rows asked for more than their envelope between two chances to yield: a sentence takes 40 µs."""
+"""Rows tested beyond their envelope before yielding: a sentence takes 40 µs."""
 PAIRS_A_STEP: Final = 100
-"""Pairs of object and type decided between two chances to yield."""
+"""Pairs of object and type decided before yielding."""
 
 Decision: TypeAlias = bool | Undecided
 
@@ -32,8 +32,8 @@ Decision: TypeAlias = bool | Undecided
 class Matcher:
     """One filter over one history.
 
-    `now` is what ages such as `time:<5m` are counted back from, in ns since 1970, and `timezone` is that of clock
-    times; None is this machine's. `region` is that of the server.
+    `now` is the reference of ages such as `time:<5m`, in ns since 1970, and `timezone` applies to clock times; None is
+    the zone of this machine. `region` is that of the server.
     """
 
     def __init__(
@@ -57,13 +57,14 @@ class Matcher:
         if counting:
             self._root, self._ticked = split(chosen)
         self._decisions: dict[int, tuple[Subject | None, Decision]] = {}
-        """Per number of a subject and of a type: the subject, None for gaps, and what the envelope says."""
+        """By subject and type numbers: the subject, None for gaps, and the decision of the envelope."""
         self._counting = counting
         self.counts_levels = Dimension.LEVEL in self._ticked
-        """Whether counting covers the levels too; they cost more than all the rest, and else are counted after it."""
+        """Whether levels are counted during the search; otherwise they are counted afterwards, as they cost more than
+        the rest."""
 
     def matches(self, sequence: int) -> bool:
-        """Whether one held row is shown; gaps always are. Raises `IndexError` for a row that is not held."""
+        """Whether a row is shown; gaps always are. Raises `IndexError` for a row that is not held."""
         segment = self._history.segment_of(sequence)
         row = sequence - segment.first
         found = array("Q")
@@ -74,10 +75,10 @@ class Matcher:
     def search(
         self, segment: Segment, start: int, stop: int, found: "array[int]", counts: Counts | None = None
     ) -> Iterator[None]:
-        """Appends the sequence numbers of matching rows in [start, stop) to `found`, in order.
+        """Append the sequence numbers of matching rows in [start, stop) to `found`, in order.
 
-        A generator, so that a search can be interrupted: it yields after every millisecond or so of work. `counts`
-        is what a matcher that was made for `counting` adds to.
+        A generator, so that a search can be interrupted: yields after about a millisecond of work. A matcher made for
+        `counting` adds to `counts`.
         """
         shown: list[int] = []
         undecided: list[tuple[int, Undecided]] = []
@@ -102,7 +103,7 @@ class Matcher:
             found.extend([first + row for row in shown])
 
     def _is_evicted(self, segment: Segment) -> bool:
-        """True if the segment was dropped while the search was interrupted: none of its rows can be shown."""
+        """Whether the segment was evicted while the search was interrupted: none of its rows can be shown."""
         return segment.first < self._history.first
 
     # The envelope
@@ -116,7 +117,7 @@ class Matcher:
             number = subjects[row]
             pair = number << 32 | types[row]
             known = decisions.get(pair)
-            # A number is given to another subject once the first one's events have been evicted.
+            # A number is reused for another subject once the first one's events are evicted.
             if known is None or known[0] is not subject_of(number):
                 decided += 1
                 if decided % PAIRS_A_STEP == 0:
@@ -134,7 +135,7 @@ class Matcher:
                 undecided.append((row, decision))
 
     def _decide(self, subject: Subject | None, type_number: int) -> Decision:
-        """What the envelope alone says of an object's events of one type."""
+        """The envelope's decision on an object's events of one type."""
         if subject is None:  # a gap
             return True
         if not self._counting and subject.topic in self._hidden:
@@ -145,7 +146,7 @@ class Matcher:
         return remaining if isinstance(remaining, bool) else self.tests.compile(remaining)
 
     def _remaining(self, node: Node, subject: Subject, type_name: str) -> bool | Node:
-        """The filter with everything decided that the envelope decides."""
+        """The part of the filter that the envelope does not decide, or its decision on all of it."""
         match node:
             case And(parts) | Or(parts):
                 absorbing = isinstance(node, Or)
@@ -193,7 +194,7 @@ class Matcher:
                 return node
 
     def _ask_rows(self, segment: Segment, undecided: list[tuple[int, Undecided]], shown: list[int]) -> Iterator[None]:
-        """Asks columns, payloads and sentences about the rows that the envelope leaves open."""
+        """Test columns, payloads and sentences of the rows that the envelope does not decide."""
         undecided = yield from self._narrow(segment, undecided)
         rows_left = bytes_left = 0
         for row, remaining in undecided:
@@ -212,7 +213,7 @@ class Matcher:
     def _narrow(
         self, segment: Segment, undecided: list[tuple[int, Undecided]]
     ) -> Generator[None, None, list[tuple[int, Undecided]]]:
-        """Without the rows that the bytes of blocks leave out."""
+        """Remove the rows that are ruled out by the bytes of their blocks."""
         groups = {id(remaining): remaining for _, remaining in undecided}
         if not any(remaining.narrowings for remaining in groups.values()):
             return undecided
@@ -228,8 +229,7 @@ class Matcher:
     # The facets
 
     def _count(self, segment: Segment, matching: list[int], counts: Counts | None) -> list[int]:
-        """Those of the rows that everything ticked lets through; counts each for every dimension that does not
-        itself leave it out."""
+        """The rows with only ticked values. Counts each row for every dimension that does not itself exclude it."""
         subjects, types, statuses, nodes = segment.subject, segment.type, segment.status, segment.node
         levels = [segment.level[row] for row in matching] if self.counts_levels else [NO_LEVEL] * len(matching)
         keys = [
@@ -273,4 +273,4 @@ class Matcher:
 
 
 _NAMED: Final = frozenset(("alloc", "deploy", "eval", "group", "task", "user"))
-"""Fields of what an object names; a kind that has no answer to one need not be read."""
+"""Fields that refer to other objects; kinds without one need not be read."""

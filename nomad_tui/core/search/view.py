@@ -1,8 +1,8 @@
-"""The rows that a filter lets through, in the order they arrived, and the counts that the picker shows beside them.
+"""The rows that match a filter, in order of arrival, and the counts of the facets.
 
-The newest events are always looked at first: a screenful of them appears at once after the filter has changed, and
-stays current while events pour in faster than they can be searched. The owner lends time in small slices (`advance`),
-so nothing waits for a search. What was found is kept by segment, so a search may go on at any of them.
+The newest events are always searched first: a screen of them appears at once after the filter has changed, and stays
+current while events arrive faster than they can be searched. The caller provides time in small slices (`advance`), so
+nothing waits for a search. Results are kept by segment, so that a search may continue at any segment.
 """
 
 from array import array
@@ -24,7 +24,7 @@ from nomad_tui.core.search.facets import Counts, Dimension
 from nomad_tui.core.search.search import Matcher
 
 ROWS_AT_ONCE: Final = 512
-"""Rows of a segment looked at before what was found of them is shown: several screens, and 20 ms of sentences."""
+"""Rows of a segment searched before their matches are shown: several screens, and 20 ms of sentences."""
 
 
 class Fold(IntEnum):
@@ -32,15 +32,15 @@ class Fold(IntEnum):
 
     OFF = 0
     REPEATS = 1
-    """Events whose object's previous event is shown and says the same."""
+    """Events with the same sentence as their object's previous event, if that is shown."""
     ROUTINE = 2
     """Runs of routine events; a run ends with its segment of the history."""
 
 
 class View:
-    """Rows number from 0 for the oldest, and every row is held by the history: one that is evicted is gone at once.
+    """Matching rows, numbered from 0 for the oldest. Evicted rows disappear at once.
 
-    Row numbers shift when older rows are found or evicted; sequences do not.
+    Row numbers shift when older rows are found or evicted; sequence numbers do not.
     """
 
     def __init__(
@@ -53,15 +53,15 @@ class View:
         counts_facets: bool = False,
         timezone: tzinfo | None = None,
     ) -> None:
-        """Views of one history share what is `derived` of it. `timezone` is that of times in a filter."""
+        """Views of one history share `derived`. `timezone` applies to times in a filter."""
         self.history = history
         self.derived = derived if derived is not None else Derived(history)
         self.timezone = timezone
         self.region = ""
-        """The server's, once it is known."""
+        """The server's region, once it is known."""
         self._counts_facets = counts_facets
         self.restarts = 0
-        """How often the search has begun anew: until it is through, rows that were there may be missing."""
+        """How often the search has restarted: until it is complete, rows found before may be missing."""
         self.show(chosen if chosen is not None else Filter(), hidden_topics)
 
     def show(
@@ -72,15 +72,15 @@ class View:
         fold: Fold = Fold.OFF,
         now: int | None = None,
     ) -> None:
-        """Applies another filter; rows appear as `advance` is called.
+        """Apply another filter; rows appear as `advance` is called.
 
-        Ages in the filter count back from `now`, in ns since 1970.
+        Ages in the filter are relative to `now`, in ns since 1970.
         """
         self.filter = chosen
         self.hidden_topics = hidden_topics
         self.fold = fold
         self.everything = chosen.everything and not hidden_topics and not fold
-        """True if no row is left out."""
+        """Whether no row is left out."""
         self._now = time_ns() if now is None else now
         self._restart()
 
@@ -99,41 +99,41 @@ class View:
         self.restarts += 1
         self._matcher = self._new_matcher()
         self._found: dict[int, array[int]] = {}
-        """Per segment, by its first sequence number: the matches among the rows looked at, in order."""
+        """By the first sequence number of a segment: the matches among the searched rows, in order."""
         self._looked_at: dict[int, tuple[int, int]] = {}
-        """Per segment: which of its rows have been looked at, as (first, behind the last)."""
+        """By segment: the range of rows searched, as (first, end)."""
         self._counts: dict[int, Counts] = {}
-        """Per segment: the facets of the rows looked at."""
+        """By segment: the facets of the searched rows."""
         self._total = Counts()
         self._unleveled: deque[tuple[Segment, array[int]]] = deque()
-        """Matches whose levels are not counted yet: these are derived behind the search."""
+        """Matches whose levels are not counted yet: they are derived after the search."""
         self._leveling: Iterator[None] | None = None
         self._repeats: dict[int, array[int]] = {}
-        """Per row into which others are folded: these, in order."""
+        """By row with others folded into it: these, in order."""
         self._roots: dict[int, int] = {}
-        """Per row that repeats another: into which it is folded."""
+        """By folded row: the row it is folded into."""
         self._first = self.history.first
         self._search: Iterator[None] | None = None
         self._firsts: list[int] = []
-        """The segments with matches, oldest first; with `_ends` it says which row is where."""
+        """The segments with matches, oldest first; together with `_ends` it locates a row."""
         self._ends: list[int] = []
-        """Per segment of `_firsts`: the number of the row behind its last match."""
+        """For each segment of `_firsts`: the row number after its last match."""
 
     # The search
 
     @property
     def complete(self) -> bool:
-        """False while events that are held have not been looked at."""
+        """False while some of the held events are not searched."""
         return self.everything or self._is_through()
 
     @property
     def facets_complete(self) -> bool:
-        """False while the counts do not cover everything held."""
+        """False while the counts do not cover all held events."""
         return self._counts_facets and self._is_through() and not self._lacks_levels
 
     @property
     def counts_facets(self) -> bool:
-        """Whether facets are counted; to begin with that starts the search anew, to stop leaves what is found."""
+        """Whether facets are counted. Enabling it restarts the search; disabling it keeps the matches."""
         return self._counts_facets
 
     @counts_facets.setter
@@ -148,22 +148,22 @@ class View:
                 self._leveling = None
 
     def counts(self, dimension: Dimension) -> Mapping[str, int]:
-        """Per value, how many events held match all of the filter but what is ticked of this dimension itself.
+        """By value, how many held events match the filter without the ticked values of this dimension itself.
 
-        Grows while the search goes on.
+        Grows while the search continues.
         """
         self._forget_evicted()
         return self._total.of[dimension]
 
     def advance(self, seconds: float, clock: Callable[[], float] = perf_counter) -> bool:
-        """Searches on for about so long by a clock in seconds; True if there is more to do."""
+        """Search for about `seconds` by `clock`. Returns whether there is more to do."""
         if self.everything and not self._counts_facets:
             return False
         deadline = clock() + seconds
         while clock() < deadline:
             if self._search is None and (rows := self._next_rows()) is not None:
                 self._search = self._look_through(*rows)
-            # The first levels are counted at once: a section that came later would move those below it.
+            # The first levels are counted at once: a section that appeared later would move those below it.
             is_first = self._lacks_levels and not self._total.of[Dimension.LEVEL]
             if self._search is not None and not is_first:
                 if next(self._search, _DONE) is _DONE:
@@ -197,7 +197,7 @@ class View:
         return self._search is None and self._next_rows() is None
 
     def _next_rows(self) -> tuple[Segment, int, int] | None:
-        """The newest rows that have not been looked at: a segment, the first of them, and the row behind the last."""
+        """The newest rows not searched yet: a segment, the first of them, and the end of the range."""
         for segment in reversed(self.history.segments()):
             length = len(segment)
             first, behind = self._looked_at.get(segment.first, (length, length))
@@ -210,7 +210,7 @@ class View:
     def _look_through(self, segment: Segment, start: int, stop: int) -> Iterator[None]:
         first = segment.first
         if first < self.history.first:
-            return  # evicted before its turn came
+            return  # evicted before its turn
         found = array("Q")
         counts = Counts() if self._counts_facets else None
         yield from self._matcher.search(segment, start, stop, found, counts)
@@ -236,7 +236,7 @@ class View:
                 self._found[first] = found + known
             elif known[-1] < found[0]:
                 known.extend(found)
-            else:  # a repeat among the rows just looked at has been unfolded meanwhile
+            else:  # a repeat among these rows has been unfolded meanwhile
                 self._found[first] = array("Q", sorted((*known, *found)))
             if self.fold is Fold.ROUTINE:
                 self._fold_runs(segment)
@@ -249,7 +249,7 @@ class View:
         return len(self._repeats.get(sequence, ()))
 
     def _fold(self, segment: Segment, found: "array[int]") -> Iterator[None]:
-        """Takes out of `found` what repeats the previous event of its object, if that is shown itself."""
+        """Remove from `found` the events that repeat their object's previous event, if that is shown."""
         kept = array("Q")
         for sequence in found:
             passed = []
@@ -264,7 +264,7 @@ class View:
                     break
                 passed.append(at)
                 at = previous
-            while at < self.history.first:  # evicted on the way there
+            while at < self.history.first:  # evicted meanwhile
                 at = passed.pop()
             root = self._roots.get(at, at)
             for one in passed:
@@ -276,7 +276,7 @@ class View:
         found[:] = kept
 
     def _fold_runs(self, segment: Segment) -> None:
-        """Folds the runs of routine events among the segment's matches anew."""
+        """Fold the runs of routine events among the segment's matches again."""
         first, levels = segment.first, segment.level
         matches = array("Q", self._found[first])
         for root in self._found[first]:
@@ -296,7 +296,7 @@ class View:
         self._found[first] = kept
 
     def _repeated_by(self, sequence: int) -> int | None:
-        """The previous event of the object, if that is shown and says the same."""
+        """The object's previous event, if it is shown and has the same sentence."""
         history, derived = self.history, self.derived
         if sequence < history.first or history.gap(sequence) is not None:
             return None
@@ -318,7 +318,7 @@ class View:
         return self._ends[-1] if self._ends else 0
 
     def sequences(self) -> Sequence[int]:
-        """What all rows are, and what is folded into them, oldest first; a copy."""
+        """A copy of the sequence numbers of all rows, including folded ones, oldest first."""
         if self.everything:
             return range(self.history.first, self.history.end)
         self._forget_evicted()
@@ -339,7 +339,7 @@ class View:
         return self._found[self._firsts[place]][row - self._start(place)]
 
     def row_at(self, sequence: int) -> int:
-        """The row of a sequence number, or where it would be; from 0 to `len`."""
+        """The row of a sequence number, or the row it would have; from 0 to `len`."""
         if self.everything:
             return min(max(sequence - self.history.first, 0), len(self.history))
         self._forget_evicted()
@@ -372,13 +372,13 @@ class View:
         for root in [root for root in self._repeats if root < first]:
             repeats = self._repeats.pop(root)
             self._unfold(repeats[bisect_left(repeats, first) :])
-        # Of a root that is gone, the repeats that have not been looked at yet find another one when they are.
+        # If a root is evicted, its repeats that are not searched yet will find another root.
         for repeat in [one for one, root in self._roots.items() if one < first or root < first]:
             del self._roots[repeat]
         self._number()
 
     def _unfold(self, repeats: "array[int]") -> None:
-        """Shows the first of some repeats, whose root is gone, and folds the others into it."""
+        """Show the first of some repeats whose root was evicted, and fold the others into it."""
         if not repeats:
             return
         root, rest = repeats[0], repeats[1:]
