@@ -99,7 +99,7 @@ class Coverage:
         """By topic; `ALL` stands for the topics that are neither here nor in `_level`."""
         self._level: set[str] = set()
         """The topics that are not behind, if `ALL` is."""
-        self._coming: dict[str, Place] = {}
+        self._catching_up: dict[str, Place] = {}
         """Topics that are catching up in this connection, with their places at its start."""
 
     @property
@@ -131,8 +131,8 @@ class Coverage:
             else:
                 self._behind[ALL] = now
                 self._level = set(topics)
-        self._coming = self._places(topics)
-        self._behind |= self._coming
+        self._catching_up = self._places(topics)
+        self._behind |= self._catching_up
         self.topics = topics
 
     def asks_for(self, event: Event) -> bool:
@@ -140,20 +140,20 @@ class Coverage:
 
     def start(self, event: Event) -> Place | None:
         """The place of the event's topic at the start of the connection; None if it was level with the others."""
-        if not self._coming:
+        if not self._catching_up:
             return None
         topic = released_topic(event.topic)
-        return None if topic in self._level else self._coming.get(topic) or self._coming.get(ALL)
+        return None if topic in self._level else self._catching_up.get(topic) or self._catching_up.get(ALL)
 
     def advance(self, index: int, sent: Sequence[Event], seen: Sequence[Event], size: int) -> None:
         """Record a frame up to the last index: `sent` are all its events, `seen` the new ones."""
         reached: Place | None = None
-        for topic in self._coming:
+        for topic in self._catching_up:
             place = self._behind[topic]
             if place.index < index:
                 reached = reached or Place(index, sent, left=place.left)
                 self._behind[topic] = reached
-        for place in {self._behind[topic] for topic in self._coming}:
+        for place in {self._behind[topic] for topic in self._catching_up}:
             if place.index == index:
                 place.newest = sent
                 if seen:
@@ -161,13 +161,13 @@ class Coverage:
 
     def caught_up(self) -> None:
         """Record that a frame beyond the last index was received: all topics of the connection are level now."""
-        for topic in self._coming:
+        for topic in self._catching_up:
             del self._behind[topic]
         if self.topics is None:
             self._level.clear()
         else:
-            self._level |= self._coming.keys()
-        self._coming = {}
+            self._level |= self._catching_up.keys()
+        self._catching_up = {}
 
     def started_over(self, place: Place) -> None:
         """Reset all topics to `place`, where the server's new history begins; topics left out have no older state
@@ -179,13 +179,13 @@ class Coverage:
         """The lowest index after which topics may lack events if a connection's first frame has the index `first`,
         those topics, and when reading of the first of them stopped. None if nothing is missing."""
         # A topic never read before starts with the server's buffer, as in a first connection.
-        lacking = {topic: place.index for topic, place in self._coming.items() if 0 < place.index < first}
+        lacking = {topic: place.index for topic, place in self._catching_up.items() if 0 < place.index < first}
         if not lacking:
             return None
-        left = min(self._coming[topic].left for topic in lacking)
-        return min(lacking.values()), tuple(self._named(lacking.keys())), left
+        left = min(self._catching_up[topic].left for topic in lacking)
+        return min(lacking.values()), tuple(self._expanded(lacking.keys())), left
 
-    def _named(self, topics: Iterable[str]) -> list[str]:
+    def _expanded(self, topics: Iterable[str]) -> list[str]:
         """`topics` with `ALL` expanded; `ALL` stays at the end, for topics that no known release sends."""
         named = set(topics)
         if ALL in named:

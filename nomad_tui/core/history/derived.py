@@ -141,7 +141,7 @@ class Derived:
             return
         if not self.history.is_filled(segment) or segment.first < self.history.first:
             return
-        text = "\n".join([_UNKNOWN if line is None else line for line in self._lines]).encode("utf-8", "replace")
+        text = "\n".join([_NOT_DERIVED if line is None else line for line in self._lines]).encode("utf-8", "replace")
         # A copy, as for blocks of `History`: the compressor's result keeps its worst-case buffer.
         self.history.keep_text(segment, bytes(memoryview(_COMPRESSOR.compress(text))))
         self._changed = False
@@ -155,14 +155,14 @@ class Derived:
                 self._lines = segment.sentences
             else:
                 lines = _DECOMPRESSOR.decompress(segment.text).decode().split("\n")
-                self._lines = [None if line == _UNKNOWN else line for line in lines]
+                self._lines = [None if line == _NOT_DERIVED else line for line in lines]
         missing = len(segment) - len(self._lines)
         if missing:
             self._lines += [None] * missing
         return self._lines
 
 
-_UNKNOWN: Final = "\0"
+_NOT_DERIVED: Final = "\0"
 """Stands for a sentence that has not been derived; no sentence contains it."""
 _COMPRESSOR: Final = zstandard.ZstdCompressor(level=1)
 _DECOMPRESSOR: Final = zstandard.ZstdDecompressor()

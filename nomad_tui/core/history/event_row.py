@@ -34,11 +34,11 @@ def related(field: str, subject: Subject, payload: bytes, region: str) -> Iterab
     return [name for name in named if name] or (region,)
 
 
-LOOK_BACK: Final = 32
+LOOKBACK_FRAMES: Final = 32
 """Earlier frames searched for a time; services come and go a dozen at a time."""
-NAME_LOOK_BACK: Final = 1_000
+LOOKBACK_EVENTS: Final = 1_000
 """Events of an object searched for one before a given event."""
-SAME_CLOCK: Final = 5_000_000_000
+MAX_TRANSPORT_DELAY: Final = 5_000_000_000
 """Largest difference between the time of a write and its receipt, in ns, that counts as transport delay."""
 
 BACKLOG: Final = "‹"
@@ -115,7 +115,7 @@ def row(history: History, sequence: int) -> EventRow | GapRow:
         topic=event.topic,
         sentence=describe_event(history, event, before),
         moment=times.moment,
-        about=_about(history, times) if times.moment is None else None,
+        about=_approximate_time(history, times) if times.moment is None else None,
         received=event.received,
         type=event.type,
         namespace=event.namespace,
@@ -129,13 +129,13 @@ def happened(history: History, sequence: int) -> int | None:
     if history.gap(sequence) is not None:
         return None
     times = history.frame_times(sequence)
-    return times.moment if times.moment is not None else _about(history, times) or times.received or None
+    return times.moment if times.moment is not None else _approximate_time(history, times) or times.received or None
 
 
 def latest_moment(history: History, end: int | None = None) -> int | None:
     """Time of the newest event, before the row `end` if given, whose time is known; for a recording, its end."""
     end = history.end if end is None else end
-    for sequence in range(end - 1, max(history.first, end - NAME_LOOK_BACK) - 1, -1):
+    for sequence in range(end - 1, max(history.first, end - LOOKBACK_EVENTS) - 1, -1):
         if (moment := happened(history, sequence)) is not None:
             return moment
     return None
@@ -163,7 +163,7 @@ def name_before(history: History, namespace: str, end: int, topic: str, identifi
     """The name that an object had before the row `end`: later events must not change a sentence."""
     of = kind(topic)
     sequence = history.newest(topic, namespace if of.is_namespaced else "", identifier)
-    for _ in range(NAME_LOOK_BACK):
+    for _ in range(LOOKBACK_EVENTS):
         if sequence is None:
             break
         if sequence < end:
@@ -172,32 +172,32 @@ def name_before(history: History, namespace: str, end: int, topic: str, identifi
     return ""
 
 
-def _about(history: History, times: FrameTimes) -> int | None:
+def _approximate_time(history: History, times: FrameTimes) -> int | None:
     """Approximate time of a frame without a time of its own; None if its receipt time applies.
 
     For a frame from a server's buffer or a recording: the newest time in its objects and in the frames just before it,
     whichever is later. Otherwise the receipt time converted to the server's clock, if that differs.
     """
     if times.about is msgspec.UNSET:
-        times.about = _by_frames_before(history, times)
+        times.about = _time_from_frames_before(history, times)
     return times.about
 
 
-def _by_frames_before(history: History, times: FrameTimes) -> int | None:
+def _time_from_frames_before(history: History, times: FrameTimes) -> int | None:
     for before in _frames_before(history, times.first):
         moment, received = before.moment, before.received
         if not times.received:
             if moment is not None:
                 return max(moment, times.earliest or 0)
         elif moment is not None and received:
-            return times.received - (received - moment) if abs(received - moment) > SAME_CLOCK else None
+            return times.received - (received - moment) if abs(received - moment) > MAX_TRANSPORT_DELAY else None
     return None if times.received else times.earliest or None
 
 
 def _frames_before(history: History, first: int) -> Iterator[FrameTimes]:
     """The times of the frames before a frame's first event, newest first, up to the last gap."""
     sequence = first - 1
-    for _ in range(LOOK_BACK):
+    for _ in range(LOOKBACK_FRAMES):
         if sequence < history.first or history.gap(sequence) is not None:
             return
         before = history.frame_times(sequence)

@@ -57,7 +57,7 @@ class History:
     ) -> None:
         self.max_events = max_events
         self.max_bytes = max_bytes
-        self._most_cached = unpacked_bytes
+        self._max_cached = unpacked_bytes
         self._segment_events = max(1, min(SEGMENT_EVENTS, max_events // 16))
         self._segment_bytes = max(BLOCK_BYTES, min(SEGMENT_BYTES, max_bytes // 16))
         self.end = 0
@@ -394,7 +394,7 @@ class History:
             assert isinstance(decoded, Frame), "only frames are appended, and a line always decodes to the same"
             frame = self._frames[key] = decoded
             self._frames_bytes += len(decoded.line)
-            while len(self._frames) > 1 and (len(self._frames) > FRAMES_KEPT or self._frames_bytes > self._most_cached):
+            while len(self._frames) > 1 and (len(self._frames) > FRAMES_KEPT or self._frames_bytes > self._max_cached):
                 self._frames_bytes -= len(self._frames.popitem(last=False)[1].line)
         else:
             self._frames.move_to_end(key)

@@ -169,9 +169,9 @@ BLOCK_BYTES: Final = 512 * 1024
 """Before compression. Larger blocks compress better, but reading one payload means decompressing its block."""
 UNPACKED_BYTES: Final = 16 * 1024 * 1024
 """Limit for cached decompressed blocks; the newest is kept whatever its size."""
-BATCH: Final = 4
+BATCH_BLOCKS: Final = 4
 """Full blocks compressed together in another thread."""
-ALONE: Final = 16
+UNBATCHED_BLOCKS: Final = 16
 """Number of initial blocks that are compressed without batching, so that a small history is compressed too."""
 WAITING_BYTES: Final = 8 * 1024 * 1024
 """Limit for full blocks waiting for compression; beyond it, reading waits."""
@@ -189,25 +189,25 @@ class Blocks:
         self._size = 0
         self.run: Runner | None = None
         """Where full blocks are compressed; None to compress them synchronously."""
-        self._most_waiting = min(WAITING_BYTES, max_bytes // 16)
+        self._max_waiting = min(WAITING_BYTES, max_bytes // 16)
         self._waiting = 0
         """Bytes of full blocks that are not compressed yet."""
         self._batch: list[tuple[Segment, Block, bytes]] = []
         """Full blocks to compress next, and their lines."""
         self._sealed = 0
         """Number of full blocks ever passed to `run`."""
-        self._done: deque[tuple[Segment, Block, bytes]] = deque()
+        self._compressed: deque[tuple[Segment, Block, bytes]] = deque()
         """Blocks compressed through `run`."""
         self._compressor, self._compressor_of_runner = _new_compressor(), _new_compressor()
         self._decompressor = zstandard.ZstdDecompressor()
-        self._most_unpacked = unpacked_bytes
+        self._max_unpacked = unpacked_bytes
         self._unpacked: OrderedDict[int, bytes] = OrderedDict()
         self._unpacked_bytes = 0
 
     @property
     def size(self) -> int:
         """Bytes of all blocks as stored."""
-        self._take_over()
+        self._collect_compressed()
         return self._size
 
     def add(self, segment: Segment, line: bytes) -> tuple[int, int]:
@@ -228,20 +228,20 @@ class Blocks:
 
     def seal(self, segment: Segment) -> None:
         """Complete the segment's newest block and compress it, at once or later."""
-        self._take_over()
+        self._collect_compressed()
         block = segment.blocks[-1] if segment.blocks else None
         if block is None or block.is_full or not block.size:  # lines of gaps are empty
             return
         block.joined = b"".join(block.lines)
         block.lines = []
-        if self.run is None or self._waiting + block.size > self._most_waiting:
+        if self.run is None or self._waiting + block.size > self._max_waiting:
             # A copy: the compressor's result keeps its worst-case buffer, five times the memory (measured).
-            self._put(segment, block, bytes(memoryview(self._compressor.compress(block.joined))))
+            self._store_compressed(segment, block, bytes(memoryview(self._compressor.compress(block.joined))))
             return
         self._waiting += block.size
         self._sealed += 1
         self._batch.append((segment, block, block.joined))
-        if len(self._batch) == BATCH or self._sealed <= ALONE:
+        if len(self._batch) == BATCH_BLOCKS or self._sealed <= UNBATCHED_BLOCKS:
             batch, self._batch = self._batch, []
             self.run(partial(self._compress, batch))
 
@@ -249,17 +249,17 @@ class Blocks:
         """Runs in another thread."""
         compressed = self._compressor_of_runner.multi_compress_to_buffer([content for _, _, content in batch])
         for number, (segment, block, _) in enumerate(batch):
-            self._done.append((segment, block, compressed[number].tobytes()))
+            self._compressed.append((segment, block, compressed[number].tobytes()))
 
-    def _take_over(self) -> None:
+    def _collect_compressed(self) -> None:
         """Store the blocks compressed elsewhere."""
-        while self._done:
-            segment, block, compressed = self._done.popleft()
+        while self._compressed:
+            segment, block, compressed = self._compressed.popleft()
             self._waiting -= block.size
             if block.joined:
-                self._put(segment, block, compressed)
+                self._store_compressed(segment, block, compressed)
 
-    def _put(self, segment: Segment, block: Block, compressed: bytes) -> None:
+    def _store_compressed(self, segment: Segment, block: Block, compressed: bytes) -> None:
         block.compressed = compressed
         block.joined = b""
         self._size += len(compressed) - block.size
@@ -286,7 +286,7 @@ class Blocks:
             return content
         content = self._unpacked[key] = self._decompressor.decompress(block.compressed)
         self._unpacked_bytes += len(content)
-        while self._unpacked_bytes > self._most_unpacked and len(self._unpacked) > 1:
+        while self._unpacked_bytes > self._max_unpacked and len(self._unpacked) > 1:
             self._unpacked_bytes -= len(self._unpacked.popitem(last=False)[1])
         return content
 

@@ -28,14 +28,14 @@ from nomad_tui.core.text import printable
 
 MOST_VALUES: Final = 400
 """Values proposed for one field; those of the newest events if they cannot be counted."""
-MOST_LOOKED_AT: Final = 5_000
+MOST_EXAMINED: Final = 5_000
 """Values, including repeated ones, examined for one list."""
 MOST_SUBJECTS: Final = 2_000
 """Objects examined for one list: about a millisecond of work."""
 MOST_SEGMENTS: Final = 16
 
 _DIMENSIONS: Final = {str(dimension): dimension for dimension in Dimension}
-_SHORT: Final = 8
+_SHORT_ID: Final = 8
 """Characters of an ID in the form that Nomad shortens it to."""
 
 
@@ -46,7 +46,7 @@ class Seen:
     def __init__(self, view: View) -> None:
         self._view = view
         self.paths = Paths()
-        self._looked_at: dict[str, int] = {}
+        self._examined: dict[str, int] = {}
         """By topic: the newest event whose payload was examined."""
         self._known: dict[Dimension, dict[str, None]] = {}
 
@@ -68,8 +68,8 @@ class Seen:
                 if subject is None or subject.topic not in wanted:
                     continue
                 wanted.discard(subject.topic)
-                if subject.last >= history.first and self._looked_at.get(subject.topic) != subject.last:
-                    self._looked_at[subject.topic] = subject.last
+                if subject.last >= history.first and self._examined.get(subject.topic) != subject.last:
+                    self._examined[subject.topic] = subject.last
                     self.paths.learn(history.payload(subject.last))
             if not wanted:
                 return
@@ -81,7 +81,7 @@ class Seen:
         history = self._view.history
         topic = next((each.name for each in KINDS.values() if each.mentions.get(field) is OWN_KEY), None)
         if topic is not None:
-            keys = (subject.key[:_SHORT] for subject in newest_subjects(history) if subject.topic == topic)
+            keys = (subject.key[:_SHORT_ID] for subject in newest_subjects(history) if subject.topic == topic)
             return [(key, None) for key in islice(dict.fromkeys(keys), MOST_VALUES)]
         if field == "key":
             keys = (subject.key for subject in newest_subjects(history))
@@ -91,7 +91,7 @@ class Seen:
     def _counts(self, dimension: Dimension) -> list[tuple[str, int | None]]:
         counts = self._view.counts(dimension)
         known = self._known.setdefault(dimension, {})
-        for value in islice(chain(counts, self._values(dimension)), MOST_LOOKED_AT):
+        for value in islice(chain(counts, self._values(dimension)), MOST_EXAMINED):
             if value and len(known) < MOST_VALUES:
                 known.setdefault(value)
         found: list[tuple[str, int | None]] = [(value, counts.get(value)) for value in known]
@@ -297,14 +297,14 @@ def _members(start: int, typed: str, paths: Paths) -> Completion | None:
     steps = split(before)
     if steps is None:
         return None
-    return _completion(start, typed, _written(paths.members(steps), steps, step))
+    return _completion(start, typed, _path_candidates(paths.members(steps), steps, step))
 
 
 def _top_members(typed: str, paths: Paths) -> list[Candidate]:
-    return _written({**paths.objects.members, **paths.root.members}, (), typed)
+    return _path_candidates({**paths.objects.members, **paths.root.members}, (), typed)
 
 
-def _written(members: Mapping[str, Member], steps: tuple[str, ...], typed: str) -> list[Candidate]:
+def _path_candidates(members: Mapping[str, Member], steps: tuple[str, ...], typed: str) -> list[Candidate]:
     found = []
     for key, member in sorted(members.items()):
         if key.lower().startswith(typed.lower()) and key:

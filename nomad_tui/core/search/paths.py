@@ -14,7 +14,7 @@ from nomad_tui.core.text import printable
 
 MOST_MEMBERS: Final = 400
 """Keys remembered of one object; a map by ID, such as an allocation's deployment states, has any number."""
-DEEPEST: Final = 8
+MAX_DEPTH: Final = 8
 MOST_PATHS: Final = 20_000
 LARGEST_PAYLOAD: Final = 1024 * 1024
 """Bytes. Larger ones are skipped: they would block keys for more than 5 ms."""
@@ -68,7 +68,7 @@ class Paths:
 
     def _learn(self, at: Member, value: object, depth: int, is_secret: bool = False) -> None:
         if isinstance(value, dict):
-            if depth >= DEEPEST:
+            if depth >= MAX_DEPTH:
                 return
             for key, inner in value.items():
                 member = at.members.get(key)

@@ -76,7 +76,7 @@ class RawText:
         # Full blocks searched so far, oldest first: their rows' first and end sequence numbers, and whether they
         # contain it.
         self._firsts: list[int] = []
-        self._behinds: list[int] = []
+        self._ends: list[int] = []
         self._holds: list[bool] = []
 
     def may_be_in(self, segment: Segment, row: int) -> bool:
@@ -95,17 +95,17 @@ class RawText:
         """
         history, first = self._history, segment.first
         subject_of, subjects, distances = history.subject, segment.subject, segment.distance
-        firsts, behinds, found = self._firsts, self._behinds, self._holds
+        firsts, ends, found = self._firsts, self._ends, self._holds
         left: list[int] = []
         holds, behind = False, -1
         for row in rows:
             if row >= behind:
                 at = bisect_right(firsts, first + row) - 1
-                if at < 0 or first + row >= behinds[at]:
+                if at < 0 or first + row >= ends[at]:
                     yield
-                    holds, behind = self._look(segment, row)
+                    holds, behind = self._search_block(segment, row)
                 else:
-                    holds, behind = found[at], behinds[at] - first
+                    holds, behind = found[at], ends[at] - first
             if not holds:
                 subject = subject_of(subjects[row])
                 if subject is None:
@@ -116,20 +116,20 @@ class RawText:
                         continue
                     before = first + row - distance
                     at = bisect_right(firsts, before) - 1
-                    if at >= 0 and before < behinds[at]:
+                    if at >= 0 and before < ends[at]:
                         held = found[at]
                     else:
                         yield
                         if before < history.first:
                             continue
                         earlier = history.segment_of(before)
-                        held, _ = self._look(earlier, before - earlier.first)
+                        held, _ = self._search_block(earlier, before - earlier.first)
                     if not held:
                         continue
             left.append(row)
         return left
 
-    def _look(self, segment: Segment, row: int) -> tuple[bool, int]:
+    def _search_block(self, segment: Segment, row: int) -> tuple[bool, int]:
         """Whether the row's block contains the text, and the row after the block."""
         number = segment.block_of(row)
         block = segment.blocks[number]
@@ -144,6 +144,6 @@ class RawText:
         first = segment.first + segment.frame_row[block.first_frame]
         at = bisect_right(self._firsts, first)
         self._firsts.insert(at, first)
-        self._behinds.insert(at, segment.first + behind)
+        self._ends.insert(at, segment.first + behind)
         self._holds.insert(at, holds)
         return holds, behind

@@ -61,10 +61,10 @@ class RowTests:
     def compile(self, node: Node) -> Undecided:
         known = self._compiled.get(node)
         if known is None:
-            known = self._compiled[node] = self._compiled_anew(node)
+            known = self._compiled[node] = self._compile_new(node)
         return known
 
-    def _compiled_anew(self, node: Node) -> Undecided:
+    def _compile_new(self, node: Node) -> Undecided:
         if is_expression(node):
             return Undecided(Cost.PAYLOAD, _NO_COLUMNS, self._expression(node))
         match node:

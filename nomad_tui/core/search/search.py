@@ -82,7 +82,7 @@ class Matcher:
         """
         shown: list[int] = []
         undecided: list[tuple[int, Undecided]] = []
-        yield from self._ask_envelopes(segment, start, stop, shown, undecided)
+        yield from self._test_envelopes(segment, start, stop, shown, undecided)
         if undecided:
             if any(Cost.FACTS in remaining.columns for _, remaining in undecided):
                 yield from self._derived.facts(segment, stop)
@@ -90,7 +90,7 @@ class Matcher:
                 yield from self._derived.levels(segment, stop)
             if self._is_evicted(segment):
                 return
-            yield from self._ask_rows(segment, undecided, shown)
+            yield from self._test_rows(segment, undecided, shown)
             shown.sort()
         if self._counting and shown and not self._is_evicted(segment):
             yield from self._derived.facts(segment, stop)
@@ -108,7 +108,7 @@ class Matcher:
 
     # The envelope
 
-    def _ask_envelopes(
+    def _test_envelopes(
         self, segment: Segment, start: int, stop: int, shown: list[int], undecided: list[tuple[int, Undecided]]
     ) -> Iterator[None]:
         subjects, types, subject_of, decisions = segment.subject, segment.type, self._history.subject, self._decisions
@@ -188,12 +188,12 @@ class Matcher:
                 return node if mention.members else is_among(node, subject.key)
             case "region":
                 return is_among(node, self._region)
-            case name if name in _NAMED:
+            case name if name in _REFERENCE_FIELDS:
                 return False
             case _:
                 return node
 
-    def _ask_rows(self, segment: Segment, undecided: list[tuple[int, Undecided]], shown: list[int]) -> Iterator[None]:
+    def _test_rows(self, segment: Segment, undecided: list[tuple[int, Undecided]], shown: list[int]) -> Iterator[None]:
         """Test columns, payloads and sentences of the rows that the envelope does not decide."""
         undecided = yield from self._narrow(segment, undecided)
         rows_left = bytes_left = 0
@@ -272,5 +272,5 @@ class Matcher:
         return not left_out
 
 
-_NAMED: Final = frozenset(("alloc", "deploy", "eval", "group", "task", "user"))
+_REFERENCE_FIELDS: Final = frozenset(("alloc", "deploy", "eval", "group", "task", "user"))
 """Fields that refer to other objects; kinds without one need not be read."""

@@ -100,14 +100,14 @@ class View:
         self._matcher = self._new_matcher()
         self._found: dict[int, array[int]] = {}
         """By the first sequence number of a segment: the matches among the searched rows, in order."""
-        self._looked_at: dict[int, tuple[int, int]] = {}
+        self._searched: dict[int, tuple[int, int]] = {}
         """By segment: the range of rows searched, as (first, end)."""
         self._counts: dict[int, Counts] = {}
         """By segment: the facets of the searched rows."""
         self._total = Counts()
-        self._unleveled: deque[tuple[Segment, array[int]]] = deque()
+        self._without_levels: deque[tuple[Segment, array[int]]] = deque()
         """Matches whose levels are not counted yet: they are derived after the search."""
-        self._leveling: Iterator[None] | None = None
+        self._level_work: Iterator[None] | None = None
         self._repeats: dict[int, array[int]] = {}
         """By row with others folded into it: these, in order."""
         self._roots: dict[int, int] = {}
@@ -124,12 +124,12 @@ class View:
     @property
     def complete(self) -> bool:
         """False while some of the held events are not searched."""
-        return self.everything or self._is_through()
+        return self.everything or self._is_complete()
 
     @property
     def facets_complete(self) -> bool:
         """False while the counts do not cover all held events."""
-        return self._counts_facets and self._is_through() and not self._lacks_levels
+        return self._counts_facets and self._is_complete() and not self._lacks_levels
 
     @property
     def counts_facets(self) -> bool:
@@ -144,8 +144,8 @@ class View:
                 self._restart()
             else:
                 self._matcher = self._new_matcher()
-                self._unleveled.clear()
-                self._leveling = None
+                self._without_levels.clear()
+                self._level_work = None
 
     def counts(self, dimension: Dimension) -> Mapping[str, int]:
         """By value, how many held events match the filter without the ticked values of this dimension itself.
@@ -162,24 +162,24 @@ class View:
         deadline = clock() + seconds
         while clock() < deadline:
             if self._search is None and (rows := self._next_rows()) is not None:
-                self._search = self._look_through(*rows)
+                self._search = self._search_rows(*rows)
             # The first levels are counted at once: a section that appeared later would move those below it.
             is_first = self._lacks_levels and not self._total.of[Dimension.LEVEL]
             if self._search is not None and not is_first:
                 if next(self._search, _DONE) is _DONE:
                     self._search = None
-            elif self._leveling is not None:
-                if next(self._leveling, _DONE) is _DONE:
-                    self._leveling = None
-            elif self._unleveled:
-                self._leveling = self._count_levels(*self._unleveled.popleft())
+            elif self._level_work is not None:
+                if next(self._level_work, _DONE) is _DONE:
+                    self._level_work = None
+            elif self._without_levels:
+                self._level_work = self._count_levels(*self._without_levels.popleft())
             else:
                 return False
-        return not self._is_through() or self._lacks_levels
+        return not self._is_complete() or self._lacks_levels
 
     @property
     def _lacks_levels(self) -> bool:
-        return self._leveling is not None or bool(self._unleveled)
+        return self._level_work is not None or bool(self._without_levels)
 
     def _count_levels(self, segment: Segment, matching: "array[int]") -> Iterator[None]:
         first = segment.first
@@ -193,21 +193,21 @@ class View:
         self._counts.setdefault(first, Counts()).add(counts)
         self._total.add(counts)
 
-    def _is_through(self) -> bool:
+    def _is_complete(self) -> bool:
         return self._search is None and self._next_rows() is None
 
     def _next_rows(self) -> tuple[Segment, int, int] | None:
         """The newest rows not searched yet: a segment, the first of them, and the end of the range."""
         for segment in reversed(self.history.segments()):
             length = len(segment)
-            first, behind = self._looked_at.get(segment.first, (length, length))
+            first, behind = self._searched.get(segment.first, (length, length))
             if behind < length:
                 return segment, behind, min(length, behind + ROWS_AT_ONCE)
             if first > 0:
                 return segment, max(0, first - ROWS_AT_ONCE), first
         return None
 
-    def _look_through(self, segment: Segment, start: int, stop: int) -> Iterator[None]:
+    def _search_rows(self, segment: Segment, start: int, stop: int) -> Iterator[None]:
         first = segment.first
         if first < self.history.first:
             return  # evicted before its turn
@@ -221,13 +221,13 @@ class View:
             yield from self.derived.levels(segment, stop)
         if first < self.history.first:
             return
-        looked_from, looked_to = self._looked_at.get(first, (stop, start))
-        self._looked_at[first] = (min(looked_from, start), max(looked_to, stop))
+        searched_from, searched_to = self._searched.get(first, (stop, start))
+        self._searched[first] = (min(searched_from, start), max(searched_to, stop))
         if counts is not None:
             self._counts.setdefault(first, Counts()).add(counts)
             self._total.add(counts)
             if matching and not self._matcher.counts_levels:
-                self._unleveled.append((segment, matching))
+                self._without_levels.append((segment, matching))
         if found and not self.everything:
             known = self._found.get(first)
             if known is None:
@@ -240,7 +240,7 @@ class View:
                 self._found[first] = array("Q", sorted((*known, *found)))
             if self.fold is Fold.ROUTINE:
                 self._fold_runs(segment)
-            self._number()
+            self._renumber()
 
     # Folding
 
@@ -353,7 +353,7 @@ class View:
     def _start(self, place: int) -> int:
         return self._ends[place - 1] if place else 0
 
-    def _number(self) -> None:
+    def _renumber(self) -> None:
         self._firsts = sorted(self._found)
         self._ends = list(accumulate(len(self._found[first]) for first in self._firsts))
 
@@ -362,11 +362,11 @@ class View:
         if first == self._first:
             return
         self._first = first
-        for evicted in [one for one in self._looked_at if one < first]:
-            del self._looked_at[evicted]
+        for evicted in [one for one in self._searched if one < first]:
+            del self._searched[evicted]
             if counts := self._counts.pop(evicted, None):
                 self._total.add(counts, -1)
-        self._unleveled = deque(one for one in self._unleveled if one[0].first >= first)
+        self._without_levels = deque(one for one in self._without_levels if one[0].first >= first)
         for evicted in [one for one in self._found if one < first]:
             del self._found[evicted]
         for root in [root for root in self._repeats if root < first]:
@@ -375,7 +375,7 @@ class View:
         # If a root is evicted, its repeats that are not searched yet will find another root.
         for repeat in [one for one, root in self._roots.items() if one < first or root < first]:
             del self._roots[repeat]
-        self._number()
+        self._renumber()
 
     def _unfold(self, repeats: "array[int]") -> None:
         """Show the first of some repeats whose root was evicted, and fold the others into it."""
