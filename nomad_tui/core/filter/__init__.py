@@ -1,7 +1,7 @@
-"""The filter language: what an operator types, as a value, and back as text.
+"""The filter language: parses a filter to a value, and formats it as text.
 
-A filter is parsed once. What it means for an event is asked of its nodes: `Word` and `InPayload` of their texts,
-`Field` of its values, expressions by `compile_all`.
+A filter is parsed once. Its nodes then test events: `Word` and `InPayload` by their texts, `Field` by its values,
+expressions by `compile_all`.
 """
 
 from nomad_tui.core.filter.comparison import Comparison

@@ -1,4 +1,4 @@
-"""What the parser does with each rule of the grammar: tokens to nodes, and the mistakes that only values show."""
+"""Builds nodes from tokens by the rules of the grammar, and reports errors in values."""
 
 import re
 from difflib import get_close_matches
@@ -28,10 +28,10 @@ from nomad_tui.core.regular import PatternError
 from nomad_tui.core.topics import NODE_DRAIN, released_word
 
 Item = Node | Token
-"""What a rule is given: terms that are built already, and the tokens around them."""
+"""Argument of a rule: terms built already, or tokens."""
 
 _ELSEWHERE: Final = {"=": "==", "==": "==", "&&": "and", "||": "or", "!": "not or -", "&": "and", "|": "or"}
-"""How other languages write what is written otherwise here."""
+"""Operators of other languages, and how to write them here."""
 _NUMBER: Final = re.compile(r"[0-9]{1,20}")
 _FIELD: Final = re.compile(r"([A-Za-z]+):(<=|>=|[<>=])?")
 _REST_OF_TERM: Final = re.compile(r"[^\s()\"`{}]+")
@@ -40,14 +40,14 @@ AFTER_PATH: Final = "==, !=, contains, matches, in, is empty or is not empty"
 
 
 def place(token: Token) -> int:
-    """Characters before a token."""
+    """Offset of a token in characters."""
     return token.start_pos or 0
 
 
 def field_of(start: str, position: int, text: str) -> FieldDescription:
-    """The field named before the colon of `start`, as at `position` of the filter `text`.
+    """The field named before the colon of `start`, which is at `position` of the filter `text`.
 
-    Raises `FilterError` if there is none of that name, or if it takes no comparison.
+    Raises `FilterError` if there is no such field, or if it takes no comparison.
     """
     found = _FIELD.fullmatch(start)
     assert found is not None, "the grammar has the same pattern"
@@ -73,7 +73,7 @@ def field_of(start: str, position: int, text: str) -> FieldDescription:
 
 
 class Builder(Transformer[Token, Node]):
-    """Called by the parser as it goes, so that no depth of a filter is a depth of calls."""
+    """Called during parsing, so that deep filters need no deep recursion."""
 
     def disjunction(self, parts: list[Node]) -> Node:
         return any_of(parts)
@@ -98,7 +98,7 @@ class Builder(Transformer[Token, Node]):
         if "[" in token and re.search(r"\[\s*[\"`]", token):
             end = place(token) + len(token)
             raise FilterError(f"Expected {AFTER_PATH} after {shown(token)}. Quote it to search for the text.", end)
-        # A type of the 1.0-beta page is looked for as the released one, as which it is shown.
+        # Types of the 1.0-beta page are searched for under their released names, which are shown.
         released = released_word(token)
         return Word(Text(str(token) if released == token.lower() else released))
 
@@ -208,7 +208,7 @@ def _value(operator: Operator, token: Token) -> Text | Glob:
 
 
 def _topic(operator: Operator, tokens: list[Token]) -> Node:
-    """On the beta page `NodeDrain` is a topic, on released servers a type of topic `Node`."""
+    """`NodeDrain` is a topic on the beta page, and a type of topic `Node` on released servers."""
     values = dict.fromkeys(_value(operator, token) for token in tokens)
     drains = [value for value in values if value.source.casefold() == NODE_DRAIN.casefold()]
     others = tuple(value for value in values if value not in drains)
@@ -288,6 +288,6 @@ def _literal(token: Token) -> str:
     if token.type in ("STRING", "RAW"):
         return unquoted(token, place(token))
     if "[" in token and IDENTIFIER.match(token):
-        # Nomad takes a path for a value and compares with how it writes it, with dots.
+        # Nomad takes a path as a value and compares with its dotted form.
         return ".".join(read_path(token, place(token)) or (str(token),))
     return str(token)

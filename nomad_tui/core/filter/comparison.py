@@ -1,7 +1,7 @@
-"""The operators of Nomad's filter expressions, on values as JSON has them.
+"""The operators of Nomad's filter expressions, applied to JSON values.
 
-A literal is turned into the type of the value it is compared with, by Go's `strconv`. Where go-bexpr would answer
-with an error (a number compared with a word, a list with `==`), neither an operator nor its negation matches.
+A literal is converted to the type of the value it is compared with, like Go's `strconv`. Where go-bexpr returns an
+error (a number compared with a word, a list with `==`), neither an operator nor its negation matches.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from nomad_tui.core.regular import searcher
 
 
 class Comparison(Enum):
-    """The value is how it is written."""
+    """An operator; the value is its notation."""
 
     EQUAL = "=="
     UNEQUAL = "!="
@@ -36,7 +36,7 @@ NEGATED: Final = {
 }
 
 Answer = bool | None
-"""None where the operator has no meaning for a value."""
+"""None if the operator is undefined for the value."""
 
 _BOOLEANS: Final = dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True) | dict.fromkeys(
     ("0", "f", "F", "FALSE", "false", "False"), False
@@ -51,7 +51,7 @@ _MOST_DIGITS: Final = 400
 
 
 def read_integer(literal: str) -> int | None:
-    """As `strconv.ParseInt` with base 0 reads it, of any size; None for what is no integer."""
+    """Parse like `strconv.ParseInt` with base 0, for any size; None if the literal is not an integer."""
     found = _INTEGER.fullmatch(literal) if len(literal) <= _MOST_DIGITS else None
     if found is None:
         return None
@@ -63,7 +63,7 @@ def read_integer(literal: str) -> int | None:
 
 
 def read_float(literal: str) -> float | None:
-    """As `strconv.ParseFloat` reads it, without its hexadecimal form; None for what is no number."""
+    """Parse like `strconv.ParseFloat`, without hexadecimal; None if the literal is not a number."""
     return float(literal) if len(literal) <= _MOST_DIGITS and _FLOAT.fullmatch(literal) else None
 
 
@@ -125,7 +125,7 @@ def _is_nil(value: Any) -> Answer:
 
 
 def test(comparison: Comparison, literal: str) -> Callable[[Any], bool]:
-    """Whether a value that is there matches. Raises `PatternError` for a pattern that RE2 does not accept."""
+    """A test for an existing value. Raises `PatternError` for a pattern that RE2 rejects."""
     answer: Callable[[Any], Answer]
     match NEGATED.get(comparison, comparison):
         case Comparison.EQUAL:

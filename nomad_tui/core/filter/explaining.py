@@ -1,4 +1,4 @@
-"""Why a text could not be continued at some place, and what would be accepted there."""
+"""Explains syntax errors: why parsing failed at a position, and what would be accepted there."""
 
 import re
 from typing import Final
@@ -53,11 +53,11 @@ _AFTER: Final = {
     "NAME_COMMA": _A_BODY,
     "LBRACE": 'Expected an expression in the braces, such as t.Name == "web".',
 }
-"""By the token that cannot be the last one, or not before what follows it."""
+"""By the type of the last token, if it requires something else after it."""
 
 
 def explain(text: str, position: int, tokens: list[Token]) -> FilterError:
-    """The error for a text that makes sense up to `position` (characters); `tokens` were read from it."""
+    """The error for a text that is valid up to the offset `position`; `tokens` were read from it."""
     read = [token for token in tokens if place(token) < position]
     open_brackets: list[Token] = []
     for token in read:
@@ -74,7 +74,7 @@ def explain(text: str, position: int, tokens: list[Token]) -> FilterError:
 
 
 def _unfinished(text: str, position: int) -> FilterError | None:
-    """Something that begins here and is not finished or oddly continued, regardless of what precedes it."""
+    """An incomplete or oddly continued token at `position`, whatever precedes it."""
     start = text[position : position + 1]
     rest = len(text) - position
     if start in ('"', "`"):
@@ -98,7 +98,7 @@ def _unfinished(text: str, position: int) -> FilterError | None:
 
 
 def _after(text: str, position: int, read: list[Token], in_braces: bool) -> FilterError | None:
-    """Something is missing, or something else is wanted, after the last token."""
+    """Missing or unexpected input after the last token."""
     if not read:
         return None
     before = read[-1]

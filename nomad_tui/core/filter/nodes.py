@@ -1,10 +1,10 @@
-"""What a filter is made of: the terms of `terms.py`, expressions over a payload, and `and`, `or` and `not` over both.
+"""The nodes of a filter: the terms of `terms.py`, payload expressions, and `and`, `or` and `not` of both.
 
-Combinations have one shape, so that equal filters are equal values: one never holds one of its own kind, the same part
-twice, or fewer than two parts; `not` is never doubled.
+Combinations are normalized so that equal filters are equal values: none directly contains another of its kind, the same
+part twice, or fewer than two parts; `not` is never doubled.
 
-Expressions are those of Nomad's list APIs: `JobID matches "^web"`, `any Tasks as t { … }`. A missing path is no match,
-whatever the operator, and never an error.
+Expressions are those of Nomad's list APIs: `JobID matches "^web"`, `any Tasks as t { … }`. A missing path never
+matches, whatever the operator, and never raises.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class And(msgspec.Struct, frozen=True):
     parts: tuple[Node, ...]
 
     def __str__(self) -> str:
-        # Inside braces only the word will do, and between expressions it is what Nomad's own filters have.
+        # Braces require the word, and Nomad's own filters have it between expressions.
         glue = " and " if any(is_expression(part) for part in self.parts) else " "
         return glue.join(f"({part})" if isinstance(part, Or) else str(part) for part in self.parts)
 
@@ -48,17 +48,17 @@ class Not(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One comparison with the value at a path.
+    """A comparison with the value at a path.
 
-    Raises `PatternError` for a regular expression that RE2 does not accept.
+    Raises `PatternError` for a regular expression that RE2 rejects.
     """
 
     path: Path
     comparison: Comparison
     value: str = ""
-    """As a literal, whatever type it is compared with; empty for `is`."""
+    """A literal, whatever type it is compared with; empty for `is`."""
     test: Callable[[Any], bool] = field(init=False, repr=False, compare=False)
-    """Of the value at the path, if there is one."""
+    """Tests an existing value at the path."""
     is_expression: ClassVar[bool] = True
     has_age: ClassVar[bool] = False
 
@@ -72,18 +72,18 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """Whether any or all items of a list, or members of an object, match an expression of their own."""
+    """Whether any or all items of a list, or members of an object, match a nested expression."""
 
     quantifier: str
     """`any` or `all`."""
     path: Path
     names: tuple[str] | tuple[str, str]
-    """What the body calls an item: its value (of an object: its key), or its place or key and its value.
+    """Names in the body: of the value (for an object: the key) if there is one name, or of index or key and of value.
 
-    `_` for one that is not named.
+    `_` stands for no name.
     """
     body: Node
-    """Of expressions only."""
+    """Consists of expressions only."""
     is_expression: ClassVar[bool] = True
     has_age: ClassVar[bool] = False
 
@@ -95,7 +95,7 @@ Node: TypeAlias = And | Or | Not | Word | InPayload | Field | Match | Each
 
 
 def is_expression(node: Node) -> bool:
-    """Whether a term is nothing but expressions over the payload."""
+    """Whether a term consists of payload expressions only."""
     match node:
         case And(parts) | Or(parts):
             return all(is_expression(part) for part in parts)
@@ -105,7 +105,7 @@ def is_expression(node: Node) -> bool:
 
 
 def has_age(node: Node) -> bool:
-    """Whether a term counts back from now, so that what matches changes as time passes."""
+    """Whether a term contains an age, so that its matches change over time."""
     match node:
         case And(parts) | Or(parts):
             return any(has_age(part) for part in parts)
@@ -115,13 +115,13 @@ def has_age(node: Node) -> bool:
 
 
 def all_of(parts: Iterable[Node]) -> Node:
-    """Every one of at least one part."""
+    """The conjunction of at least one part."""
     flat = dict.fromkeys(inner for part in parts for inner in (part.parts if isinstance(part, And) else (part,)))
     return And(tuple(flat)) if len(flat) > 1 else next(iter(flat))
 
 
 def any_of(parts: Iterable[Node]) -> Node:
-    """One or more of at least one part."""
+    """The disjunction of at least one part."""
     flat = dict.fromkeys(inner for part in parts for inner in (part.parts if isinstance(part, Or) else (part,)))
     return Or(tuple(flat)) if len(flat) > 1 else next(iter(flat))
 
@@ -131,20 +131,21 @@ def negated(part: Node) -> Node:
 
 
 MOST_ITEMS: Final = 100_000
-"""Items that `any` and `all` look at in one payload, those of nested ones included; beyond that nothing matches."""
+"""Items that `any` and `all` examine in one payload, including nested ones; beyond that the expression does not
+match."""
 
 
 class _Event(msgspec.Struct):
-    """What one evaluation knows."""
+    """The state of one evaluation."""
 
     values: list[Any]
-    """At the paths of all expressions, in the order they were asked for."""
+    """Values at the paths of all expressions, in order of registration."""
     named: dict[str, Any]
-    """Items and their places by the names that bodies give them."""
+    """Items and their indexes or keys, by the names in the bodies."""
     items_left: int = MOST_ITEMS
 
 
-class _TooManyItems(Exception):  # noqa: N818  # no error: the answer is no
+class _TooManyItems(Exception):  # noqa: N818  # not an error: the result is false
     pass
 
 
@@ -221,10 +222,10 @@ class _Compiler:
 
 
 def compile_all(expressions: Sequence[Node]) -> Callable[[bytes, str], list[bool]]:
-    """Decides several expressions (or combinations of nothing else) and decodes the payload once for all of them.
+    """Compile several expressions, or combinations of expressions only, so that they share one decoding of the payload.
 
-    What comes out is a function of a payload and its topic (released name) that never raises; its answers are in the
-    order of the expressions.
+    Returns a function of a payload and its topic (released name), which never raises. Its results are in the order of
+    the expressions.
     """
     compiler = _Compiler()
     decisions = [compiler.decision(each, frozenset()) for each in expressions]

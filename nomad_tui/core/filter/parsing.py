@@ -1,4 +1,4 @@
-"""Text to filter. Whatever the text is, the only error that comes out is `FilterError`."""
+"""Parses the text of a filter. Raises only `FilterError`, whatever the text is."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Final, cast
@@ -107,28 +107,28 @@ LONGEST_FILTER: Final = 100_000
 """Characters."""
 
 MOST_BRACKETS: Final = 100
-"""How deep parentheses and braces may be nested."""
+"""Maximum nesting of parentheses and braces."""
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """Which events are shown. Equal filters are equal values; `str()` gives a text that parses to an equal one."""
+    """Selects events. Equal filters are equal values; `str()` returns a text that parses to an equal filter."""
 
     root: Node | None = None
-    """None for every event."""
+    """None for all events."""
 
     @classmethod
     def parse(cls, text: str) -> "Filter":
-        """From what was typed. Raises `FilterError` and nothing else; an empty text is every event."""
+        """Parse a filter; empty text selects all events. Raises only `FilterError`."""
         return cls(_parse(text))
 
     @property
     def everything(self) -> bool:
-        """True if no event is left out."""
+        """Whether no event is left out."""
         return self.root is None
 
     @property
     def has_ages(self) -> bool:
-        """Whether what matches changes as time passes."""
+        """Whether matches change over time."""
         return self.root is not None and has_age(self.root)
 
     def __str__(self) -> str:
@@ -137,7 +137,7 @@ class Filter(msgspec.Struct, frozen=True):
 
 @cache
 def _parser() -> "Lark":
-    """Made for the first filter that is parsed: it takes 20 ms, and lark as long, which no other start needs."""
+    """Created on first use: it takes 20 ms, and importing lark as long, which starting up does not need otherwise."""
     from lark import Lark
 
     from nomad_tui.core.filter.building import Builder
@@ -176,7 +176,7 @@ def _parse(text: str) -> Node | None:
 
 
 def _position(error: "UnexpectedInput", text: str) -> int:
-    """Where the text could not be continued."""
+    """Offset at which parsing failed."""
     from lark import Token
     from lark.exceptions import UnexpectedCharacters
 

@@ -1,7 +1,7 @@
-"""Paths into a payload: how they are written, and how the values at several of them are read in one go.
+"""Paths into a payload: their notation, and reading the values at several paths at once.
 
-Only what the paths name is decoded; a payload that does not fit (a list where an object was expected, broken UTF-8)
-is decoded whole. No bytes make reading raise anything.
+Only the members on the paths are decoded; a payload with another structure (a list instead of an object, broken UTF-8)
+is decoded completely. Reading never raises, whatever the bytes.
 """
 
 import re
@@ -18,11 +18,11 @@ from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.patterns import lazy_pattern
 
 Path = tuple[str, ...]
-"""Keys of objects and, as decimal digits, places in lists."""
+"""Keys of objects and, as decimal digits, indexes in lists."""
 
 MOST_STEPS: Final = 64
 MOST_TOPICS: Final = 64
-"""Readers kept: more than there are topics, fewer than a hostile server may make up."""
+"""Readers kept: more than there are topics, fewer than a hostile server may invent."""
 
 IDENTIFIER: Final = lazy_pattern(r"[a-zA-Z][a-zA-Z0-9_/]*")
 _STEP: Final = lazy_pattern(
@@ -32,14 +32,14 @@ _STEP: Final = lazy_pattern(
     re.VERBOSE,
 )
 _NO_NAME: Final = lazy_pattern(r'[\x00-\x1f"\\\ud800-\udfff]')
-"""What msgspec does not take in the name of a struct's field."""
+"""Characters that msgspec rejects in the name of a struct's field."""
 _POINTER: Final = lazy_pattern(r"(?:/[\w\-.~:|]+)+")
 
 
 def read_path(written: str, position: int) -> Path | None:
-    """`Node.Attributes["os.name"]` or `Tasks.0.Name` as steps; None for what is no path.
+    """Steps of `Node.Attributes["os.name"]` or `Tasks.0.Name`; None if the text is not a path.
 
-    `position` is where it starts in the filter. Raises `FilterError` for a key in quotes with a bad escape.
+    `position` is its offset in the filter. Raises `FilterError` for a quoted key with an invalid escape.
     """
     steps: list[str] = []
     at = 0
@@ -54,14 +54,14 @@ def read_path(written: str, position: int) -> Path | None:
 
 
 def read_pointer(written: str) -> Path | None:
-    """A JSON pointer such as `/Node/Attributes/os.name`; None for what is none."""
+    """Steps of a JSON pointer such as `/Node/Attributes/os.name`; None if the text is not a pointer."""
     if not _POINTER.fullmatch(written):
         return None
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in written[1:].split("/"))
 
 
 def write_path(path: Path) -> str:
-    """As `read_path` reads it; as a JSON pointer in quotes where its first step is no identifier."""
+    """The notation that `read_path` reads, or a quoted JSON pointer if the first step is not an identifier."""
     first, *rest = path
     if not IDENTIFIER.fullmatch(first) or (not rest and first in KEYWORDS):
         return f'"{"".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)}"'
@@ -71,12 +71,12 @@ def write_path(path: Path) -> str:
 
 
 def is_place(step: str) -> bool:
-    """Whether a step may be a place in a list."""
+    """Whether a step may be an index in a list."""
     return len(step) <= 9 and step.isascii() and step.isdigit()
 
 
 def follow(value: Any, path: Sequence[str]) -> Any:
-    """The value at a path of a decoded one; `UNSET` if there is none."""
+    """The member of a decoded value at a path; `UNSET` if it does not exist."""
     for step in path:
         if isinstance(value, dict):
             value = value.get(step, UNSET)
@@ -88,7 +88,7 @@ def follow(value: Any, path: Sequence[str]) -> Any:
 
 
 Trie = dict[str, Any]
-"""The paths to read, as nested dicts; where `_END` is a key a path ends and everything is decoded.
+"""The paths to read, as nested dicts; the key `_END` marks the end of a path, where everything is decoded.
 
 A path with an empty step ends before that step.
 """
@@ -96,9 +96,9 @@ _END: Final = ""
 
 
 class Reader:
-    """The values at several paths of a payload of one topic.
+    """Reads the values at several paths in payloads of one topic.
 
-    A path is looked for from the payload on, and then from the payload's object; the first that exists counts.
+    A path is looked up in the payload first, then in the payload's object.
     """
 
     def __init__(self, paths: Iterable[Path], topic: str) -> None:
@@ -115,7 +115,7 @@ class Reader:
         self._decode = msgspec.json.Decoder(self._shape(trie)).decode
 
     def read(self, payload: bytes) -> list[Any]:
-        """In the order of the paths; `UNSET` where a payload has none."""
+        """Values in the order of the paths; `UNSET` where a payload has none."""
         try:
             root = self._decode(payload)
         except READ_ERRORS:
@@ -129,7 +129,7 @@ class Reader:
         return name
 
     def _shape(self, trie: Trie) -> Any:
-        """A type that decodes what a trie names and skips the rest."""
+        """A type that decodes the members in a trie and skips the rest."""
         if not trie or _END in trie:
             return Any
         if all(is_place(step) for step in trie):
@@ -176,7 +176,7 @@ def _first(root: Any, places: tuple[tuple[tuple[str, str], ...], ...]) -> Any:
 
 
 def reader_of_topics(paths: Sequence[Path]) -> Callable[[bytes, str], list[Any]]:
-    """Reads the values at `paths` of a payload and its topic, in their order; `UNSET` where there is none."""
+    """A function of a payload and its topic that returns the values at `paths`, in order; `UNSET` for missing ones."""
     readers: dict[str, Reader] = {}
 
     def read(payload: bytes, topic: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The terms that look at an event as it is listed, and at its payload's bytes: words, fields and `~word`."""
+"""Terms that test an event's listed attributes or its payload's bytes: words, fields and `~word`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ from nomad_tui.core.topics import BETA_TYPES, beta_topic
 
 
 class Operator(Enum):
-    """What is between a field's colon and its value; the value is how it is written."""
+    """The operator between a field's colon and its value; the value is its notation."""
 
     STARTS_WITH = ""
-    """Of texts; numbers are equal and times within the day, minute or second."""
+    """Matches the beginning of texts, equal numbers, and times within the given day, minute or second."""
     IS = "="
-    """Whole and exact."""
+    """Matches the complete value exactly."""
     LESS = "<"
     AT_MOST = "<="
     GREATER = ">"
@@ -41,7 +41,7 @@ class FieldDescription(msgspec.Struct, frozen=True):
     name: str
     description: str
     example: str
-    """A whole filter."""
+    """A complete filter."""
     aliases: tuple[str, ...] = ()
     kind: Kind = Kind.TEXT
 
@@ -73,7 +73,7 @@ _BETA_NAME: Final = {released: beta for beta, released in BETA_TYPES.items()}
 
 
 class Word(msgspec.Struct, frozen=True):
-    """Anywhere in topic, type, key, namespace, filter keys or the row's sentence."""
+    """Matches in topic, type, key, namespace, filter keys or the row's sentence."""
 
     text: Text
     is_expression: ClassVar[bool] = False
@@ -84,7 +84,7 @@ class Word(msgspec.Struct, frozen=True):
 
 
 class InPayload(msgspec.Struct, frozen=True):
-    """Anywhere in the payload's bytes."""
+    """Matches anywhere in the payload's bytes."""
 
     text: Text
     is_expression: ClassVar[bool] = False
@@ -99,19 +99,19 @@ Value = Text | Glob | int | Age | Instant | Span
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field that has one of several values. Which of its attributes to ask depends on the field's kind."""
+    """A field with one of several values. The field's kind determines which of the attributes applies."""
 
     name: str
-    """As in `FIELDS`; never an alias, never `payload`."""
+    """A name in `FIELDS`; never an alias, never `payload`."""
     operator: Operator
     values: tuple[Value, ...]
-    """`Text` and `Glob` of texts, `Text` of a level's whole word, `int` of index, one `Age`, `Instant` or `Span` of
-    time."""
+    """`Text` and `Glob` for texts, `Text` with the full word for a level, `int` for an index, one `Age`, `Instant` or
+    `Span` for a time."""
     matches: Callable[[str], bool] = field(init=False, repr=False, compare=False)
     """Whether a text is one of the values. Topics and types are given by their released names."""
     matches_index: Callable[[int], bool] = field(init=False, repr=False, compare=False)
     levels: frozenset[Level] = field(init=False, repr=False, compare=False)
-    """Those that match."""
+    """The matching levels."""
     is_expression: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -125,13 +125,13 @@ class Field:
 
     @property
     def has_age(self) -> bool:
-        """Whether it counts back from now."""
+        """Whether it contains an age."""
         return any(value.has_age if isinstance(value, Span) else isinstance(value, Age) for value in self.values)
 
     def bounds(self, now_ns: int, zone: tzinfo | None) -> Range:
-        """Which times match, in ns since 1970: from (inclusive) and to (exclusive), None where it is open.
+        """Range of matching times in ns since 1970: start (inclusive) and end (exclusive), None if unbounded.
 
-        Everything is open unless the field is `time`. `zone` None is this machine's.
+        Unbounded for fields other than `time`. `zone` None is that of this machine.
         """
         value = self.values[0]
         if isinstance(value, Span):

@@ -1,6 +1,6 @@
-"""What is looked for in a text: a literal in smart case, a regular expression, or a pattern with `*`.
+"""Text patterns: a literal in smart case, a regular expression, or a pattern with `*`.
 
-Regular expressions have the notation of RE2 (`core.regular`), as `matches` does in Nomad's own filters. They look at
+Regular expressions have RE2's syntax (`core.regular`), like `matches` in Nomad's own filters, and are matched against
 UTF-8 bytes.
 """
 
@@ -22,13 +22,13 @@ def has_capital(text: str) -> bool:
 
 
 _ODD: Final = lazy_pattern(r'[^ -~]|["\\<>&]')
-"""Characters that a JSON encoder may write in another form."""
+"""Characters that a JSON encoder may escape."""
 _JSON_ESCAPE: Final = lazy_pattern(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 _JSON_ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 def _unescaped(data: str) -> str:
-    """The JSON itself, with every escape sequence replaced by the character it means."""
+    """The JSON text with every escape sequence replaced by its character."""
     text = _JSON_ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _named(found[2]), data)
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -38,7 +38,7 @@ def _named(letter: str) -> str:
 
 
 LOWERED_BYTES: Final = 16 * 1024
-"""Bytes from which RE2 (4 GB/s) finds a literal sooner than `bytes.lower` (1.7 GB/s) makes a copy, measured."""
+"""Size from which RE2 (4 GB/s) finds a literal faster than `bytes.lower` (1.7 GB/s) copies the data, measured."""
 
 
 def _literal_in_bytes(literal: str, exact: bool) -> Callable[[bytes], bool]:
@@ -65,22 +65,22 @@ def _literal_in_bytes(literal: str, exact: bool) -> Callable[[bytes], bool]:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A literal, in smart case: lower case finds all, a capital is exact; or a regular expression.
+    """A literal in smart case, exact only if it has a capital letter, or a regular expression.
 
-    Raises `PatternError` if it is a regular expression that is not accepted.
+    Raises `PatternError` if the regular expression is rejected.
     """
 
     source: str
     """The literal, or the regular expression without its slashes."""
     is_regular: bool = False
     ignore_case: bool = False
-    """Of a regular expression only."""
+    """For regular expressions only."""
     matches: Callable[[str], bool] = field(init=False, repr=False, compare=False)
-    """Whether it occurs anywhere in a text."""
+    """Whether the pattern occurs in a text."""
     in_bytes: Callable[[bytes], bool] = field(init=False, repr=False, compare=False)
-    """Whether it occurs in the bytes of a payload.
+    """Whether the pattern occurs in the bytes of a payload.
 
-    A literal is also found in the forms JSON encoders give it: `\\"`, `\\\\`, `\\u003c` for `<`, `\\u00e9` for `é`.
+    A literal also matches its escaped forms in JSON: `\\"`, `\\\\`, `\\u003c` for `<`, `\\u00e9` for `é`.
     """
 
     def __post_init__(self) -> None:
@@ -114,27 +114,28 @@ class Text:
 
     @property
     def exact(self) -> bool:
-        """Whether case counts."""
+        """Whether matching is case-sensitive."""
         return not self.ignore_case if self.is_regular else has_capital(self.source)
 
     def as_word(self) -> str:
-        """How it is written where a term starts."""
+        """The notation at the start of a term."""
         if self.is_regular:
             return _written_pattern(self)
-        # The beta page's name of a type would be read as the released one.
+        # Unquoted, a type name of the beta page would be read as the released one.
         plain = is_plain_word(self.source) and released_word(self.source) == self.source.lower()
         return self.source if plain else quoted(self.source)
 
     def as_value(self) -> str:
-        """How it is written after a colon, a comma or a tilde."""
+        """The notation after a colon, a comma or a tilde."""
         if self.is_regular:
             return _written_pattern(self)
         return self.source if is_plain_value(self.source) else quoted(self.source)
 
     def starts(self, whole: bool) -> Callable[[str], bool]:
-        """A test for the value of a field: is it, or starts with, the literal. An empty literal finds an empty value.
+        """A test whether a field's value equals, if `whole`, or starts with the literal. An empty literal matches only
+        "".
 
-        A regular expression may be found anywhere in the value.
+        A regular expression may match anywhere in the value.
         """
         if self.is_regular:
             return self.matches
@@ -156,14 +157,15 @@ def _written_pattern(text: Text) -> str:
 
 
 def read_pattern(written: str) -> Text:
-    """A regular expression between slashes, perhaps with an `i` behind. Raises `PatternError`."""
+    """Parse a regular expression in slashes, optionally followed by `i`. Raises `PatternError`."""
     ignore_case = written.endswith("i")
     source = written[1:-2] if ignore_case else written[1:-1]
     return Text(_PATTERN_PART.sub(lambda part: "/" if part[0] == "\\/" else part[0], source), True, ignore_case)
 
 
 class Glob(msgspec.Struct, frozen=True):
-    """A pattern for a whole value in which `*` matches any characters, in smart case. Never an empty value."""
+    """A pattern for a complete value in which `*` matches any characters, in smart case. Never matches an empty
+    value."""
 
     source: str
 

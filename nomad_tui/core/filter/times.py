@@ -1,6 +1,6 @@
-"""Times in a filter: ages such as `1h30m`, and points on a clock or a calendar.
+"""Times in a filter: ages such as `1h30m`, and times of day or dates.
 
-Everything is turned into a range of nanoseconds since 1970 when it is asked for, because "five minutes ago" moves.
+All are converted to a range of nanoseconds since 1970 on use, because ages are relative to the current time.
 """
 
 import re
@@ -27,11 +27,11 @@ EARLIEST_YEAR: Final = 1970
 LATEST_YEAR: Final = 2999
 
 Range = tuple[int | None, int | None]
-"""From (inclusive) and to (exclusive), in ns since 1970; None where it is open."""
+"""Start (inclusive) and end (exclusive), in ns since 1970; None if unbounded."""
 
 
 class Age(msgspec.Struct, frozen=True):
-    """How long ago, in ns; at least a second, or nothing."""
+    """An age in ns; 0 or at least a second."""
 
     nanoseconds: int
 
@@ -44,14 +44,14 @@ class Age(msgspec.Struct, frozen=True):
         return written or "0s"
 
     def unit(self, now_ns: int, zone: tzinfo | None) -> tuple[int, int]:
-        """The moment it means, as a range without extent."""
+        """The time as an empty range."""
         return now_ns - self.nanoseconds, now_ns - self.nanoseconds
 
 
 class Instant(msgspec.Struct, frozen=True):
-    """A day, a minute or a second, as it was typed: `2026-11-23`, `14:30`, `2026-11-23T14:30:05Z`.
+    """A day, a minute or a second, as typed: `2026-11-23`, `14:30`, `2026-11-23T14:30:05Z`.
 
-    Without a date it is the last time the clock showed it.
+    Without a date, the last occurrence of the time of day.
     """
 
     written: str
@@ -61,12 +61,12 @@ class Instant(msgspec.Struct, frozen=True):
 
     @property
     def date(self) -> str:
-        """The day before a time of day; empty where there is none."""
+        """The date before a time of day; empty if there is none."""
         return self.written.partition("T")[0] if "T" in self.written else ""
 
     @property
     def is_clock(self) -> bool:
-        """Whether it is a time of day alone."""
+        """Whether it is a time of day without a date."""
         return "-" not in self.written
 
     @property
@@ -74,7 +74,7 @@ class Instant(msgspec.Struct, frozen=True):
         return self.written.endswith("Z")
 
     def unit(self, now_ns: int, zone: tzinfo | None) -> tuple[int, int]:
-        """The start (inclusive) and the end (exclusive) of the day, minute or second, in ns since 1970."""
+        """Start (inclusive) and end (exclusive) of the day, minute or second, in ns since 1970."""
         found = _INSTANT.fullmatch(self.written)
         assert found is not None, "read_time made it"
         if found["clock"]:
@@ -93,7 +93,7 @@ class Instant(msgspec.Struct, frozen=True):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """From one time to another, both inclusive, as `14:30..14:45`; None where it is open."""
+    """A range with both ends included, such as `14:30..14:45`; None if unbounded."""
 
     first: Age | Instant | None
     last: Age | Instant | None
@@ -106,7 +106,7 @@ class Span(msgspec.Struct, frozen=True):
         return isinstance(self.first, Age) or isinstance(self.last, Age)
 
     def bounds(self, now_ns: int, zone: tzinfo | None) -> Range:
-        """From (inclusive) and to (exclusive), in ns since 1970; None where it is open."""
+        """Start (inclusive) and end (exclusive), in ns since 1970; None if unbounded."""
         start = None if self.first is None else self.first.unit(now_ns, zone)[0]
         last = self.last
         if isinstance(last, Instant) and isinstance(self.first, Instant) and last.is_clock and self.first.date:
@@ -118,7 +118,7 @@ class Span(msgspec.Struct, frozen=True):
         if isinstance(last, Age):
             return start, end + 1
         if start is not None and end <= start and isinstance(self.last, Instant) and self.last.is_clock:
-            end += DAY  # over midnight, or a time that is still to come today
+            end += DAY  # past midnight, or a time later today
         return start, end
 
 
@@ -132,7 +132,7 @@ def _nanoseconds(moment: datetime) -> int:
 
 
 def read_time(written: str) -> Age | Instant | Span | None:
-    """None for what is no time."""
+    """None if the text is not a time."""
     if ".." in written:
         start, _, end = written.partition("..")
         first, last = _read_one(start), _read_one(end)

@@ -1,4 +1,4 @@
-"""How values are written in a filter: strings in quotes, and which texts need none; the error of what is none."""
+"""The notation of values in a filter: quoted strings, texts that need no quotes, and the error for invalid filters."""
 
 import re
 from typing import Final
@@ -7,31 +7,31 @@ from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.text import printable
 
 LONGEST_QUOTE: Final = 40
-"""Characters of the filter that an error repeats; the place it points at shows the rest."""
+"""Characters of the filter that an error quotes; its position shows the rest."""
 
 
 class FilterError(ValueError):
-    """A text that is no filter. `str()` of it is what is wrong and what would be accepted there."""
+    """The text is not a filter. `str()` says what is wrong and what would be accepted there."""
 
     def __init__(self, text: str, position: int, length: int = 1) -> None:
         super().__init__(text)
         self.text = text
-        """One or two sentences, fit to be drawn."""
+        """One or two sentences, safe to display."""
         self.position = position
-        """Characters from the start of the filter; its length where something is missing at the end."""
+        """Offset in characters; the filter's length if something is missing at its end."""
         self.length = max(1, length)
-        """Characters to point at."""
+        """Number of characters to mark."""
 
 
 def shown(text: str) -> str:
-    """A part of the filter in double quotes, fit to be drawn."""
+    """A part of the filter in double quotes, safe to display."""
     return f'"{printable(text, LONGEST_QUOTE)}"'
 
 
 KEYWORDS: Final = frozenset(
     ("and", "or", "not", "AND", "OR", "NOT", "in", "contains", "matches", "is", "empty", "nil", "any", "all", "as")
 )
-"""Words that mean something in one place or another, so that they are written in quotes everywhere."""
+"""Words with a special meaning in some position; they are always quoted when used as text."""
 
 _PLAIN: Final = lazy_pattern(r"\w[\w./@%#:-]*")
 _LIKE_A_FIELD: Final = lazy_pattern(r"[A-Za-z]+:")
@@ -55,25 +55,25 @@ _BYTE: Final = lazy_pattern(r"\\x([0-9a-fA-F]{2})|\\([0-7]{3})")
 
 
 def is_plain_word(text: str) -> bool:
-    """Whether a word means itself without quotes."""
+    """Whether a word needs no quotes."""
     return _PLAIN.fullmatch(text) is not None and text not in KEYWORDS and not _LIKE_A_FIELD.match(text)
 
 
 def is_plain_value(text: str) -> bool:
-    """Whether a value means itself without quotes right after a colon, a comma or a tilde."""
+    """Whether a value needs no quotes after a colon, a comma or a tilde."""
     return _PLAIN.fullmatch(text) is not None
 
 
 def quoted(text: str) -> str:
-    """`text` in double quotes; `unquoted` gives it back."""
+    """`text` in double quotes; the inverse of `unquoted`."""
     return f'"{text.translate(_ESCAPES_OF)}"'
 
 
 def unquoted(string: str, position: int) -> str:
     """The value of a string in double quotes or back quotes, by the rules of Go's `strconv.Unquote`.
 
-    Beyond them `\\"` and a line feed are allowed in double quotes. Raises `FilterError` for an escape that Go does
-    not know; `position` is where the string starts in the filter.
+    In addition, `\\"` and a line feed are allowed in double quotes. Raises `FilterError` for an escape unknown to Go;
+    `position` is the string's offset in the filter.
     """
     inner = string[1:-1]
     if string[0] == "`":
