@@ -1,4 +1,4 @@
-"""The objects of Nomad: one module for each kind, with its fields, its phrases, and what each view asks of it.
+"""Nomad's objects: a module per kind, with its fields, its phrases, and its answers for every view.
 
-`kind` says what the views ask, `registry` knows every kind. A new topic is one module here and one line there.
+`kind` defines what views ask of a kind; `registry` lists all kinds. A new topic is one module here and one line there.
 """

@@ -16,7 +16,7 @@ from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import count
 
 _RULES_READ: Final = 16_000
-"""Characters of a policy that are looked at."""
+"""Characters of a policy that are examined."""
 _RULES_LISTED: Final = 6
 
 _RULE: Final = lazy_pattern(
@@ -24,7 +24,7 @@ _RULE: Final = lazy_pattern(
     r'[ \t]{0,8}(?:"([^"\n]{0,100})")?\s{0,8}\{(?:\s{0,40}policy\s{0,8}=\s{0,8}"([^"\n]{0,40})")?',
     re.MULTILINE,
 )
-"""What a rule is about, of which name, and with which policy, where the policy comes first in it."""
+"""Subject and name of a rule, and its policy if that is the rule's first member."""
 
 _LABELS: Final = {"rules": "rules", "job_acl": "job", "description": "description"}
 

@@ -1,4 +1,4 @@
-"""ACL tokens. No secret of a token is ever read here: its key is its accessor."""
+"""ACL tokens. Secret IDs are never decoded here: a token's key is its accessor."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Final

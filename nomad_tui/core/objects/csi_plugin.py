@@ -39,7 +39,7 @@ class CSIPlugin(Plugged):
 
     @property
     def counts(self) -> tuple[tuple[str, int, int], ...]:
-        """What an instance is, how many are healthy, and how many are expected."""
+        """For each kind of instance: how many are healthy, and how many are expected."""
         return (
             ("controller", self.controllers_healthy, self.controllers_expected),
             ("node", self.nodes_healthy, self.nodes_expected),
@@ -66,7 +66,7 @@ class CSIPluginKind(Known[CSIPlugin]):
                 health = f"{count(healthy)} of {count(known)} {one}{'' if known == 1 else 's'} healthy"
                 happened += [COMMA] if happened else []
                 happened.append(good(health) if healthy >= expected else warn(health))
-        if now.is_new:  # no event says that a plugin is gone; a job's deregistration leaves it as it is
+        if now.is_new:  # no event reports that a plugin is gone; a job's deregistration leaves it unchanged
             happened = [plain("created"), DOT, *(happened or [dim("no controller or node expected yet")])]
         elif not happened:
             happened = [plain("no controller or node expected")]

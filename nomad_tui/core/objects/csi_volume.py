@@ -36,7 +36,7 @@ class CSIVolume(Plugged):
 
     @property
     def writers(self) -> dict[str, msgspec.Raw]:
-        """What holds it, by the ID of its allocation."""
+        """Claims for writing, by allocation ID."""
         return self.write_allocs or self.write_claims or {}
 
     @property

@@ -1,4 +1,4 @@
-"""Deployments: how far one has come, what it waits for, how long it may take, how it ended."""
+"""Deployments: their progress, what they wait for, their deadline, and their result."""
 
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Final
@@ -30,12 +30,12 @@ from nomad_tui.core.objects.reading import Object, Written, member_names
 from nomad_tui.core.readable import count, duration
 
 _REPEATED: Final = ("Deployment is ", "Failed due to ", "Cancelled because ", "Cancelled due to ")
-"""How descriptions begin that repeat the status beside them."""
+"""Prefixes of descriptions that repeat the status next to them."""
 _REPEATED_IN_SUMMARY: Final = ("Deployment is ", "Deployment ", "Failed ", "Cancelled ")
 _MARKED: Final = "Deployment marked as failed"
 _MOST_GROUPS_ALL_LISTED: Final = 3
 _GROUPS_LISTED_OF_MORE: Final = 2
-"""Two groups in need, one line for the others."""
+"""Two groups with problems, and one line for the others."""
 _UNDER_WAY: Final = {"running", "pending", "blocked", "unblocking", "initializing"}
 
 
@@ -128,7 +128,7 @@ DEPLOYMENT: Final = DeploymentKind()
 
 
 class Totals:
-    """The groups of a deployment added up, canaries apart while they are not promoted."""
+    """Sums over the groups of a deployment, with separate sums for canaries that are not promoted."""
 
     def __init__(self, deployment: Deployment) -> None:
         groups = (deployment.task_groups or {}).values()
@@ -183,7 +183,7 @@ def _happened(now: Deployment, before: Deployment | None) -> list[Part]:
 
 
 def _grown(now: Deployment, before: Deployment) -> list[Part]:
-    """Which groups without canaries have more healthy allocations, where the canaries are as they were."""
+    """Groups without canaries that have more healthy allocations, if the canaries are unchanged."""
     earlier, grown = before.task_groups or {}, list[str]()
     for name, group in sorted((now.task_groups or {}).items()):
         was = earlier.get(name)
@@ -198,9 +198,9 @@ def _grown(now: Deployment, before: Deployment) -> list[Part]:
 
 
 def _why(now: Deployment) -> str:
-    """The description without what the status beside it says."""
+    """The description without what the status already says."""
     description = now.status_description
-    if description.startswith(_MARKED):  # Only an operator's request has Nomad write this.
+    if description.startswith(_MARKED):  # Nomad only writes this on an operator's request.
         return f"by a user{description.removeprefix(_MARKED).replace(' - ', ', ', 1)}"
     return reason(description, *_REPEATED)
 
@@ -257,7 +257,7 @@ def _add_group(facts: Facts, name: str, group: Group) -> None:
     facts.add("unhealthy", bad(count(group.unhealthy_allocs)) if group.unhealthy_allocs > 0 else dim("0"))
     if group.desired_canaries > 0:
         placed = len(group.placed_canaries or ())
-        # Before the promotion only canaries belong to the deployment, so the healthy ones are all canaries.
+        # Before promotion only canaries belong to the deployment, so all healthy allocations are canaries.
         well = "" if group.promoted else f", {count(min(group.healthy_allocs, group.desired_canaries))} healthy"
         facts.add("canaries", plain(f"{of(placed, group.desired_canaries)} placed{well}"))
         facts.add("", good("promoted") if group.promoted else warn("not promoted"))
@@ -269,7 +269,7 @@ def _is_done(group: Group) -> bool:
 
 
 def _add_deadline(facts: Facts, now: Deployment, groups: dict[str, Group], context: Context) -> None:
-    """The deadline that passes first among the groups that still have to make progress."""
+    """The earliest deadline of the groups that still have to make progress."""
     waiting = [group for group in groups.values() if not _is_done(group)]
     allowed = {group.progress_deadline for group in groups.values() if group.progress_deadline > 0}
     whole = dim(f"{' of ' if waiting else ''}{duration(min(allowed))}" if len(allowed) == 1 else "")
@@ -281,7 +281,7 @@ def _add_deadline(facts: Facts, now: Deployment, groups: dict[str, Group], conte
 
 
 def _add_which(facts: Facts, what: str, groups: Iterable[str], some: list[str]) -> None:
-    """A property of all groups, or of some that are named."""
+    """A property of all groups, or of some, which are named."""
     if some and len(some) == len(list(groups)):
         facts.add("", plain(what))
     else:

@@ -1,4 +1,4 @@
-"""Sentences about objects that people create, change and delete: what was done, and what changed."""
+"""Sentences about objects that people create, change and delete: the action, and what changed."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _CHANGES_NAMED: Final = 3
 _NAMES_READ: Final = 8
 
 _SPAN: Final = lazy_pattern(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})(?:\.\d{1,9})?s)?", re.ASCII)
-"""A duration as Go writes it, `1h0m0s`."""
+"""A duration in Go's notation, `1h0m0s`."""
 _SECOND: Final = 1_000_000_000
 
 
@@ -29,7 +29,7 @@ def is_removal(event: ObjectEvent[F]) -> bool:
 
 
 def verb(event: ObjectEvent[F]) -> Part:
-    """What was done, from the type and from the indexes."""
+    """The action, derived from type and indexes."""
     if event.is_deleted or event.type_.endswith("Deleted"):
         return warn("deleted")
     if is_removal(event):
@@ -40,7 +40,7 @@ def verb(event: ObjectEvent[F]) -> Part:
 
 
 def edited_level(event: ObjectEvent[F]) -> Level:
-    """Whoever wrote it meant a change, unless nothing differs that is known."""
+    """A write by a person is a change, unless no known field differs."""
     if is_removal(event) or event.now.is_new or event.before is None:
         return Level.CHANGE
     fields = (field for field in event.now.__struct_fields__ if field not in ("modify_index", "modify_time"))
@@ -49,10 +49,10 @@ def edited_level(event: ObjectEvent[F]) -> Level:
 
 
 def edited(event: ObjectEvent[F], labels: Mapping[str, str], shown: frozenset[str], *around: Part) -> list[Part]:
-    """What was done and what changed, such as `updated · max TTL 1 h → 2 h`; `around` where no change is known.
+    """The action and what changed, such as `updated · max TTL 1 h → 2 h`; `around` if no change is known.
 
-    `labels` are what the fields are called that people change, the most important first; of those in `shown` the values
-    hold no secret.
+    `labels` are the names of the fields that people change, the most important first; the values of fields in `shown`
+    contain no secret.
     """
     gone = is_removal(event)
     changes = [] if event.now.is_new or gone else _changes(event, labels, shown)
@@ -93,7 +93,7 @@ def _value(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """Empty for a value that has no short form."""
+    """Short form of a value; empty if it has none."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -112,7 +112,7 @@ def _exchanged(label: str, now: list[str], before: list[str]) -> str:
 
 
 def span(text: str) -> str:
-    """A duration in words; empty for anything else, and for none."""
+    """A duration in words; empty for zero and for anything else."""
     found = _SPAN.fullmatch(text)
     if found is None:
         return ""
@@ -122,7 +122,7 @@ def span(text: str) -> str:
 
 
 def names(links: Any, beside: Beside) -> list[str]:
-    """Names of policies or roles, which payloads give as texts, as links with names, or as links with IDs alone."""
+    """Names of policies or roles, which payloads contain as texts, as links with names, or as links with IDs only."""
     links = _value(links)
     found = []
     for link in links[:_NAMES_READ] if isinstance(links, list) else ():

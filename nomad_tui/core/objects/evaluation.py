@@ -1,4 +1,4 @@
-"""Evaluations: what asked for one, what it plans, how it ended, and why something could not be placed."""
+"""Evaluations: their triggers, plans and results, and why allocations could not be placed."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -39,7 +39,7 @@ from nomad_tui.core.text import printable
 _INTERPOLATION: Final = lazy_pattern(r"\$\{(?:attr\.)?([^}]*)\}")
 
 _SPLIT_NAMED: Final = 4
-"""Reasons that are named; the others are counted."""
+"""Number of reasons that are named; the others are counted."""
 
 _PLANNED: Final = (
     ("Place", "place"),
@@ -59,13 +59,13 @@ _USUAL_PRIORITY: Final = 50
 
 
 class Metric(Object):
-    """Why a task group found no node (`AllocMetric`)."""
+    """Why no node was found for a task group (`AllocMetric`)."""
 
     nodes_evaluated: int = 0
     nodes_filtered: int = 0
     nodes_exhausted: int = 0
     nodes_in_pool: int | None = None
-    """None where a server does not send it."""
+    """None if the server does not send it."""
     node_pool: str = ""
     nodes_available: dict[str, int] | None = None
     constraint_filtered: dict[str, int] | None = None
@@ -148,7 +148,7 @@ EVALUATION: Final = EvaluationKind()
 
 
 def _plan_applied(key: str, now: Evaluation, beside: Beside) -> list[Part]:
-    """The write of a plan leaves its evaluation as it was, and why it was blocked with it, until its own update."""
+    """The write of a plan leaves its evaluation, and the reason why it is blocked, unchanged until its own update."""
     placed = beside.write.placed[key] if beside.write is not None else 0
     applied = dim("plan applied" + (f", {count(placed)} placed" if placed else ""))
     return [applied] if now.status == "blocked" else [status(now.status), DOT, applied]
@@ -175,9 +175,9 @@ def _happened(now: Evaluation, beside: Beside) -> list[Part]:
 
 
 def _planned(now: Evaluation) -> str:
-    """What the plan of a finished evaluation asked for: `place 2, stop 1`.
+    """What the plan of a finished evaluation includes: `place 2, stop 1`.
 
-    A system job's annotations count allocations that already run as placements, so they are left out.
+    Left out for system jobs, whose annotations count running allocations as placements.
     """
     groups = now.plan_annotations and now.plan_annotations.desired_tg_updates
     if not groups or now.type in ("system", "sysbatch"):
@@ -187,7 +187,7 @@ def _planned(now: Evaluation) -> str:
 
 
 def _wait(until: str, since: int) -> str:
-    """`retry in 5 s`, counted from when the evaluation was written."""
+    """`retry in 5 s`, relative to the time of the write."""
     try:
         moment = datetime.fromisoformat(until)
         nanoseconds = int(moment.timestamp() * 1e9) - since
@@ -208,7 +208,7 @@ def _unplaced(groups: dict[str, Metric], beside: Beside) -> list[Part]:
 
 
 def _obstacle(metric: Metric, beside: Beside) -> list[Part]:
-    """What kept the group from every node: quota, no nodes at all, full dimensions, constraints and classes."""
+    """Why the group fits no node: quota, no nodes at all, exhausted dimensions, constraints and classes."""
     if metric.quota_exhausted:
         return [bad(f"quota exhausted: {metric.quota_exhausted[0]}")]
     if metric.nodes_in_pool == 0 and metric.node_pool:
@@ -224,20 +224,20 @@ def _obstacle(metric: Metric, beside: Beside) -> list[Part]:
         happened += [COMMA, plain(filtered)] if happened else [plain(filtered)]
         reasons = {_constraint(text, beside): number for text, number in (metric.constraint_filtered or {}).items()}
         classes = {f"class {name}": number for name, number in (metric.class_filtered or {}).items()}
-        # A constraint is checked once a class, so both may count the same nodes.
+        # Constraints are checked once per class, so both may count the same nodes.
         explained = sum(reasons.values()) >= metric.nodes_filtered
         happened += _split(reasons if explained else reasons | classes, metric.nodes_filtered)
     return happened or [plain(f"{number_of(metric.nodes_evaluated, 'node')} evaluated")]
 
 
 def _constraint(text: str, beside: Beside) -> str:
-    """A constraint as an operator would write it, with the names of the nodes it names by ID."""
+    """A constraint as in a job file, with node IDs replaced by names."""
     text = _INTERPOLATION.sub(r"\1", text[: 2 * MESSAGE_LIMIT])
     return UUID.sub(lambda found: beside.name("Node", found[0]), text)
 
 
 def _split(reasons: dict[str, int], nodes: int) -> list[Part]:
-    """`: memory`, or each with its number of nodes where there are several: `: class cache 2, class worker 1`."""
+    """`: memory`, or several reasons with their numbers of nodes: `: class cache 2, class worker 1`."""
     found = sorted((-number, text) for text, number in reasons.items() if number > 0)
     if not found:
         return []
@@ -292,7 +292,7 @@ def _add_wait(facts: Facts, now: Evaluation, context: Context) -> None:
 
 
 def _add_unplaced(facts: Facts, name: str, metric: Metric, queued: int, alone: bool) -> None:
-    """A line for a group, with every reason why nodes were refused for it; its classes where it is `alone`."""
+    """A line for a group, with all reasons why nodes were rejected; with its classes if it is `alone`."""
     number = max(queued, metric.coalesced_failures + 1)
     facts.line("group", Part(plain(name, VALUE_LIMIT).text, Role.OBJECT), bad(f" {count(number)} not placed"))
     where = f" in pool {masked(metric.node_pool)[:VALUE_LIMIT]}" if metric.node_pool else ""
@@ -313,7 +313,7 @@ def _add_unplaced(facts: Facts, name: str, metric: Metric, queued: int, alone: b
 
 
 def _add_plan(facts: Facts, annotations: Annotations) -> None:
-    """What the plan asked for, in the words of `nomad job plan`; what it leaves alone comes last and quietly."""
+    """The contents of the plan, in the terms of `nomad job plan`; ignored allocations come last and dimmed."""
     groups = [(name, wanted) for name, wanted in by_name(annotations.desired_tg_updates).items() if wanted]
     for name, wanted in groups[:_GROUPS_LISTED]:
         parts: list[Part] = []
@@ -332,7 +332,7 @@ def describe_evaluation(
 ) -> tuple[Parts, bool]:
     """`job-register · complete, place 5 · after 49 ms`, `queued-allocs · blocked: 3 nodes filtered: …`.
 
-    One that could not place everything continues in the blocked evaluation that it made, if it did.
+    An evaluation that could not place everything is continued by the blocked evaluation that it created, if any.
     """
     happened = list(state.happened) if state is not None else []
     word = state.status if state is not None else ""

@@ -1,7 +1,7 @@
-"""What a summary is made of, and the few words every kind of object shares.
+"""The facts of a summary, and formatting shared by all kinds of objects.
 
-A value is made of the sentence's parts, which are fit to be drawn. Free text of the cluster, such as messages,
-tags and descriptions, passes `masked`, which masks the secrets it shows by their form.
+A value consists of sentence parts, which are safe to display. Free text of the cluster, such as messages, tags and
+descriptions, passes through `masked`, which masks secrets recognized by their form.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,21 +16,21 @@ from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import ELLIPSIS
 
 MOST_FACTS: Final = 40
-"""Of one summary. Six lines of 120 columns hold fewer."""
+"""Facts in one summary. Six lines of 120 columns hold fewer."""
 LONGEST_VALUE: Final = 160
 """Characters of a fact's value."""
 
 SPACE: Final = Part(" ", Role.PLAIN)
 
 _MASKED_BEFORE_CUT: Final = 2_000
-"""Characters of a text that are masked, before it is cut at `MESSAGE_LIMIT`: the cut could hide what marks a secret."""
+"""Characters of a text to mask before cutting it at `MESSAGE_LIMIT`: the cut could remove what marks a secret."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_TIME: Final = 35
 """Characters of an RFC 3339 time with nanoseconds and an offset."""
 _EARLIEST: Final = 946_684_800 * SECOND
 _LATEST: Final = 4_102_444_800 * SECOND
-"""From 2000 to 2100 a number can be a time; the zero time of Go and small numbers cannot."""
+"""A number from 2000 to 2100 can be a time; Go's zero time and small numbers cannot."""
 
 
 M = TypeVar("M")
@@ -38,11 +38,11 @@ M = TypeVar("M")
 
 class Fact(msgspec.Struct, frozen=True):
     label: str
-    """A word or two in lower case, as Nomad calls it; empty where the value says it all. Fit to be drawn."""
+    """One or two words in lower case, Nomad's own term; empty if the value needs none. Safe to display."""
     parts: tuple[Part, ...]
-    """The value; never without text."""
+    """The value; contains text."""
     own_line: bool = False
-    """Whether it begins a line; others follow on the same line while there is room."""
+    """Whether it starts a line; others follow on the same line if there is room."""
 
     @property
     def text(self) -> str:
@@ -52,19 +52,19 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Context(NamedTuple):
-    """What a summary needs besides the payload."""
+    """Context of a summary besides the payload."""
 
     name: Callable[[str, str], str]
-    """The known name of an object by topic and ID; empty for an unknown one."""
+    """Returns the known name of an object by topic and ID; empty for an unknown one."""
     now: int
     """In ns since 1970."""
     timezone: tzinfo | None
-    """None is the machine's own."""
+    """None for that of this machine."""
     of_event: bool = False
-    """Whether `now` is when the event happened, so that ages say so."""
+    """Whether `now` is the time of the event, so that ages are relative to it."""
 
     def object(self, topic: str, identifier: str) -> tuple[Part, ...]:
-        """An object by its name, with its short ID beside it; the short ID alone where no name is known."""
+        """An object as its name and short ID; only the short ID if the name is unknown."""
         if not identifier:
             return ()
         if name := self.name(topic, identifier):
@@ -72,7 +72,7 @@ class Context(NamedTuple):
         return (plain(short(identifier)),)
 
     def ago(self, nanoseconds: int | None) -> str:
-        """`14 s ago`, with the date beyond a day; empty for no time."""
+        """`14 s ago`, with the date beyond a day; empty without a time."""
         if nanoseconds is None or not _EARLIEST <= nanoseconds < _LATEST:
             return ""
         ago = self._age(nanoseconds)
@@ -89,18 +89,18 @@ class Context(NamedTuple):
         return f"{text.removesuffix(' ago')} before this event"
 
     def lasted(self, nanoseconds: int) -> str:
-        """How long ago as a duration, `14 s`; empty for no time or one that is still to come."""
+        """How long ago, as a duration such as `14 s`; empty without a time or for a future one."""
         if not _EARLIEST <= nanoseconds <= self.now - SECOND:
             return ""
         return duration((self.now - nanoseconds) // SECOND * SECOND)
 
     def clock(self, nanoseconds: int) -> str:
-        """The time of day, with the date where that is more than a day off; for times from 2000 to 2100."""
+        """The time of day, with the date if it is more than a day off; for times from 2000 to 2100."""
         local = datetime.fromtimestamp(nanoseconds // SECOND, self.timezone)
         return f"{local:%H:%M:%S}" if abs(self.now - nanoseconds) < DAY else f"{local:%Y-%m-%d %H:%M}"
 
     def deadline(self, nanoseconds: int | None) -> tuple[Part, ...]:
-        """`14 s left, 08:50:40` or `passed 3 s ago, 08:50:40`; empty for no time."""
+        """`14 s left, 08:50:40` or `passed 3 s ago, 08:50:40`; empty without a time."""
         if nanoseconds is None or not _EARLIEST <= nanoseconds < _LATEST:
             return ()
         left = nanoseconds - self.now
@@ -111,26 +111,26 @@ class Context(NamedTuple):
 
 
 class Facts:
-    """Collects facts; one whose value has no text is left out."""
+    """Collects facts, except those without text in their value."""
 
     def __init__(self) -> None:
         self._facts: list[Fact] = []
         self._breaks = False
 
     def add(self, label: str, *parts: Part) -> None:
-        """Add a fact on the same line while there is room."""
+        """Add a fact, on the same line if there is room."""
         parts = tuple(part for part in parts if part.text)
         if parts and len(self._facts) < MOST_FACTS:
             self._facts.append(Fact(label, _within(parts), self._breaks))
             self._breaks = False
 
     def line(self, label: str, *parts: Part) -> None:
-        """A fact that begins a line."""
+        """Add a fact on a new line."""
         self.new_line()
         self.add(label, *parts)
 
     def new_line(self) -> None:
-        """Whichever fact comes next begins a line."""
+        """Make the next fact start a new line."""
         self._breaks = True
 
     def collected(self) -> tuple[Fact, ...]:
@@ -150,12 +150,12 @@ def _within(parts: tuple[Part, ...]) -> tuple[Part, ...]:
 
 
 def masked(text: str, limit: int = MESSAGE_LIMIT) -> str:
-    """Free text without the secrets it shows and without space around it, cut soon after `limit` characters."""
+    """Free text with secrets masked and surrounding space removed, cut shortly after `limit` characters."""
     return masked_text(text[:_MASKED_BEFORE_CUT].strip())[: limit + 1]
 
 
 def by_name(members: Mapping[str, M | None] | None) -> dict[str, M]:
-    """The members that are there, in the order of their names: a server sends them in another each time."""
+    """The existing members, sorted by name: servers send them in varying order."""
     return {name: member for name, member in sorted((members or {}).items(), key=_name) if member is not None}
 
 
@@ -181,12 +181,12 @@ def _cut(text: str) -> str:
 
 
 def of(number: int, whole: int) -> str:
-    """`3 of 5`; the number alone where there are more than the whole."""
+    """`3 of 5`; only the number if it exceeds the whole."""
     return f"{count(number)} of {count(whole)}" if number <= whole else count(number)
 
 
 def address(host: str, port: int) -> str:
-    """`192.0.2.2:28002` or `[2001:db8::1]:28002`; the host alone without a port, empty without a host."""
+    """`192.0.2.2:28002` or `[2001:db8::1]:28002`; only the host without a port, empty without a host."""
     host = masked(host, VALUE_LIMIT * 2)
     if not host or not port:
         return host
@@ -194,7 +194,7 @@ def address(host: str, port: int) -> str:
 
 
 def healthy(number: int, expected: int) -> Part:
-    """`1 of 3`, bad where none is healthy and a warning where some are not."""
+    """`1 of 3`: bad if none is healthy, a warning if some are not."""
     role = good if number >= expected else warn if number > 0 else bad
     return role(of(number, max(number, expected)))
 

@@ -1,4 +1,4 @@
-"""Jobs: registered, changed and in what, running, dead, stopped, purged; what one is and asks for."""
+"""Jobs: registered, changed, running, dead, stopped, purged; their type, schedule and groups."""
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
@@ -36,7 +36,7 @@ from nomad_tui.core.readable import count
 _GROUPS_IN_SENTENCE: Final = 3
 _GROUPS_LISTED: Final = 6
 _NODE_WIDE: Final = {"system", "sysbatch"}
-"""Types of jobs that run once on each node, whatever a group's count is."""
+"""Types of jobs that run once on each node, whatever the count of a group."""
 _SPACE: Final = Part("  ", Role.PLAIN)
 
 
@@ -150,7 +150,7 @@ class JobKind(Known[Job]):
         return links.name
 
     def is_earlier(self, before: Job, now: Job) -> bool:
-        """A job that was created at another index is gone: this one only has its name."""
+        """A job created at another index no longer exists: this one only has the same name."""
         return before.create_index == now.create_index and super().is_earlier(before, now)
 
     def sentence(self, event: ObjectEvent[Job]) -> Sentence:
@@ -167,7 +167,7 @@ class JobKind(Known[Job]):
         if before is None:
             return Level.CHANGE if now.job_modify_index == now.modify_index > 0 else Level.ROUTINE
         if (before.status, now.status) == ("running", "dead") and not now.stop and now.type == "service":
-            return Level.FAILURE  # Nobody stopped it: what it ran has failed for good.
+            return Level.FAILURE  # Nobody stopped it: its allocations have finally failed.
         changed = (now.status, now.stop, now.job_modify_index) != (before.status, before.stop, before.job_modify_index)
         return Level.CHANGE if changed else Level.ROUTINE
 
@@ -195,7 +195,7 @@ def _gone(type_: str) -> Part:
 
 
 def _stopped(now: Job, turned: list[Part]) -> list[Part]:
-    """A job that is asked to stop runs until its allocations have ended."""
+    """A job runs until its allocations have ended, even if it is requested to stop."""
     if now.status == "dead" or turned:
         return [warn("stopped"), DOT, *(turned or [dim(now.status, VALUE_LIMIT)])]
     return [warn("stop requested"), COMMA, plain("still "), status(now.status)]
@@ -277,7 +277,7 @@ def _summarize(now: Job, is_deleted: bool, facts: Facts, context: Context) -> No
     facts.new_line()
     _add_groups(facts, now)
     submitted = context.ago(now.submit_time)
-    # The payload names a token at most by its accessor, which is no secret.
+    # The payload contains at most a token's accessor, which is not secret.
     facts.add("submitted", plain(submitted), dim(f" by {short(now.nomad_token_id)}" if now.nomad_token_id else ""))
     facts.new_line()
     facts.add("datacenters", plain(listed(now.datacenters or ())))
@@ -286,7 +286,7 @@ def _summarize(now: Job, is_deleted: bool, facts: Facts, context: Context) -> No
 
 
 def _add_origin(facts: Facts, now: Job) -> None:
-    """What starts it: a schedule, a dispatch, or the job it is a child of."""
+    """What starts it: a schedule, a dispatch, or its parent job."""
     if now.parent_id:
         facts.add("dispatched from" if now.dispatched else "launched by", plain(now.parent_id, VALUE_LIMIT * 2))
     elif (periodic := now.periodic) is not None:

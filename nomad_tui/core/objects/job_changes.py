@@ -1,7 +1,7 @@
-"""What differs between two versions of a job, the most important first.
+"""The differences between two versions of a job, the most important first.
 
-A value is shown only where it cannot be a secret: job payloads carry environments, templates and driver
-configuration in clear.
+A value is shown only if it cannot be a secret: job payloads contain environments, templates and driver configuration in
+clear text.
 """
 
 import re
@@ -22,31 +22,31 @@ from nomad_tui.core.secrets import masked_text, names_secret, secret_beside
 
 SHOWN: Final = 2
 MOST: Final = 1_000
-"""Changes that are ordered to find the most important ones."""
+"""Changes that are sorted to find the most important ones."""
 
 _BOOKKEEPING: Final = {
     "CreateIndex", "Dispatched", "JobModifyIndex", "ModifyIndex", "NomadTokenID", "Stable", "Status",
     "StatusDescription", "Stop", "SubmitTime", "Version", "VersionTag",
 }  # fmt: skip
-"""Fields of a job that change without its specification changing."""
+"""Fields of a job that change independently of its specification."""
 
 _DURATIONS: Final = lazy_pattern(r"(Delay|Timeout|Interval|Deadline|Time|TTL|Splay|Stagger|Duration|Wait|Grace)$")
 
 _HARMLESS_VALUE: Final = lazy_pattern(r"[A-Za-z0-9._-]{0,16}")
-"""What a configuration value may look like to be shown: a version, a size, a word."""
+"""Form of a configuration value that may be shown: a version, a size, a word."""
 
 _OPAQUE: Final = {"EmbeddedTmpl", "Payload"}
 """Texts of many lines."""
 
 _LONGEST_TEXT: Final = 500
-"""Characters of a value that is looked at; more is never shown."""
+"""Characters; longer values are never shown."""
 
 _RANKS: Final = ("image", "Count", "Env", "Config", "Driver", "Resources", "Priority", "Meta")
 
 _Way: TypeAlias = tuple[str, ...]
-"""Names from the job on."""
+"""Member names, starting at the job."""
 _LONGEST_WAY: Final = 24
-"""Names. What is deeper is named without the rest."""
+"""Names in a path; deeper members are named by its first part."""
 
 
 class _Payload(Object):
@@ -68,7 +68,7 @@ class _Shown(NamedTuple):
     rank: int
     label: str
     before: str | None
-    """As shown; None where there was nothing."""
+    """As shown; None if it did not exist."""
     after: str | None
     is_moved: bool
 
@@ -97,12 +97,12 @@ def changes(previous: bytes, payload: bytes) -> list[Part]:
 
 
 def _specification(job: dict[str, msgspec.Raw], same: Container[str]) -> dict[str, Value]:
-    """The members of a job without those that another one has in the same bytes: these need no decoding."""
+    """The members of a job, except those with the same bytes in the other job: they need no decoding."""
     return {key: anything(bytes(member)) for key, member in job.items() if key not in same}
 
 
 def _differences(changes: Changes) -> Iterator[_Difference]:
-    """Without noise; a list of plain values is one, a map whose keys the author chose as many as it has."""
+    """Differences without noise. A list of plain values counts as one, a map with free-form keys as one per key."""
     jobs = changes.root.entries if changes.root is not None else ()
     stack: list[tuple[_Way, Place | Change]] = [
         ((), entry) for job in jobs if isinstance(job, Place) for entry in reversed(job.entries)
@@ -123,7 +123,7 @@ def _differences(changes: Changes) -> Iterator[_Difference]:
 
 
 def _only_moved(entry: Place | Change, changed: Container[Step | None]) -> bool:
-    """Whether it reports a move of an item that has other changes."""
+    """Whether it reports only the move of an item that has other changes too."""
     return isinstance(entry, Change) and entry.kind is ChangeKind.MOVED and entry.step_after in changed
 
 
@@ -149,7 +149,7 @@ def _is_plain_list(value: object) -> bool:
 
 
 def _name(entry: Place | Change) -> str:
-    """A key, the name of an item that has one, else its position."""
+    """A key, the name of an item, or its index if it has none."""
     parent = entry.parent if isinstance(entry, Place) else entry.place
     if entry.key is None and parent is not None and parent.natural not in (("Name",), ("ID",)):
         step = entry.step_after if entry.step_after is not None else entry.step_before
@@ -158,7 +158,7 @@ def _name(entry: Place | Change) -> str:
 
 
 class _Labels:
-    """Names a place in a job as briefly as the job allows: a task's name only where there are several."""
+    """Shortest unambiguous labels of job members: a task's name only if there are several tasks."""
 
     def __init__(self, *jobs: dict[str, Any]) -> None:
         self._groups: set[str] = set()
@@ -193,7 +193,7 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 
 def _field(way: _Way | list[str]) -> str:
-    """`env.VERSION`, `image`, `count`, `update.max_parallel`: a job file's own words."""
+    """`env.VERSION`, `image`, `count`, `update.max_parallel`: the terms of a job file."""
     words = []
     free_form = False
     for name in way:
@@ -215,7 +215,7 @@ def _shown(one: _Difference, labels: _Labels) -> _Shown:
 
 
 def _value(one: _Difference, value: Value) -> str:
-    """The value as shown, `""` for one that must not or cannot be shown."""
+    """The value as shown, `""` if it must not or cannot be shown."""
     way = one.way
     if one.is_secret or _OPAQUE.intersection(way):
         return ""

@@ -1,7 +1,7 @@
-"""What the views ask about the objects of one topic.
+"""The interface between views and the objects of one topic.
 
-`Kind` answers for an object that nothing is known of: by its scalars. `Known` is a kind with a table of fields; its
-subclasses, one for each kind of object, say what is different about theirs.
+`Kind` describes an unknown object by its scalars. `Known` is a kind with a table of fields; each kind of object has a
+subclass with its differences.
 """
 
 from abc import ABC, abstractmethod
@@ -20,7 +20,7 @@ from nomad_tui.core.objects.reading import EMPTY, Object, ObjectReader, ObjectsR
 
 
 class Links(Object):
-    """What an object of any kind says about what it belongs to, and how it is; empty where it has none."""
+    """References and state fields of an object of any kind; empty if it has none."""
 
     name: str = ""
     job_id: str = ""
@@ -47,7 +47,7 @@ class Links(Object):
 
     @property
     def state(self) -> str:
-        """The object's status in Nomad's word; an allocation's is what its client says."""
+        """The object's status in Nomad's word; for an allocation, its client status."""
         return self.client_status or self.status
 
 
@@ -56,41 +56,41 @@ NO_LINKS: Final = Links()
 
 UNKNOWN_GLYPH: Final = "◇"
 THIS_WRITE: Final = object()
-"""In place of an index, for objects without the index of their time that were written now."""
+"""Stands for an index in objects that do not have the index of their time, but were written now."""
 
 F = TypeVar("F", bound=Written)
 
 
 class ObjectEvent(msgspec.Struct, Generic[F], frozen=True, gc=False):
-    """An event as a sentence is made of it: its object now and before."""
+    """An event decoded for a sentence: its object now and before."""
 
     type_: str
     key: str
     now: F
     before: F | None
-    """By the object's previous event; None where that is not known, or proves nothing of what this write changed."""
+    """The object in its previous event; None if unknown, or if it does not show what this write changed."""
     is_deleted: bool
-    """The payload says so itself."""
+    """Whether the payload itself says so."""
     beside: Beside
     payload: bytes
     previous: bytes | None
 
 
 class Compared(NamedTuple):
-    """What must differ between two events of an object for the later one to be a step of its timeline."""
+    """The parts of an event that must differ from the previous one's for it to be a step of the object's timeline."""
 
     state: object
     moment: int | None = None
-    """The object's own time, in ns since 1970; None to take the frame's."""
+    """The object's own time, in ns since 1970; None to use the frame's."""
 
 
 class Mention(msgspec.Struct, frozen=True):
-    """Where an object names what a filter's field asks for."""
+    """Where an object contains the value of a filter's field."""
 
     members: tuple[str, ...] = ()
-    """Of the table of fields; none for the event's own key."""
+    """Members of the table of fields; empty for the event's own key."""
     names: Callable[[msgspec.Raw], Iterable[str]] | None = None
-    """Reads the names from a member that is not a text."""
+    """Extracts the names from a member that is not text."""
 
 
 OWN_KEY: Final = Mention()
@@ -102,86 +102,86 @@ class Kind:
     name: str = ""
     """The topic as released servers send it; case-sensitive."""
     payload_key: str | None = None
-    """The object's key in `Payload`; None where no public release documents one."""
+    """The object's key in `Payload`; None if no public release documents it."""
     capability: str = "management"
-    """What a token needs to subscribe, in the words of an ACL policy."""
+    """The permission that a subscription requires, in the terms of an ACL policy."""
     since: tuple[int, int, int] = (1, 0, 0)
-    """The first release that has the topic. Others want a management token for it, as for every unknown one."""
+    """The first release with the topic. Earlier ones require a management token, as for any unknown topic."""
     is_namespaced: bool = False
     glyph: str = UNKNOWN_GLYPH
     """One cell wide."""
     endpoint: str = ""
-    """Of Nomad's HTTP API, that reads one: the object's name follows. Empty where there is none."""
+    """Endpoint of Nomad's HTTP API that returns one object; the object's name is appended. Empty if there is none."""
     command: str = ""
-    """Of Nomad's command line, that shows one: options and the object's name follow."""
+    """Nomad command that shows one object; options and the object's name are appended. Empty if there is none."""
     page: str = ""
-    """Of Nomad's web interface, that shows one, with `{name}`, `{job}` and `{namespace}`. Empty where there is none."""
+    """Page of Nomad's web interface, with placeholders `{name}`, `{job}` and `{namespace}`. Empty if there is none."""
     has_generated_key: bool = False
-    """Whether servers make up its keys, so that no two histories have one in common."""
+    """Whether servers generate its keys, so that two histories never have a key in common."""
     write_times: tuple[str, ...] = ("CreateTime", "ModifyTime", "SubmitTime", "StatusUpdatedAt")
-    """Which of its payload's members may be times of the write itself: every server has them alike, however often it
-    replays its raft log."""
+    """Members of the payload that may be times of the write itself: they are the same on every server and after each
+    replay of the Raft log."""
 
     is_of_job: bool = False
-    """Whether its events name their job as the first of their filter keys."""
+    """Whether the first filter key of its events is their job."""
     names_deployment: bool = False
-    """Whether they may name a deployment as the second."""
+    """Whether the second filter key may be a deployment."""
     is_on_node: bool = False
-    """Whether it belongs to the node that it names."""
+    """Whether it belongs to the node that it refers to."""
     causes: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """Topics of the objects it came from, and the fields of `Links` that name them, nearest first."""
+    """Topics of the objects that caused it, and the fields of `Links` with their IDs, nearest first."""
     effects: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """The same for the objects that came from it."""
+    """Topics of the objects that it caused, and the fields of `Links` with their IDs."""
     mentions: ClassVar[Mapping[str, Mention]] = {}
-    """Fields of a filter that its payload answers."""
+    """Filter fields that can be answered from its payload."""
 
     ended: frozenset[str] = frozenset()
-    """Statuses after which nothing more is expected."""
+    """Statuses after which no further change is expected."""
     routine_type: str = ""
-    """The type of its events that carry no change of the object itself."""
+    """The type of events that do not change the object itself."""
     removed: str = "deleted"
-    """What it is once it is gone."""
+    """Its state once it is gone."""
     changes: ChangeRules = COMMON
 
     def __init__(self, name: str = "") -> None:
-        """`name` is the topic, for a kind that no release has yet."""
+        """`name` is the topic, for a kind unknown to this program."""
         self.name = name or self.name
         self.payload_keys = tuple(dict.fromkeys(key for key in (self.payload_key, self.name) if key))
-        """Where to look for the object in its payload, the documented key first."""
+        """Keys of the object in its payload, the documented one first."""
 
     @property
     def is_job(self) -> bool:
-        """Whether it is the job that others are of."""
+        """Whether it is the job that other objects belong to."""
         return False
 
     def describe(self, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside) -> Sentence:
-        """What happened, from the payloads of an event and of the object's event before."""
+        """What happened, according to the payloads of an event and of the object's previous event."""
         return unknown.describe(self.payload_keys, type_, key, payload, previous)
 
     def level_of(self, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside) -> Level:
-        """How much that matters to an operator."""
+        """How much the event matters to an operator."""
         return Level.ROUTINE
 
     def summarize(self, facts: Facts, key: str, payload: bytes, context: Context) -> None:
-        """Adds what an operator looks for in the object."""
+        """Add facts about the object."""
 
     def facts(self, type_: str, key: str, payload: bytes) -> tuple[str, str, str]:
-        """The object's status in Nomad's word, the same as the sentence's, and the ID and name of its node."""
+        """The object's status in Nomad's word, as in the sentence, and the ID and name of its node."""
         return unknown.describe(self.payload_keys, type_, key, payload, None).status, "", ""
 
     def mentioned(self, field: str, key: str, payload: bytes) -> Iterable[str]:
-        """What the object names as a field of a filter."""
+        """The object's values for a filter field."""
         return ()
 
     def links(self, payload: bytes) -> Links:
         return NO_LINKS
 
     def read_kept(self, payload: bytes, objects: ObjectsRead) -> Object | None:
-        """The object, for a kind whose fields are known; None where there is none."""
+        """The object, if the kind's fields are known, else None; cached in `objects`."""
         return None
 
     def called(self, links: Links) -> str:
-        """What people call the object instead of its ID, untrusted; empty where they do not."""
+        """The object's display name, untrusted; empty if its ID is used."""
         return ""
 
     def written_at(self, type_: str, payload: bytes) -> tuple[int | None, object]:
@@ -192,11 +192,11 @@ class Kind:
         return None, None
 
     def compared(self, payload: bytes) -> Compared | None:
-        """None where every event is a step."""
+        """What to compare with the previous event; None if every event is a step."""
         return None
 
     def job_of(self, key: str, filter_keys: tuple[str, ...]) -> str:
-        """The ID of the job that an event's envelope names; "" for none."""
+        """The job's ID in an event's envelope; "" for none."""
         return filter_keys[0] if self.is_of_job and filter_keys else ""
 
     def deployment_of(self, filter_keys: tuple[str, ...]) -> str:
@@ -218,37 +218,37 @@ V = TypeVar("V", bound=Object)
 
 
 class Known(Kind, ABC, Generic[F]):
-    """A kind whose fields are known."""
+    """A kind with known fields."""
 
     fields: type[F]
-    """Each once, with what heavy members hold left as it is; the few that a million events are asked for are decoded
-    without the others."""
+    """The object's fields, with heavy members left undecoded. The few fields needed for a million events are decoded
+    separately."""
     status: str = ""
-    """The field of its status in Nomad's word; empty for none."""
+    """The field with its status in Nomad's word; empty for none."""
     node: tuple[str, str] = ("node_id", "node_name")
-    """The fields of its node's ID and name, where it has them."""
+    """The fields with its node's ID and name, if it has them."""
     written: tuple[str, str] | None = None
-    """The fields of the time of its last write, and of that write's index."""
+    """The fields with the time of its last write, and that write's index."""
 
     def __init__(self) -> None:
         super().__init__()
         self._reader = ObjectReader(self.payload_keys, self.fields)
         self._mentions: dict[str, ObjectReader[Any]] = {}
         self._last: ObjectEvent[F] | None = None
-        """What was read last: a row asks twice, for its sentence and its level."""
+        """The last result: a row needs it twice, for its sentence and its level."""
 
     def read(self, payload: bytes) -> F | None:
-        """The object, from the JSON of a `Payload`; None where there is none."""
+        """The object in the JSON of a `Payload`; None if there is none."""
         return self._reader.read(payload)[0]
 
     def read_kept(self, payload: bytes, objects: ObjectsRead) -> F | None:
-        """The same, kept to be compared with the object's next event."""
+        """The object, cached in `objects` for comparison with its next event."""
         return objects.read(self._reader, payload)[0]
 
     def event(
         self, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside
     ) -> ObjectEvent[F] | None:
-        """The event with its object read; None where the payload has none."""
+        """The decoded event; None if the payload has no object."""
         last = self._last
         if last is not None and last.payload is payload and last.previous is previous:
             if last.beside is beside and last.key == key and last.type_ == type_:
@@ -269,7 +269,7 @@ class Known(Kind, ABC, Generic[F]):
         return before if before is not None and not was_deleted and self.is_earlier(before, now) else None
 
     def is_earlier(self, before: F, now: F) -> bool:
-        """Whether `before` is an earlier state: a restarted server sends its old events again."""
+        """Whether `before` is an earlier state: a restarted server sends old events again."""
         return before.modify_index <= now.modify_index
 
     def describe(self, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside) -> Sentence:
@@ -285,7 +285,7 @@ class Known(Kind, ABC, Generic[F]):
         return Level.ROUTINE if event is None else self.level(event)
 
     def level(self, event: ObjectEvent[F]) -> Level:
-        """How much that matters, from what the payloads prove; what was so before is no news."""
+        """The level of the event, as far as the payloads prove it; an unchanged state is not news."""
         return Level.ROUTINE
 
     def summarize(self, facts: Facts, key: str, payload: bytes, context: Context) -> None:
@@ -297,7 +297,7 @@ class Known(Kind, ABC, Generic[F]):
         """Add facts on the state, the most important first; none for an object best described by its scalars."""
 
     def _selected(self, view: type[V], **members: str) -> ObjectReader[V]:
-        """Reads a few members of the object under the names that a view has for them."""
+        """A reader of a few members of the object; `members` maps the view's names to fields."""
         names = wire_names(self.fields)
         fields: list[Any] = []
         for field in msgspec.structs.fields(view):
@@ -355,5 +355,5 @@ class Known(Kind, ABC, Generic[F]):
 
 
 def positive(value: Any) -> int | None:
-    """A number above 0; None for anything else."""
+    """A positive integer; None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

@@ -1,4 +1,4 @@
-"""Topic `Operator`: no public release documents the key of its object, so its scalars describe it."""
+"""Topic `Operator`: no public release documents its object's key, so it is described by its scalars."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from nomad_tui.core.objects.kind import Kind
 class OperatorKind(Kind):
     name = "Operator"
     capability = "operator:read"
-    since = (1, 8, 0)  # 1.10.2 in public; Enterprise may have it in earlier releases with long support
+    since = (1, 8, 0)  # 1.10.2 publicly; earlier Enterprise releases with long-term support may have it
     glyph = "◉"
 
 

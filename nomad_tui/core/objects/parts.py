@@ -1,7 +1,7 @@
-"""What a sentence is made of, and the few words every kind of object shares.
+"""The parts of a sentence, and formatting shared by all kinds of objects.
 
-Every function here that takes text from the cluster passes it through `printable` with a limit, so a `Part`
-never holds anything a terminal would act on.
+Functions here that accept text from the cluster pass it through `printable` with a limit, so a `Part` never contains
+anything that a terminal would interpret.
 """
 
 from collections import Counter
@@ -22,11 +22,11 @@ from nomad_tui.core.wire import Frame
 
 
 class Role(StrEnum):
-    """What a part means; the theme decides how it looks."""
+    """The meaning of a part; the theme decides how it looks."""
 
     PLAIN = "plain"
     DIM = "dim"
-    """Arrows, separators, indexes such as `[1]`, and everything that went as it should."""
+    """Arrows, separators, indexes such as `[1]`, and everything that went as expected."""
     OBJECT = "object"
     GOOD = "good"
     WARN = "warn"
@@ -43,20 +43,20 @@ _text: Final = itemgetter(0)
 
 
 class Sentence(msgspec.Struct, frozen=True):
-    """What happened to which object; the texts are one line of printable characters."""
+    """What happened to which object; each text is one line of printable characters."""
 
     subject: tuple[Part, ...]
-    """The object by the name people use, else by its key; never empty."""
+    """The object's name, or its key without one; never empty."""
     happened: tuple[Part, ...]
-    """At most `HAPPENED_LIMIT` characters, spaces between the parts included; never empty."""
+    """At most `HAPPENED_LIMIT` characters, including spaces between parts; never empty."""
     place: str = ""
-    """The name of the node where it happened; empty where the payload does not say."""
+    """The name of the node where it happened; empty if the payload does not contain it."""
     status: str = ""
     """The object's own status in Nomad's word, such as `running`, `blocked` or `ready`; empty for none."""
 
     @property
     def text(self) -> str:
-        """All of it as one plain line: what a filter searches and `tail` prints."""
+        """The sentence as one plain line, which filters search and `tail` prints."""
         text = f"{self.name}  {self.what}"
         return f"{text}  {self.place}" if self.place else text
 
@@ -115,7 +115,7 @@ class PartMaker(Protocol):
 
 
 def _maker(role: Role) -> PartMaker:
-    """Makes parts of a role. The same few texts come again and again: to find one takes a quarter of making it."""
+    """A constructor of parts with a role. The same few texts recur: a cached part takes a quarter of the time."""
 
     @lru_cache(maxsize=PARTS_KEPT)
     def kept(text: str) -> Part:
@@ -128,7 +128,7 @@ def _maker(role: Role) -> PartMaker:
 
 
 PARTS_KEPT: Final = 1024
-"""Of each role."""
+"""Number of cached parts for each role."""
 plain: Final = _maker(Role.PLAIN)
 dim: Final = _maker(Role.DIM)
 good: Final = _maker(Role.GOOD)
@@ -138,13 +138,13 @@ object_name: Final = _maker(Role.OBJECT)
 
 
 def status(word: str) -> Part:
-    """A status in the colour of its meaning; an unknown or missing one is plain."""
+    """A status with the role of its meaning; unknown or missing ones are plain."""
     known = _STATUS_PARTS.get(word)
     return known if known is not None else plain(word or "no status", VALUE_LIMIT)
 
 
 def status_role(word: str) -> Role:
-    """What a status means; `Role.PLAIN` for an unknown one."""
+    """The meaning of a status; `Role.PLAIN` for an unknown one."""
     return _STATUS_ROLES.get(word, Role.PLAIN)
 
 
@@ -154,27 +154,27 @@ def became(before: str, now: str) -> list[Part]:
 
 
 def unchanged(now: str, remark: str = "unchanged") -> list[Part]:
-    """The status and a quiet remark, for an event that changed nothing an operator looks for."""
+    """The status and a remark, both dimmed, for an event that changed nothing of interest."""
     return [dim(now, VALUE_LIMIT), dim(f" · {remark}")] if now else [dim(remark)]
 
 
 def short(identifier: str) -> str:
-    """The first 8 characters of a UUID, as Nomad's own commands show it; anything else as it is."""
+    """The first 8 characters of a UUID, as in Nomad's own commands; other identifiers unchanged."""
     return identifier[:8] if UUID.fullmatch(identifier) else printable(identifier, VALUE_LIMIT)
 
 
 def named(name: str, key: str) -> tuple[Part, ...]:
-    """The subject for an object with a name, which is its key's short form when the name is empty."""
+    """The subject for an object's name, or for its shortened key if the name is empty."""
     part = object_name(name, SUBJECT_LIMIT)
     return (part if part.text else object_name(short(key) or "unnamed"),)
 
 
 OUT_OF_MEMORY: Final = "OOM Killed"
-"""What Docker's driver says beside the sign that means the same."""
+"""Message of Docker's driver that repeats the `oom_killed` detail of the same task event."""
 
 
 def reason(text: str, *prefixes: str) -> str:
-    """A server's message shortened to follow a `·`: no prefix that repeats the object, no capital, no secret."""
+    """A server's message shortened to follow a `·`: without prefixes, initial capital and secrets."""
     text = masked_text(text[: MESSAGE_LIMIT * 2].strip())
     for prefix in prefixes:
         text = text.removeprefix(prefix)
@@ -192,7 +192,7 @@ def words(type_: str) -> str:
 
 
 def sentence(subject: tuple[Part, ...], happened: list[Part], place: str = "", status: str = "") -> Sentence:
-    """A sentence within its limits: parts beyond `HAPPENED_LIMIT` are cut with an ellipsis."""
+    """A sentence within its limits: text beyond `HAPPENED_LIMIT` is cut with an ellipsis."""
     if sum(map(len, map(_text, happened))) > HAPPENED_LIMIT:
         happened = _cut(happened)
     if status not in _STATUS_ROLES:
@@ -228,7 +228,7 @@ class _Payload(Object):
 
 _READER: Final = Reader[_Payload](_Payload)
 ReadObject: TypeAlias = Callable[[str, int], Any]
-"""Gives the object of a frame's event, by its released topic and its place in the frame; None where it has none."""
+"""Returns the object of a frame's event, given its released topic and its index in the frame; None if there is none."""
 
 
 def _read_few(topic: str, payload: msgspec.Raw) -> Any:
@@ -239,16 +239,16 @@ def _read_few(topic: str, payload: msgspec.Raw) -> Any:
 
 
 class Write:
-    """The allocations and evaluations of one frame, as far as sentences about other objects need them."""
+    """The allocations and evaluations of one frame, reduced to what sentences about other objects need."""
 
     def __init__(self, frame: Frame, read: ReadObject | None = None) -> None:
-        """`read` is for a frame of which other sentences are made too."""
+        """`read` shares decoded objects with other sentences of the frame."""
         self.reported: Counter[str] = Counter()
-        """Allocations by the ID of their node."""
+        """Number of allocations by node ID."""
         self.placed: Counter[str] = Counter()
-        """Allocations that this write created, by the ID of their evaluation."""
+        """Number of allocations that this write created, by evaluation ID."""
         self.triggers: dict[tuple[str, str], str] = {}
-        """Why an evaluation was made, by namespace and job ID."""
+        """The trigger of each evaluation, by namespace and job ID."""
         for offset, event in enumerate(frame.events):
             topic = released_topic(event.topic)
             if topic not in ("Allocation", "Evaluation"):
@@ -269,25 +269,25 @@ def _no_name(_topic: str, _identifier: str) -> str:
 
 
 class Beside(NamedTuple):
-    """What a sentence may use beside its event's payloads: the rest of the write, and names.
+    """Context of a sentence besides its event's payloads: the rest of the write, and names.
 
-    All events of a frame come from one write, so a frame proves what happened together: a node's event that says
-    nothing of its own came with the allocations its client reported, an evaluation's with those its plan placed.
+    All events of a frame belong to one write, so a frame proves what happened together: a node's event without changes
+    of its own was caused by the allocations that its client reported, an evaluation's by those that its plan placed.
     """
 
     frame: Frame | None = None
-    """The event's own; None if it is not available."""
+    """The event's own frame; None if it is not available."""
     namespace: str = ""
     known_name: Callable[[str, str], str] = _no_name
-    """The name of an object by its released topic and ID, untrusted; empty for an unknown one."""
+    """Returns the name of an object by its released topic and ID, untrusted; empty for an unknown one."""
     objects: ObjectsRead | None = None
-    """What was read of payloads already, for whoever compares each object's event with the one before."""
+    """Objects decoded so far, for callers that compare each object's event with the previous one."""
     read: ReadObject | None = None
-    """Reads the objects of the frame so that they are in `objects`."""
+    """Reads the objects of the frame and caches them in `objects`."""
 
     @property
     def write(self) -> Write | None:
-        """Read once a frame."""
+        """The frame's `Write`, cached in the frame."""
         if self.frame is None:
             return None
         write: Write | None = self.frame.write
@@ -296,11 +296,11 @@ class Beside(NamedTuple):
         return write
 
     def name(self, topic: str, identifier: str) -> str:
-        """A name, else the short ID."""
+        """The object's name, or its short ID if the name is unknown."""
         return self.known_name(topic, identifier) or short(identifier)
 
     def trigger(self, job: str) -> str:
-        """Why this write evaluates a job; empty if the write does not show it."""
+        """The reason why this write evaluates a job; empty if the write does not show it."""
         write = self.write
         return write.triggers.get((self.namespace, job), "") if write is not None else ""
 

@@ -1,8 +1,8 @@
-"""Payloads read for the few fields a sentence needs, whatever a server sends.
+"""Tolerant decoding of the few payload fields that a sentence needs.
 
-Decoding straight into a `Struct` skips every other field without building it, which is what makes a sentence
-affordable for each event of a whole history. Where a payload does not fit the struct it is read again field
-by field, and what does not fit keeps its default: one odd value never hides the rest.
+Decoding into a `Struct` skips all other fields without building them, which makes a sentence affordable for each event
+of a history. A payload that does not fit the struct is decoded field by field, and fields that do not fit keep their
+defaults: one odd value never hides the rest.
 """
 
 import types
@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar, Union, cast, get_args, get_orig
 import msgspec
 
 _UPPER: Final = {"csi", "id", "ids", "tg"}
-"""Parts of a name that Nomad's JSON writes in capitals."""
+"""Parts of a name that are in capitals in Nomad's JSON."""
 
 _NOTHING: Final = object()
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 
 READ_ERRORS: Final = (ValueError, RecursionError)
-"""What reading bytes can raise: msgspec's errors and broken UTF-8 are `ValueError`, deep nesting is not."""
+"""Errors of decoding: msgspec's own and broken UTF-8 are `ValueError`, deep nesting is not."""
 
 
 def _nomad_name(name: str) -> str:
@@ -30,11 +30,11 @@ def _nomad_name(name: str) -> str:
 
 
 class Object(msgspec.Struct, rename=_nomad_name, gc=False):
-    """A struct whose fields are Nomad's: `next_allocation` reads `NextAllocation`, `job_id` reads `JobID`."""
+    """A struct with Nomad's field names: `next_allocation` reads `NextAllocation`, `job_id` reads `JobID`."""
 
 
 class Written(Object):
-    """An object whose writes are numbered."""
+    """An object with indexes of its writes."""
 
     create_index: int = 0
     modify_index: int = 0
@@ -46,23 +46,23 @@ class Written(Object):
 
 
 def wire_names(kind: type[Object]) -> dict[str, str]:
-    """What Nomad's JSON calls the fields."""
+    """The fields' names in Nomad's JSON."""
     return {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
 
 
 EMPTY: Final = msgspec.Raw(b"null")
-"""The default of a field that is read only when something depends on it."""
+"""The default of a field that is only decoded on demand."""
 
 
 class Reader(Generic[T]):
-    """Reads JSON as `kind`, which is a `Struct` or a dict or list of them."""
+    """Decodes JSON as `kind`: a `Struct`, or a dict or list of them."""
 
     def __init__(self, kind: Any) -> None:
         self._kind = kind
         self._decode = msgspec.json.Decoder(kind).decode
 
     def read(self, payload: bytes | msgspec.Raw) -> T | None:
-        """What fits; None where the JSON is broken or of another type altogether."""
+        """The parts that fit; None if the JSON is broken or of another type."""
         try:
             return cast(T, self._decode(payload))
         except READ_ERRORS:
@@ -71,7 +71,7 @@ class Reader(Generic[T]):
 
 
 class ObjectReader(Generic[S]):
-    """Reads the object of an event's `Payload`, which is under its documented key or under its topic's name."""
+    """Decodes the object of an event's `Payload`, under its documented key or its topic's name."""
 
     def __init__(self, keys: Sequence[str], kind: type[S]) -> None:
         self._has_other = len(keys) > 1
@@ -99,14 +99,14 @@ class ObjectReader(Generic[S]):
 
 
 MOST_READ: Final = 4 * 1024 * 1024
-"""Bytes of the payloads whose objects are kept."""
+"""Limit for the payloads, in bytes, whose objects are cached."""
 
 
 class ObjectsRead:
-    """Objects as they were read, each until it is compared with the object's next event: to read it again takes as
-    long as the first time. Those read longest ago are dropped first.
+    """Caches decoded objects until they are compared with the object's next event, to avoid decoding twice. The oldest
+    are dropped first.
 
-    A payload is known by being the same `bytes`, not by what is in it.
+    A payload is identified by the `bytes` object, not by its content.
     """
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class ObjectsRead:
         self._size = 0
 
     def read(self, reader: ObjectReader[S], payload: bytes) -> tuple[S | None, bool]:
-        """As `reader` reads it."""
+        """The result of `reader`, cached."""
         kept = self._objects.get(id(payload))
         if kept is not None:
             return kept[1:]
@@ -127,7 +127,7 @@ class ObjectsRead:
         return found, deleted
 
     def read_before(self, reader: ObjectReader[S], payload: bytes) -> tuple[S | None, bool]:
-        """The same for the last time."""
+        """The same, removed from the cache."""
         kept = self._take(id(payload))
         return reader.read(payload) if kept is None else kept[1:]
 
@@ -139,10 +139,10 @@ class ObjectsRead:
 
 
 def anything(payload: bytes) -> Any:
-    """The payload as plain Python values, broken UTF-8 replaced; None for what is not JSON."""
+    """The payload as plain Python values, with broken UTF-8 replaced; None if it is not JSON."""
     try:
         return msgspec.json.decode(payload)
-    except READ_ERRORS:  # broken UTF-8 is an error of its own only before msgspec 0.23
+    except READ_ERRORS:  # before msgspec 0.23, broken UTF-8 has an error of its own
         whole = payload.decode("utf-8", "replace").encode()
         return anything(whole) if whole != payload else None
 

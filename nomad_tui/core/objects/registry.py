@@ -1,12 +1,12 @@
-"""Every kind of object that a release is known to send, what their events say, and when they happened.
+"""All kinds of objects in known releases, descriptions of their events, and the times of these.
 
-`describe`, `level` and `summary` take any bytes as a payload, and released names of topic and type. The sentence says
-what has just happened. It is derived from the payload and from that of the object's previous event. A transition such
-as `pending → running` is claimed only where both payloads show it; with one payload a sentence says the state, or what
-the payload itself proves (equal indexes prove a creation, `Deleted` a removal). The event's type is only the name of
-the write that changed the object, so it decides nothing by itself where a payload does.
+`describe`, `level` and `summary` accept any bytes as a payload, and released names of topic and type. A sentence says
+what has just happened, derived from the payload and that of the object's previous event. A transition such as `pending
+→ running` is stated only if both payloads show it; with one payload, a sentence gives the state, or what the payload
+itself proves (equal indexes prove a creation, `Deleted` a removal). The event's type only names the write that changed
+the object, so it is not used where a payload decides.
 
-Events carry no time: `frame_moment` reads it from what the write left in the objects of its frame.
+Events have no time of their own: `frame_moment` derives it from the objects of the write.
 """
 
 from collections.abc import Callable
@@ -62,23 +62,23 @@ KINDS: Final[dict[str, Kind]] = {
         ACL_BINDING_RULE,
     )
 }
-"""By topic: the 17 that servers up to 2.0 publish.
+"""The 17 topics that servers up to 2.0 publish.
 
 Capabilities: the table in `nomad/stream/event_broker.go`'s ACL check, confirmed on a live 2.0.6 server.
 """
 
 
 def kind(topic: str) -> Kind:
-    """The kind of a topic's objects, by its released name; one that knows nothing for an unknown topic."""
+    """The kind for a topic, by its released name; a generic one for an unknown topic."""
     known = KINDS.get(topic)
     return known if known is not None else Kind(topic)
 
 
 def typed_topic(name: str) -> str:
-    """A topic as a person typed it, in the case the server expects.
+    """A typed topic in the case that the server expects.
 
-    Servers compare topics case-sensitively and answer an unknown one with silence, so `allocation` is mended here.
-    `NodeDrain` and unknown names are returned as they are.
+    Servers compare topics case-sensitively and send nothing for unknown ones, so the case of `allocation` is corrected.
+    `NodeDrain` and unknown names are returned unchanged.
     """
     known = {each.casefold(): each for each in (*KINDS, *BETA_TOPICS, NODE_DRAIN)}.get(name.casefold(), name)
     return known if known == NODE_DRAIN else released_topic(known)
@@ -87,20 +87,20 @@ def typed_topic(name: str) -> str:
 def describe(
     topic: str, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside = NOTHING
 ) -> Sentence:
-    """What happened, from the JSON of the event's `Payload`.
+    """What happened, according to the JSON of the event's `Payload`.
 
-    `previous` is the payload of the event before of the same topic, namespace and key; None where there was none, it
-    is no longer held, or a gap lies between. `beside` gives the rest of the event's frame and the names of objects.
-    What cannot be read gives the type in words and the key.
+    `previous` is the payload of the previous event with the same topic, namespace and key; None if there is none, it is
+    no longer held, or a gap lies between. `beside` provides the rest of the event's frame and the names of objects. An
+    unreadable payload is described by the type in words and the key.
     """
     try:
         return kind(topic).describe(type_, key, payload, previous, beside)
-    except RecursionError:  # Nesting just within what can be read is too deep to be compared.
+    except RecursionError:  # Nesting just within the decoder's limit can be too deep to compare.
         return sentence_of(named("", key), [dim(words(type_))])
 
 
 def level(topic: str, type_: str, key: str, payload: bytes, previous: bytes | None, beside: Beside = NOTHING) -> Level:
-    """How much the event matters; takes the same as `describe`."""
+    """The level of the event; takes the parameters of `describe`."""
     try:
         return kind(topic).level_of(type_, key, payload, previous, beside)
     except RecursionError:
@@ -109,7 +109,7 @@ def level(topic: str, type_: str, key: str, payload: bytes, previous: bytes | No
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What an operator looks for in an object, in a few facts: the state in one payload."""
+    """The state of an object in one payload, as a few facts."""
 
     facts: tuple[Fact, ...]
     """The most important first, at most `MOST_FACTS`; empty for a payload without facts."""
@@ -126,12 +126,12 @@ def summary(
     of_event: bool = False,
     newest: str = "",
 ) -> Summary:
-    """The object in the JSON of an event's `Payload`, for the released name of its topic.
+    """A summary of the object in the JSON of an event's `Payload`; `topic` is the released name.
 
-    `name` gives the known name of a node, job or deployment for its topic and ID, "" for an unknown one; `now` is
-    in ns since 1970, and times are in `timezone`, None being the machine's own. What cannot
-    be read is left out. `of_event` says that `now` is when the event happened, and `newest` what the object has become
-    since; and an object without known fields is shown by its scalars.
+    `name` returns the known name of a node, job or deployment for its topic and ID, "" for an unknown one; `now` is in
+    ns since 1970, and times are shown in `timezone`, None being that of this machine. Unreadable members are omitted.
+    With `of_event`, `now` is when the event happened; `newest` describes the object's state since then. An object
+    without known fields is summarized by its scalars.
     """
     facts = Facts()
     context = Context(name, now, timezone, of_event)
@@ -141,27 +141,27 @@ def summary(
         if not facts.collected():
             unknown.summarize(of.payload_keys, facts, key, payload)
     except RecursionError:
-        pass  # Nesting just within what can be read; the facts found before are kept.
+        pass  # Nesting just within the decoder's limit; facts found before it are kept.
     later = (Fact("", (dim(newest),), own_line=True),) if newest else ()
     return Summary((*facts.collected()[: MOST_FACTS - len(later)], *later))
 
 
 SECOND: Final = 1_000_000_000
 _MOST_EVENTS_ASKED: Final = 64
-"""Of one frame: a frame of thousands of events without a time must not stop the screen."""
+"""Events examined in one frame: a frame of thousands without a time must not block the screen."""
 
 
 def frame_moment(frame: Frame) -> int | None:
-    """When the write behind a frame happened, in ns since 1970 on the server's clock; None if unknown.
+    """When the write of a frame happened, in ns since 1970 on the server's clock; None if unknown.
 
-    The newest time of all objects that the write changed: some writes leave an object's own time as it was (an
+    The newest time of all objects that the write changed: some writes leave an object's own time unchanged (an
     evaluation in a plan's result, an allocation whose desired status changes).
     """
     return _moments(frame)[0]
 
 
 def no_earlier_than(frame: Frame) -> int | None:
-    """The newest time of any object of a frame, of this write or of one before it; None if there is none."""
+    """The newest time of any object in a frame, of this or an earlier write; None if there is none."""
     return _moments(frame)[1]
 
 

@@ -44,7 +44,7 @@ class ServiceKind(Known[Service]):
     def sentence(self, event: ObjectEvent[Service]) -> Sentence:
         now = event.now
         where = f"[{now.address}]:{now.port}" if ":" in now.address else f"{now.address}:{now.port}"
-        # Only a registration writes a service; any other write, such as a plan that loses an allocation, deletes it.
+        # Only a registration updates a service; any other write, such as a plan that loses an allocation, deletes it.
         happened = [plain("registered") if event.type_ == "ServiceRegistration" else warn("deregistered")]
         if event.type_ == "ServiceRegistration" and event.before is not None and event.before != now:
             happened = [plain("registered again")]

@@ -1,6 +1,6 @@
-"""Objects of a topic that no release is known to send, or none of whose fields is what it should be.
+"""Describes objects of unknown topics, or objects without any known field.
 
-The most informative scalars, and the event's type in words where there is none.
+Shows the most informative scalars, or the event's type in words if there are none.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ from nomad_tui.core.readable import count
 from nomad_tui.core.secrets import masked_text, names_secret, secret_beside
 
 READ_LIMIT: Final = 1 << 18
-"""Bytes. A larger payload is not read: none of an unknown kind is known to reach a hundredth of it."""
+"""Bytes. Larger payloads are not decoded: no unknown kind is known to reach a hundredth of this size."""
 
 _KNOWN: Final = ("Status", "State", "Health", "Message", "Description", "Type")
 _NAMING: Final = ("Name", "Path")
@@ -40,14 +40,14 @@ Fields = dict[str, Any]
 
 
 def describe(keys: Sequence[str], type_: str, key: str, payload: bytes, previous: bytes | None) -> Sentence:
-    """Always a sentence: the type in words where the payload has none of its fields. `keys` are those of the object."""
+    """A sentence for any payload: the type in words if no field is usable. `keys` are those of the object."""
     now = _object(keys, _decoded(payload))
     if now is None:
         return sentence(named("", key), [dim(words(type_))])
     earlier = _decoded(previous) if previous is not None else {}
     before = _object(keys, earlier) if earlier and earlier.get("Deleted") is not True else None
     if before is not None and _number(before, "ModifyIndex") > _number(now, "ModifyIndex"):
-        before = None  # A restarted server sends old events again: what was seen last came later.
+        before = None  # A restarted server sends old events again: the previous one is newer.
     happened = [plain(words(type_), VALUE_LIMIT * 2)]
     for name, value in _sentence_scalars(now):
         was = before.get(name) if before is not None else None
@@ -67,7 +67,7 @@ def _decoded(payload: bytes) -> Fields:
 
 
 def _object(keys: Sequence[str], decoded: Fields) -> Fields | None:
-    """The object under its key, else the payload's only object, else all of it."""
+    """The object under one of its keys, else the payload's only object, else the payload."""
     for key in keys:
         if isinstance(found := decoded.get(key), dict):
             return found
@@ -84,7 +84,7 @@ def _number(fields: Fields, name: str) -> int:
 
 
 def _sentence_scalars(now: Fields) -> Iterator[tuple[str, Any]]:
-    """Names with a known meaning first, then any that are not bookkeeping."""
+    """Names with a known meaning first, then others that are not bookkeeping."""
     names: list[str] = [name for name in _KNOWN if name in now]
     names += [name for name in sorted(list(now)[:_KEYS_LOOKED_AT]) if name not in (*_KNOWN, *_NAMING)]
     found = 0
@@ -105,9 +105,9 @@ def _scalar_text(value: str | int | float) -> str:
 
 
 def summarize(keys: Sequence[str], facts: Facts, key: str, payload: bytes) -> None:
-    """Adds the scalars: of the object, of the payload's only one, or of the payload.
+    """Add scalars as facts: of the object, of the payload's only object, or of the payload.
 
-    The event's own key is left out, and every secret.
+    The event's own key and all secrets are left out.
     """
     decoded = _decoded(payload)
     decoded = next((found for name in keys if isinstance(found := decoded.get(name), dict)), decoded)

@@ -1,4 +1,4 @@
-"""Variables: their metadata, which is all that events have of them."""
+"""Variables: only their metadata, because events contain nothing else."""
 
 from typing import Final
 
@@ -14,11 +14,11 @@ from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import duration
 
 _OF_WORKLOAD: Final = lazy_pattern(r"nomad/jobs(?:/([^/]+))?(?:/([^/]+))?(?:/([^/]+))?")
-"""The paths that workloads read without a policy, each its own."""
+"""Paths that workloads can read without a policy, each for its own job, group and task."""
 
 
 class Lock(Object):
-    """Its ID is left alone: whoever has it may release the lock."""
+    """Without its ID, which allows its holder to release the lock."""
 
     ttl: int | str = msgspec.field(default=0, name="TTL")
     lock_delay: int | str = 0

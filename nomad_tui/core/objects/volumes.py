@@ -1,4 +1,4 @@
-"""What host and CSI volumes, and CSI volumes and plugins, have in common."""
+"""Parts shared by host and CSI volumes, and by CSI volumes and plugins."""
 
 from collections.abc import Mapping
 from typing import Final, Protocol
@@ -18,7 +18,7 @@ class Capability(Object):
 
 
 class Volume(Protocol):
-    """What somebody asked for: the bytes it must and may have, and how it is to be accessed."""
+    """The request for a volume: minimum and maximum size in bytes, and access modes."""
 
     requested_capacity_min: int
     requested_capacity_max: int
@@ -26,7 +26,7 @@ class Volume(Protocol):
 
 
 class Plugged(Written):
-    """What needs a CSI plugin's instances, and is one."""
+    """A plugin or an object that depends on one, with counts of the plugin's instances."""
 
     controller_required: bool = False
     controllers_healthy: int = 0

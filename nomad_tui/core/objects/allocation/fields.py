@@ -89,7 +89,7 @@ class Allocation(Written):
 
     @property
     def tasks(self) -> dict[str, TaskState]:
-        """By name, in the order of the payload."""
+        """Tasks by name, in the order of the payload."""
         return self.task_states or {}
 
     @property
@@ -107,12 +107,12 @@ class Allocation(Written):
 
     @property
     def is_reschedule(self) -> bool:
-        """Whether it was made because the one before it failed, not by an update or a drain."""
+        """Whether it replaces a failed allocation, rather than resulting from an update or a drain."""
         events = self.reschedule_tracker.events if self.reschedule_tracker is not None else None
         return events is not None and len(events) > 0 and events[-1].prev_alloc_id == self.previous_allocation
 
     def without_payload(self) -> "Allocation":
-        """Itself without its tasks and what keeps the bytes of its payload, for whoever keeps it."""
+        """This allocation stripped of its tasks and of members that keep the payload's bytes alive, for caching."""
         self.task_states = None
         self.allocated_resources = EMPTY
         return self

@@ -1,4 +1,4 @@
-"""Sentences about allocations (placed, started, failed and why, stopped and why, lost, replaced), and levels."""
+"""Sentences about allocations (placed, started, failed and why, stopped and why, lost, replaced), and their levels."""
 
 from functools import lru_cache
 from typing import Final
@@ -35,13 +35,13 @@ from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import count, duration
 
 _USER: Final = "user requested"
-"""How the reason of a restart begins that `nomad alloc restart` asked for."""
+"""Beginning of a restart reason that was caused by `nomad alloc restart`."""
 _TRIGGERS: Final = {"alloc-stop": "alloc stop", "node-drain": "node drain"}
-"""What asks for an allocation to be migrated, by what its evaluation was triggered by."""
+"""Causes of a migration, by the trigger of its evaluation."""
 _NAMED_TASKS: Final = 2
 
 _ATTEMPTS: Final = lazy_pattern(r"attempts (\d{1,9})\b")
-"""The restart policy is not in the payload, but the reason for not restarting names its limit."""
+"""The restart policy is not in the payload, but the reason for not restarting contains its limit."""
 
 MESSAGE_SEARCHED: Final = 400
 
@@ -58,7 +58,7 @@ ENDINGS: Final = frozenset(
         "Terminated",
     }
 )
-"""Task events that say why a task is not running (`TaskEvent` in `nomad/structs`)."""
+"""Task events that explain why a task is not running (`TaskEvent` in `nomad/structs`)."""
 
 STEPS: Final = {
     "Received": "received by the client",
@@ -70,7 +70,7 @@ STEPS: Final = {
     "Leader Task Dead": "leader task ended",
     "Reconnected": "client reconnected",
 }
-"""What the usual task events are called."""
+"""Phrases for common task events."""
 
 
 def describe(event: ObjectEvent[Allocation]) -> Sentence:
@@ -86,7 +86,7 @@ def _subject(now: Allocation, key: str) -> tuple[Part, ...]:
 
 @lru_cache(maxsize=PARTS_KEPT)
 def _with_index(name: str) -> tuple[Part, ...]:
-    """`web.frontend[3]` with its index apart; nothing for a name without one."""
+    """`web.frontend[3]` with the index as a part of its own; empty for a name without index."""
     stem, bracket, index = name.rpartition("[")
     if bracket and stem and len(index) < 8:
         return (object_name(stem, SUBJECT_LIMIT - 8), dim("[" + index))
@@ -134,7 +134,7 @@ def _placed(now: Allocation) -> list[Part]:
 
 
 def _state(now: Allocation, beside: Beside) -> list[Part]:
-    """What the payload alone proves: a state, and its reason where the tasks give one."""
+    """What the payload alone proves: a state, and its reason if the tasks show one."""
     tasks = now.tasks
     if now.client_status in ("complete", "failed"):
         return _ended(now, tasks, beside)
@@ -224,7 +224,7 @@ def _transition_change(now: Allocation, before: Allocation, beside: Beside) -> P
 
 
 def new_events(now: Allocation, before: Allocation) -> list[tuple[str, TaskEvent]]:
-    """The task events that the payload before did not have, oldest first."""
+    """The task events that the previous payload did not have, oldest first."""
     if now.task_states == before.task_states:  # most writes change something else
         return []
     latest = _latest(before.tasks)
@@ -234,7 +234,7 @@ def new_events(now: Allocation, before: Allocation) -> list[tuple[str, TaskEvent
 
 
 def _task_news(now: Allocation, before: Allocation) -> list[Part]:
-    """What the tasks did since the payload before; a restart is more informative than the start it ends with."""
+    """What the tasks did since the previous payload; a restart is more informative than the start that ends it."""
     new = new_events(now, before)
     if restarted := _restarted(now, new):
         return restarted
@@ -242,7 +242,7 @@ def _task_news(now: Allocation, before: Allocation) -> list[Part]:
 
 
 def _restarted(now: Allocation, new: list[tuple[str, TaskEvent]]) -> list[Part]:
-    """`redis restarted by a user (1)`: the tasks that a user restarted, and how many restarts they have had."""
+    """`redis restarted by a user (1)`: the tasks restarted by a user, with their number of restarts."""
     asked = {name: event for name, event in new if event.type == "Restart Signaled"}
     if not asked:
         return []
@@ -266,7 +266,7 @@ def _restarted(now: Allocation, new: list[tuple[str, TaskEvent]]) -> list[Part]:
 
 
 def _ended(now: Allocation, tasks: dict[str, TaskState], beside: Beside) -> list[Part]:
-    """`failed · task crash exit 137 · message, restarts 2 of 2` and `complete · exit 0 in 1.1 s`."""
+    """`failed · task crash exit 137 · message, restarts 2 of 2` or `complete · exit 0 in 1.1 s`."""
     if now.client_status == "failed":
         failure = _failure(tasks, DOT)
         if not failure and (why := reason(now.client_description)) and why != "failed tasks":
@@ -287,7 +287,7 @@ def _ended(now: Allocation, tasks: dict[str, TaskState], beside: Beside) -> list
 
 
 def _failure(tasks: dict[str, TaskState], joint: Part) -> list[Part]:
-    """Which task failed, how, and what the restart policy makes of it; empty if no task shows it."""
+    """Which task failed, how, and how the restart policy reacts; empty if no task shows it."""
     ends = [
         (tasks[name].failed, bool(event.exit_code or event.signal), event.time, name, event)
         for name, event in _endings(tasks)
@@ -311,7 +311,7 @@ def _failure(tasks: dict[str, TaskState], joint: Part) -> list[Part]:
 
 
 def _endings(tasks: dict[str, TaskState]) -> list[tuple[str, TaskEvent]]:
-    """The newest event of each task that says why it is not running."""
+    """The newest event of each task that explains why it is not running."""
     return [
         (name, event)
         for name, task in tasks.items()
@@ -337,7 +337,7 @@ def _exit(event: TaskEvent, good_is_dim: bool = False) -> list[Part]:
 
 
 def _task_event(name: str, event: TaskEvent) -> list[Part]:
-    """A task event in a few words: `task redis started`."""
+    """A short form of a task event: `task redis started`."""
     who = plain(f"task {name[:VALUE_LIMIT]} ")
     if event.type in ENDINGS:
         return [who, *_exit(event)]
@@ -361,11 +361,11 @@ def _latest(tasks: dict[str, TaskState]) -> tuple[str, TaskEvent] | None:
 
 
 _LEVELS: Final = {"failed": Level.FAILURE, "lost": Level.FAILURE, "unknown": Level.WARNING}
-"""By the client's status, where that is news."""
+"""By client status that the event changed to."""
 
 
 def level(event: ObjectEvent[Allocation]) -> Level:
-    """How much the event matters."""
+    """The level of an event."""
     now, before = event.now, event.before
     if now.is_new:
         return Level.WARNING if now.has_been_rescheduled else Level.CHANGE

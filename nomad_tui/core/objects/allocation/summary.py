@@ -1,4 +1,4 @@
-"""Summaries of allocations: how it and its tasks fare, why, and what came before and comes after."""
+"""Summaries of allocations: the state of it and its tasks, the reasons, and its predecessors and successors."""
 
 from typing import Final
 
@@ -46,10 +46,10 @@ _ROUTINE: Final = {
     "Task Setup",
     "Template",
 }
-"""Task events that are not themselves the reason why a task ended."""
+"""Task events that are not the cause of a task's end."""
 
 _OUT_OF_TOUCH: Final = {"lost", "unknown"}
-"""Client statuses that servers gave, because the client no longer reports."""
+"""Client statuses set by servers because the client no longer reports."""
 
 _SAYS_ITSELF: Final = {"Killed", "Killing", "Leader Task Dead", "Main Tasks Dead", "Received", "Started", "Terminated"}
 """Task events whose message adds nothing to their type, or is shown as the task's end."""
@@ -94,7 +94,7 @@ def _add_statuses(facts: Facts, now: Allocation) -> None:
 
 
 def _add_tasks(facts: Facts, tasks: dict[str, TaskState], in_touch: bool, context: Context) -> None:
-    """A line for each task in trouble, one for all the others, and the newest event of all."""
+    """A line for each troubled task, one for all others, and the newest event of all."""
     troubled = [name for name, task in tasks.items() if _is_troubled(task)]
     troubled.sort(key=lambda name: not tasks[name].failed)
     for name in troubled[:_TROUBLED_LISTED]:
@@ -151,12 +151,12 @@ def _add_troubled(facts: Facts, name: str, task: TaskState) -> None:
 
 
 def _ending(task: TaskState) -> TaskEvent | None:
-    """The newest event that says why the task ended, this time or the last."""
+    """The newest event that explains the task's current or previous end."""
     return next((event for event in reversed(task.events or ()) if event.type and event.type not in _ROUTINE), None)
 
 
 def _exit_of(task: TaskState) -> tuple[int, int]:
-    """Exit code and signal of the newest end; zeros for none."""
+    """Exit code and signal of the latest termination; zeros if there is none."""
     ending = _ending(task)
     return (0, 0) if ending is None or ending.type != "Terminated" else (ending.exit_code, ending.signal)
 
@@ -168,7 +168,7 @@ def _state(task: TaskState) -> Part:
 
 
 def _message(event: TaskEvent) -> Part:
-    """What a task event adds to its type: why and when it restarts, what hook failed."""
+    """The additional information of a task event: when and why it restarts, which hook failed."""
     if event.type in _SAYS_ITSELF:
         return plain("")
     if event.type == "Restarting":

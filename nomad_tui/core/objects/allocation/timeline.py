@@ -1,4 +1,4 @@
-"""Texts of timeline rows about allocations and their tasks."""
+"""Texts of timeline rows for allocations and their tasks."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -30,20 +30,20 @@ from nomad_tui.core.text import printable
 
 
 def _describe_steps(steps: Iterable[tuple[str, int | None]]) -> Parts:
-    """`placed after 0.2 s, running after 3.1 s`; steps with unknown times are named alone."""
+    """`placed after 0.2 s, running after 3.1 s`; without the time where it is unknown."""
     texts = [f"{step} after {duration(after)}" if after is not None else step for step, after in steps]
     return (plain(", ".join(texts)),) if texts else ()
 
 
 _FAILURES: Final = (ENDINGS - {"Terminated"}) | {"Alloc Unhealthy", "Not Restarting"}
-"""Task events after which a task does not run (`TaskEvent` in `nomad/structs`); `Terminated` is one if it failed."""
+"""Task events after which a task does not run (`TaskEvent` in `nomad/structs`); so is a failed `Terminated`."""
 
 
 _AWAY: Final = frozenset(("lost", "unknown", "disconnected"))
 
 
 def is_failure(event: TaskEvent) -> bool:
-    """Whether a task event says that something went wrong for good, or once more."""
+    """Whether a task event reports a failure, final or repeated."""
     return event.type in _FAILURES or (event.type == "Terminated" and bool(event.exit_code or event.signal))
 
 
@@ -90,9 +90,9 @@ def allocation_title(name: str, id_: str) -> Parts:
 def describe_allocation(
     now: Allocation, state: Sentence | None, latest: TaskEvent | None, steps: list[tuple[str, int | None]]
 ) -> tuple[Parts, bool]:
-    """The line of an allocation, and whether it stopped short of what it was for.
+    """The line of an allocation, and whether it stopped before reaching its goal.
 
-    `steps` are those of placed, running and healthy that it came to, with ns since its evaluation was made.
+    `steps` are those of placed, running and healthy that it reached, with the ns since its evaluation was created.
     """
     happened = list(state.happened) if state is not None else [status(now.client_status)]
     healthy = any(step == "healthy" for step, _ in steps)
@@ -137,14 +137,15 @@ def describe_allocation(
 
 
 def placed_word(now: Allocation) -> str:
-    """`placed`, or what that was to the allocation before it."""
+    """`placed`, with the allocation it replaces or reschedules, if any."""
     if not now.previous_allocation:
         return "placed"
     return f"{'rescheduled from' if now.is_reschedule else 'in place of'} {short(now.previous_allocation)}, placed"
 
 
 def allocation_steps(before: Allocation, now: Allocation) -> list[tuple[Parts, str | None]]:
-    """What happened to an allocation from one event to the next beside its task events, and what gives the time."""
+    """Changes of an allocation between two events, apart from its task events, each with the text of its time if it has
+    one."""
     steps: list[tuple[Parts, str | None]] = []
     replaced = now.next_allocation if now.next_allocation != before.next_allocation else ""
     replacement = [COMMA, plain("replaced by"), dim(f" {short(replaced)}")] if replaced else []

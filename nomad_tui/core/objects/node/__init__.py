@@ -1,4 +1,4 @@
-"""Nodes: their levels, when they were written, and summaries: drain, the health of drivers and plugins, the machine."""
+"""Nodes: their levels, times, and summaries of drain, driver and plugin health, and the machine."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -64,7 +64,7 @@ def _deadline(asked: Drain, context: Context) -> tuple[Part, ...]:
 
 
 def _add_health(facts: Facts, now: Node) -> None:
-    """Drivers and CSI plugins that are unhealthy and why; drivers that are well or not there, by name."""
+    """Unhealthy drivers and CSI plugins with the reason; names of healthy and undetected drivers."""
     drivers = by_name(now.drivers)
     unwell: list[tuple[str, Driver | Plugin]] = [
         (f"driver {name[:VALUE_LIMIT]}", one) for name, one in drivers.items() if one.detected and not one.healthy
@@ -84,9 +84,9 @@ def _add_health(facts: Facts, now: Node) -> None:
 
 
 _LEVELS: Final = {"down": Level.FAILURE, "disconnected": Level.WARNING, "initializing": Level.ROUTINE}
-"""By status, where that is news."""
+"""By status that the event changed to."""
 _OWN_WRITES: Final = frozenset(("NodeRegistration", "NodeStreamEvent", "NodeDrain", "NodeEligibility"))
-"""Types after which a node's newest own event is of this write."""
+"""Event types after which the newest of a node's own events belongs to this write."""
 
 
 class _EventTime(Object):

@@ -60,12 +60,12 @@ class Node(Written):
     meta: msgspec.Raw = EMPTY
 
     def is_draining(self) -> bool:
-        """Draining by either dialect: a beta server may set only the flag."""
+        """Whether it drains, in either dialect: a beta server may set only the flag."""
         return self.drain or self.drain_strategy is not None
 
     @property
     def plugins(self) -> dict[str, Plugin]:
-        """CSI plugins by name; of one that is a controller and a node too, the latter."""
+        """CSI plugins by name; the node plugin if one is both a controller and a node plugin."""
         return {
             name: plugin
             for members in (self.csi_controller_plugins, self.csi_node_plugins)

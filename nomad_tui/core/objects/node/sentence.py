@@ -34,7 +34,7 @@ from nomad_tui.core.secrets import masked_text, names_secret
 
 _CHANGES_NAMED: Final = 2
 _HARMLESS: Final = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}")
-"""What a value of metadata or an attribute may look like to be shown: a version, a number, a word."""
+"""Form of a metadata or attribute value that may be shown: a version, a number, a word."""
 
 _AWAY: Final = ("down", "disconnected")
 
@@ -82,7 +82,7 @@ def _happened(key: str, now: Node, before: Node | None, type_: str, beside: Besi
 
 
 def _state(key: str, now: Node, type_: str, beside: Beside) -> list[Part]:
-    """What the payload alone proves; with the node's newest own event if that is what the event reports."""
+    """What the payload alone proves, with the node's newest own event if that is the subject of this event."""
     if (
         type_ == "NodeStreamEvent"
         and not _restriction(now)
@@ -94,7 +94,7 @@ def _state(key: str, now: Node, type_: str, beside: Beside) -> list[Part]:
 
 
 def _unchanged(key: str, now: Node, type_: str, beside: Beside) -> list[Part]:
-    """Nothing of the node itself: what it is, and what its client reported in the same write."""
+    """For an event without changes of the node itself: its state, and what its client reported in the same write."""
     reported = ""
     if type_ == "AllocationUpdated" and beside.write is not None and (number := beside.write.reported[key]):
         reported = f"reported {number_of(number, 'allocation')}"
@@ -158,7 +158,7 @@ def _driver_change(now: Node, before: Node) -> list[Part]:
 
 
 def _new_event(now: Node, before: Node) -> str:
-    """The newest of the node's own events, where it was not there before."""
+    """The newest of the node's own events, if it is new."""
     if not now.events:
         return ""
     latest = now.events[-1]
@@ -177,7 +177,8 @@ def _node_message(event: NodeEvent) -> str:
 
 
 def _changes(now: Node, before: Node) -> list[Part]:
-    """What a node that registered again has or lacks now: plugins, volumes, its place, metadata, attributes."""
+    """What a re-registered node gained or lost: plugins, volumes, its class, pool or datacenter, metadata,
+    attributes."""
     found = list(_differences(now, before))
     parts: list[Part] = []
     for part in found[:_CHANGES_NAMED]:
@@ -220,9 +221,9 @@ def _differences(now: Node, before: Node) -> Iterator[Part]:
 
 
 def _members(before: msgspec.Raw, now: msgspec.Raw) -> Iterator[tuple[str, Any, Any]]:
-    """The members of two objects that differ, each with its value before and now; None for one that is not there."""
+    """Members in which two objects differ, each with its previous and current value; None for a missing one."""
     if before is EMPTY or now is EMPTY or bytes(before) == bytes(now):
-        return  # a payload that leaves the field out does not say that it is empty
+        return  # a payload without the field does not mean that it is empty
     old, new = anything(bytes(before)), anything(bytes(now))
     old, new = old if isinstance(old, dict) else {}, new if isinstance(new, dict) else {}
     for name in sorted(old.keys() | new.keys()):
@@ -232,7 +233,7 @@ def _members(before: msgspec.Raw, now: msgspec.Raw) -> Iterator[tuple[str, Any, 
 
 
 def _setting(what: str, was: Any, value: Any, *, is_secret: bool) -> Part:
-    """`meta rack set to r9`, `meta rack r1 → r9`; without values that are long or could be secret."""
+    """`meta rack set to r9`, `meta rack r1 → r9`; values that are long or may be secret are left out."""
     what = masked_text(what)
     if value is None:
         return plain(f"{what} removed")
