@@ -30,7 +30,7 @@ from nomad_tui.core.topics import NODE_DRAIN, released_word
 Item = Node | Token
 """Argument of a rule: terms built already, or tokens."""
 
-_ELSEWHERE: Final = {"=": "==", "==": "==", "&&": "and", "||": "or", "!": "not or -", "&": "and", "|": "or"}
+_FOREIGN_OPERATORS: Final = {"=": "==", "==": "==", "&&": "and", "||": "or", "!": "not or -", "&": "and", "|": "or"}
 """Operators of other languages, and how to write them here."""
 _NUMBER: Final = re.compile(r"[0-9]{1,20}")
 _FIELD: Final = re.compile(r"([A-Za-z]+):(<=|>=|[<>=])?")
@@ -89,9 +89,9 @@ class Builder(Transformer[Token, Node]):
 
     def word(self, items: list[Token]) -> Node:
         token = items[0]
-        if token in _ELSEWHERE:
+        if token in _FOREIGN_OPERATORS:
             raise FilterError(
-                f"Write {_ELSEWHERE[token]} instead of {shown(token)}. Quote it to search for the text.",
+                f"Write {_FOREIGN_OPERATORS[token]} instead of {shown(token)}. Quote it to search for the text.",
                 place(token),
                 len(token),
             )

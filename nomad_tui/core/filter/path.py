@@ -31,7 +31,7 @@ _STEP: Final = lazy_pattern(
       | \[\s*(?P<key>"(?:[^"\\]|\\[\s\S])*"|`[^`]*`)\s*\]""",
     re.VERBOSE,
 )
-_NO_NAME: Final = lazy_pattern(r'[\x00-\x1f"\\\ud800-\udfff]')
+_INVALID_IN_FIELD_NAME: Final = lazy_pattern(r'[\x00-\x1f"\\\ud800-\udfff]')
 """Characters that msgspec rejects in the name of a struct's field."""
 _POINTER: Final = lazy_pattern(r"(?:/[\w\-.~:|]+)+")
 
@@ -137,7 +137,7 @@ class Reader:
             for below in trie.values():
                 _merge(inner, below)
             return list[self._shape(inner)] | None  # type: ignore[misc]
-        if any(is_place(step) or _NO_NAME.search(step) for step in trie):
+        if any(is_place(step) or _INVALID_IN_FIELD_NAME.search(step) for step in trie):
             return Any
         members = [(self._attribute(step), self._shape(below), UNSET) for step, below in trie.items()]
         renamed = {self._attribute(step): step for step in trie}

@@ -21,7 +21,7 @@ def has_capital(text: str) -> bool:
     return any(character.isupper() for character in text)
 
 
-_ODD: Final = lazy_pattern(r'[^ -~]|["\\<>&]')
+_MAY_BE_ESCAPED: Final = lazy_pattern(r'[^ -~]|["\\<>&]')
 """Characters that a JSON encoder may escape."""
 _JSON_ESCAPE: Final = lazy_pattern(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 _JSON_ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -42,7 +42,7 @@ LOWERED_BYTES: Final = 16 * 1024
 
 
 def _literal_in_bytes(literal: str, exact: bool) -> Callable[[bytes], bool]:
-    if not _ODD.search(literal):
+    if not _MAY_BE_ESCAPED.search(literal):
         needle = literal.encode()
         if exact:
             return lambda data: needle in data

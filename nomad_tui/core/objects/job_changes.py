@@ -20,8 +20,8 @@ from nomad_tui.core.payload.rows import Step
 from nomad_tui.core.readable import count, duration
 from nomad_tui.core.secrets import masked_text, names_secret, secret_beside
 
-SHOWN: Final = 2
-MOST: Final = 1_000
+MAX_SHOWN: Final = 2
+MAX_SORTED: Final = 1_000
 """Changes that are sorted to find the most important ones."""
 
 _BOOKKEEPING: Final = {
@@ -43,9 +43,9 @@ _LONGEST_TEXT: Final = 500
 
 _RANKS: Final = ("image", "Count", "Env", "Config", "Driver", "Resources", "Priority", "Meta")
 
-_Way: TypeAlias = tuple[str, ...]
+_Path: TypeAlias = tuple[str, ...]
 """Member names, starting at the job."""
-_LONGEST_WAY: Final = 24
+_MAX_PATH: Final = 24
 """Names in a path; deeper members are named by its first part."""
 
 
@@ -57,7 +57,7 @@ _JOBS: Final = Reader[_Payload](_Payload)
 
 
 class _Difference(NamedTuple):
-    way: _Way
+    path: _Path
     before: Value
     after: Value
     is_secret: bool
@@ -85,14 +85,14 @@ def changes(previous: bytes, payload: bytes) -> list[Part]:
     if not differences:
         return [dim("same specification")]
     labels = _Labels(after, before)
-    found = [_shown(one, labels) for one in differences[:MOST]]
+    found = [_shown(one, labels) for one in differences[:MAX_SORTED]]
     found.sort(key=lambda shown: shown[:2])  # Servers send the keys of a map in any order.
     parts: list[Part] = []
-    for shown in found[:SHOWN]:
+    for shown in found[:MAX_SHOWN]:
         parts += [plain(", ")] if parts else []
         parts += _parts(shown)
-    if len(differences) > SHOWN:
-        parts.append(dim(f" +{count(len(differences) - SHOWN)} more"))
+    if len(differences) > MAX_SHOWN:
+        parts.append(dim(f" +{count(len(differences) - MAX_SHOWN)} more"))
     return parts
 
 
@@ -104,22 +104,22 @@ def _specification(job: dict[str, msgspec.Raw], same: Container[str]) -> dict[st
 def _differences(changes: Changes) -> Iterator[_Difference]:
     """Differences without noise. A list of plain values counts as one, a map with free-form keys as one per key."""
     jobs = changes.root.entries if changes.root is not None else ()
-    stack: list[tuple[_Way, Place | Change]] = [
+    stack: list[tuple[_Path, Place | Change]] = [
         ((), entry) for job in jobs if isinstance(job, Place) for entry in reversed(job.entries)
     ]
     while stack:
         around, entry = stack.pop()
-        way = (*around, _name(entry))[:_LONGEST_WAY]
+        path = (*around, _name(entry))[:_MAX_PATH]
         if isinstance(entry, Change):
             if not entry.is_noise:
-                yield from _of_change(entry, way)
+                yield from _of_change(entry, path)
         elif not entry.count:
             continue
         elif _is_plain_list(entry.before) and _is_plain_list(entry.after):
-            yield _Difference(way, entry.before, entry.after, entry.is_secret)
+            yield _Difference(path, entry.before, entry.after, entry.is_secret)
         else:
             moved_from = {inner.step_after for inner in entry.entries if isinstance(inner, Place)}
-            stack += [(way, inner) for inner in reversed(entry.entries) if not _only_moved(inner, moved_from)]
+            stack += [(path, inner) for inner in reversed(entry.entries) if not _only_moved(inner, moved_from)]
 
 
 def _only_moved(entry: Place | Change, changed: Container[Step | None]) -> bool:
@@ -127,7 +127,7 @@ def _only_moved(entry: Place | Change, changed: Container[Step | None]) -> bool:
     return isinstance(entry, Change) and entry.kind is ChangeKind.MOVED and entry.step_after in changed
 
 
-def _of_change(change: Change, way: _Way) -> Iterator[_Difference]:
+def _of_change(change: Change, path: _Path) -> Iterator[_Difference]:
     before, after = change.before, change.after
     if change.key in FREE_FORM and (_is_map(before) or is_unset(before)) and (_is_map(after) or is_unset(after)):
         old, new = before if isinstance(before, dict) else {}, after if isinstance(after, dict) else {}
@@ -135,9 +135,9 @@ def _of_change(change: Change, way: _Way) -> Iterator[_Difference]:
         for key in old.keys() | new.keys():
             if not (is_unset(old.get(key)) and is_unset(new.get(key))):
                 is_secret = change.is_secret or names_secret(key) or key in beside
-                yield _Difference((*way, key), old.get(key), new.get(key), is_secret)
+                yield _Difference((*path, key), old.get(key), new.get(key), is_secret)
         return
-    yield _Difference(way, before, after, change.is_secret, change.kind is ChangeKind.MOVED)
+    yield _Difference(path, before, after, change.is_secret, change.kind is ChangeKind.MOVED)
 
 
 def _is_map(value: Value) -> bool:
@@ -169,8 +169,8 @@ class _Labels:
                 for task in _objects(group.get("Tasks")):
                     self._tasks.add((str(group.get("Name")), str(task.get("Name"))))
 
-    def label(self, way: _Way) -> str:
-        match way:
+    def label(self, path: _Path) -> str:
+        match path:
             case ["TaskGroups", group]:
                 return f"group {group}"
             case ["TaskGroups", group, "Tasks", task]:
@@ -179,7 +179,7 @@ class _Labels:
                 return f"{self._task(group, task)} {_field(rest)}".strip()
             case ["TaskGroups", group, *rest]:
                 return f"{group} {_field(rest)}" if len(self._groups) > 1 else _field(rest)
-        return _field(way)
+        return _field(path)
 
     def _task(self, group: str, task: str) -> str:
         if len(self._tasks) < 2:
@@ -192,11 +192,11 @@ def _objects(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _field(way: _Way | list[str]) -> str:
+def _field(path: _Path | list[str]) -> str:
     """`env.VERSION`, `image`, `count`, `update.max_parallel`: the terms of a job file."""
     words = []
     free_form = False
-    for name in way:
+    for name in path:
         words.append(name if free_form else _snake(name))
         free_form = free_form or name in FREE_FORM
     if len(words) > 1 and words[0] in ("config", "resources"):
@@ -209,27 +209,27 @@ def _snake(name: str) -> str:
 
 
 def _shown(one: _Difference, labels: _Labels) -> _Shown:
-    rank = next((rank for rank, name in enumerate(_RANKS) if name in one.way[-3:]), len(_RANKS))
+    rank = next((rank for rank, name in enumerate(_RANKS) if name in one.path[-3:]), len(_RANKS))
     before, after = (None if is_unset(value) else _value(one, value) for value in (one.before, one.after))
-    return _Shown(rank, labels.label(one.way), before, after, one.is_moved)
+    return _Shown(rank, labels.label(one.path), before, after, one.is_moved)
 
 
 def _value(one: _Difference, value: Value) -> str:
     """The value as shown, `""` if it must not or cannot be shown."""
-    way = one.way
-    if one.is_secret or _OPAQUE.intersection(way):
+    path = one.path
+    if one.is_secret or _OPAQUE.intersection(path):
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        if abs(value) >= 1_000_000 and way and _DURATIONS.search(way[-1]):
+        if abs(value) >= 1_000_000 and path and _DURATIONS.search(path[-1]):
             return duration(value)
         return str(value)[:VALUE_LIMIT]
     if isinstance(value, list) and len(value) <= 8 and all(isinstance(item, str) for item in value):
         value = ",".join(str(item) for item in value)
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         return ""
-    if way and way[-1] != "image" and FREE_FORM.intersection(way) and not _HARMLESS_VALUE.fullmatch(value):
+    if path and path[-1] != "image" and FREE_FORM.intersection(path) and not _HARMLESS_VALUE.fullmatch(value):
         return ""
     return value if "://" not in value and masked_text(value) == value else ""
 

@@ -259,11 +259,11 @@ class Known(Kind, ABC, Generic[F]):
             read, is_deleted = self._reader.read(payload) if objects is None else objects.read(self._reader, payload)
             if read is None:
                 return None
-            now, before = read, None if previous is None else self._read_before(previous, read, objects)
+            now, before = read, None if previous is None else self._read_previous(previous, read, objects)
         self._last = ObjectEvent(type_, key, now, before, is_deleted, beside, payload, previous)
         return self._last
 
-    def _read_before(self, previous: bytes, now: F, objects: ObjectsRead | None) -> F | None:
+    def _read_previous(self, previous: bytes, now: F, objects: ObjectsRead | None) -> F | None:
         reader = self._reader
         before, was_deleted = reader.read(previous) if objects is None else objects.read_before(reader, previous)
         return before if before is not None and not was_deleted and self.is_earlier(before, now) else None

@@ -14,7 +14,7 @@ import msgspec
 _UPPER: Final = {"csi", "id", "ids", "tg"}
 """Parts of a name that are in capitals in Nomad's JSON."""
 
-_NOTHING: Final = object()
+_UNUSABLE: Final = object()
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -66,8 +66,8 @@ class Reader(Generic[T]):
         try:
             return cast(T, self._decode(payload))
         except READ_ERRORS:
-            fitting = _fitting(anything(bytes(payload)), self._kind)
-            return None if fitting is _NOTHING else cast(T, fitting)
+            converted = _convert(anything(bytes(payload)), self._kind)
+            return None if converted is _UNUSABLE else cast(T, converted)
 
 
 class ObjectReader(Generic[S]):
@@ -123,15 +123,15 @@ class ObjectsRead:
             self._objects[id(payload)] = (payload, found, deleted)
             self._size += len(payload)
             while self._size > MOST_READ:
-                self._take(next(iter(self._objects)))
+                self._pop(next(iter(self._objects)))
         return found, deleted
 
     def read_before(self, reader: ObjectReader[S], payload: bytes) -> tuple[S | None, bool]:
         """The same, removed from the cache."""
-        kept = self._take(id(payload))
+        kept = self._pop(id(payload))
         return reader.read(payload) if kept is None else kept[1:]
 
-    def _take(self, identity: int) -> tuple[bytes, Any, bool] | None:
+    def _pop(self, identity: int) -> tuple[bytes, Any, bool] | None:
         kept = self._objects.pop(identity, None)
         if kept is not None:
             self._size -= len(kept[0])
@@ -151,32 +151,32 @@ def _struct(value: dict[str, Any], kind: type[S]) -> S:
     found = {}
     for field in msgspec.structs.fields(kind):
         if field.encode_name in value:
-            fitting = _fitting(value[field.encode_name], field.type)
-            if fitting is not _NOTHING:
-                found[field.name] = fitting
+            converted = _convert(value[field.encode_name], field.type)
+            if converted is not _UNUSABLE:
+                found[field.name] = converted
     return kind(**found)
 
 
-def _fitting(value: Any, kind: Any) -> Any:
-    """`value` as an instance of the annotation `kind`, or `_NOTHING`."""
+def _convert(value: Any, kind: Any) -> Any:
+    """`value` as an instance of the annotation `kind`, or `_UNUSABLE`."""
     if kind is msgspec.Raw:
         return msgspec.Raw(msgspec.json.encode(value))
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        fitting = (_fitting(value, member) for member in arguments)
-        return next((one for one in fitting if one is not _NOTHING), _NOTHING)
+        converted = (_convert(value, member) for member in arguments)
+        return next((one for one in converted if one is not _UNUSABLE), _UNUSABLE)
     if origin is list and isinstance(value, list):
-        items = [_fitting(item, arguments[0]) for item in value]
-        return [item for item in items if item is not _NOTHING]
+        items = [_convert(item, arguments[0]) for item in value]
+        return [item for item in items if item is not _UNUSABLE]
     if origin is dict and isinstance(value, dict):
-        pairs = {key: _fitting(item, arguments[1]) for key, item in value.items()}
-        return {key: item for key, item in pairs.items() if item is not _NOTHING}
+        pairs = {key: _convert(item, arguments[1]) for key, item in value.items()}
+        return {key: item for key, item in pairs.items() if item is not _UNUSABLE}
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return _struct(value, kind) if isinstance(value, dict) else _NOTHING
+        return _struct(value, kind) if isinstance(value, dict) else _UNUSABLE
     try:
         return msgspec.convert(value, kind)
     except READ_ERRORS:
-        return _NOTHING
+        return _UNUSABLE
 
 
 def member_names(value: msgspec.Raw) -> Iterable[str]:

@@ -147,7 +147,7 @@ def summary(
 
 
 SECOND: Final = 1_000_000_000
-_MOST_EVENTS_ASKED: Final = 64
+_MAX_EVENTS_EXAMINED: Final = 64
 """Events examined in one frame: a frame of thousands without a time must not block the screen."""
 
 
@@ -171,7 +171,7 @@ def _moments(frame: Frame) -> tuple[int | None, int | None]:
     of_this_write: list[int] = []
     of_nodes: list[int] = []
     times: list[int] = []
-    for event in frame.events[:_MOST_EVENTS_ASKED]:
+    for event in frame.events[:_MAX_EVENTS_EXAMINED]:
         try:
             of = kind(released_topic(event.topic))
             time, index = of.written_at(released_type(event.type), bytes(event.payload))

@@ -32,7 +32,7 @@ _KNOWN: Final = ("Status", "State", "Health", "Message", "Description", "Type")
 _NAMING: Final = ("Name", "Path")
 _INDEXES: Final = lazy_pattern(r"(Index|Time|ID|At)$")
 _BOOKKEEPING: Final = lazy_pattern(r"(Index|Time|Hash|ID|At)$")
-_KEYS_LOOKED_AT: Final = 64
+_KEYS_EXAMINED: Final = 64
 _SENTENCE_SCALARS: Final = 3
 _SUMMARY_SCALARS: Final = 8
 
@@ -86,7 +86,7 @@ def _number(fields: Fields, name: str) -> int:
 def _sentence_scalars(now: Fields) -> Iterator[tuple[str, Any]]:
     """Names with a known meaning first, then others that are not bookkeeping."""
     names: list[str] = [name for name in _KNOWN if name in now]
-    names += [name for name in sorted(list(now)[:_KEYS_LOOKED_AT]) if name not in (*_KNOWN, *_NAMING)]
+    names += [name for name in sorted(list(now)[:_KEYS_EXAMINED]) if name not in (*_KNOWN, *_NAMING)]
     found = 0
     for name in names:
         value = now[name]
@@ -122,7 +122,7 @@ def _scalars(fields: Fields, key: str) -> list[tuple[str, str | int | float]]:
     beside = secret_beside(fields)
     known = (*_KNOWN, *_NAMING)
     names: list[str] = [name for name in known if name in fields]
-    names += [name for name in sorted(list(fields)[:_KEYS_LOOKED_AT]) if name not in known]
+    names += [name for name in sorted(list(fields)[:_KEYS_EXAMINED]) if name not in known]
     return [
         (name, value)
         for name in names

@@ -38,7 +38,7 @@ _HARMLESS: Final = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,31}")
 
 _AWAY: Final = ("down", "disconnected")
 
-_QUIET: Final = {
+_ROUTINE_REMARKS: Final = {
     "AllocationUpdated": "allocations updated",
     "NodeRegistration": "registered again",
     "NodeStreamEvent": "still",
@@ -102,7 +102,7 @@ def _unchanged(key: str, now: Node, type_: str, beside: Beside) -> list[Part]:
         return [status(now.status), DOT, *restriction, *([dim(f", {reported}")] if reported else [])]
     if reported:
         return [status(now.status) if now.status in _AWAY else dim(now.status, VALUE_LIMIT), DOT, dim(reported)]
-    return _quiet(now, type_)
+    return _routine(now, type_)
 
 
 def _restriction(now: Node) -> list[Part]:
@@ -112,12 +112,12 @@ def _restriction(now: Node) -> list[Part]:
     return [warn("ineligible")] if now.scheduling_eligibility == "ineligible" else []
 
 
-def _quiet(now: Node, type_: str) -> list[Part]:
+def _routine(now: Node, type_: str) -> list[Part]:
     if now.status in _AWAY:
-        return [status(now.status), DOT, dim(_QUIET.get(type_, "unchanged"))]
+        return [status(now.status), DOT, dim(_ROUTINE_REMARKS.get(type_, "unchanged"))]
     if type_ == "NodeStreamEvent":
         return [status(now.status)]
-    return unchanged(now.status, _QUIET.get(type_, "unchanged"))
+    return unchanged(now.status, _ROUTINE_REMARKS.get(type_, "unchanged"))
 
 
 def _drain(now: Node, verb: str = "drain started") -> list[Part]:
