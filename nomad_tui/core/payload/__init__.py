@@ -1,8 +1,8 @@
-"""A payload as something to look at: parsed exactly, flattened to rows, annotated for a reader.
+"""Payloads for display: parsed without loss, flattened to rows, annotated for people.
 
-`parse` reads the bytes that came, `flattening.flatten` gives the rows that a `Folding` lets through, `showing.Showing`
-their texts without the secrets, and `annotation` the meaning of a raw number. What needs `core.secrets`, which needs
-this package, is imported from its module.
+`parse` decodes the bytes, `flattening.flatten` returns the rows that are visible in a `Folding`, `showing.Showing`
+their texts without secrets, and `annotation` the meaning of a raw number. Code that depends on `core.secrets`, which
+imports this package, is imported from its own module.
 """
 
 from nomad_tui.core.payload.annotations import SEPARATOR, Names, annotation, is_time, name_of

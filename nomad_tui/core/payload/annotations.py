@@ -1,7 +1,7 @@
-"""What a raw number, time or ID means to a person, to be shown beside it and never instead of it.
+"""Human-readable forms of raw numbers, times and IDs, shown in addition to them, never instead.
 
-Nomad names its fields by meaning, so the name decides: the lists below are the fields of the objects that
-servers up to 2.0 send. A value that its field's meaning makes implausible, zero above all, stays plain.
+Nomad names its fields by meaning, so the name decides: the lists below are the fields of the objects that servers up to
+2.0 send. A value that is implausible for its field, zero above all, has no annotation.
 """
 
 import re
@@ -15,15 +15,15 @@ from nomad_tui.core.payload.rows import Step
 from nomad_tui.core.readable import age, byte_count, count, duration
 
 SEPARATOR: Final = " · "
-"""Between the parts of an annotation, the most important first: a narrow line may keep the first alone."""
+"""Separates the parts of an annotation, the most important first: a narrow line may keep only that."""
 
 Names: TypeAlias = Callable[[str, str], str]
-"""The name of an object by its topic and ID, such as `edge-1` of a node; empty where it is not known."""
+"""Returns the name of an object by its topic and ID, such as `edge-1` for a node; empty if unknown."""
 
 _SECOND: Final = 1_000_000_000
 _EARLIEST: Final = 946_684_800
 _LATEST: Final = 4_102_444_800
-"""Seconds: from 2000 to 2100 a number can be a time; the zero time of Go and small numbers cannot."""
+"""Seconds. A number from 2000 to 2100 can be a time; Go's zero time and small numbers cannot."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -71,13 +71,13 @@ _IDS: Final = {
     "RelatedEvals": "Evaluation",
     "VolumeID": "HostVolume",
 }
-"""The topic of the object that an ID is of, by the key it is under, alone or in a list."""
+"""The topic of the object that an ID refers to, by the key of the ID or of the list that contains it."""
 _LONGEST_ID: Final = 200
 
 _RFC3339: Final = lazy_pattern(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LONGEST_RFC3339: Final = 35
 _LONGEST_BYTES: Final = 18
-"""Digits of a byte count that a fingerprint writes as a string; more is no size of anything."""
+"""Digits of a byte count that a fingerprint stores as a string; longer ones are not sizes."""
 
 
 def annotation(
@@ -90,10 +90,10 @@ def annotation(
     names: Names | None = None,
     than: str = "",
 ) -> str | None:
-    """A readable form of `value`, such as `5 m` or `14 s ago · 2026-11-23 08:49:12.222`; None for none.
+    """A readable form of `value`, such as `5 m` or `14 s ago · 2026-11-23 08:49:12.222`; None if there is none.
 
-    `now_ns` is in nanoseconds since the epoch; `timezone` None is the machine's own. A name is untrusted text.
-    `than` names the moment of `now_ns` where that is not the present, as `age` takes it.
+    `now_ns` is in nanoseconds since the epoch; `timezone` None is that of this machine. A name is untrusted text.
+    `than` names the time of `now_ns` if it is not the present, as in `age`.
     """
     if type(value) is str and (name := name_of(key, value, parent_key, names)) is not None:
         return name
@@ -107,14 +107,14 @@ def annotation(
 
 
 def is_time(key: Step | None, value: Value, parent_key: Step | None = None) -> bool:
-    """Whether a value is a number that nobody reads as a time or a duration, as which it is meant."""
+    """Whether a value is a raw number that stands for a time or a duration."""
     if type(value) is not int or not isinstance(key, str):
         return False
     return bool(_DURATION.search(key) or _TIME.search(key)) or (parent_key == "Wait" and key in ("Min", "Max"))
 
 
 def name_of(key: Step | None, value: str, parent_key: Step | None, names: Names | None) -> str | None:
-    """The name of the object that a value is the ID of, untrusted; None where it is none or the name is not known."""
+    """The name of the object whose ID is `value`, untrusted; None if it is not an ID or the name is unknown."""
     topic = _IDS.get(str(parent_key if isinstance(key, int) else key)) if names is not None else None
     if names is None or topic is None or not 0 < len(value) <= _LONGEST_ID:
         return None

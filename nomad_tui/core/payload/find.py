@@ -1,6 +1,6 @@
-"""Looking for something in a payload or a text: plain text in smart case, or a regular expression between slashes.
+"""Search in a payload or a text: plain text in smart case, or a regular expression in slashes.
 
-Regular expressions are those of the filter (`core.regular`).
+Regular expressions are those of filters (`core.regular`).
 """
 
 from bisect import bisect_left, bisect_right
@@ -17,15 +17,15 @@ from nomad_tui.core.regular import HAS_RE2, Finder, PatternError
 __all__ = ["MOST_SPANS", "Haystack", "PatternError", "PayloadFind", "Wanted", "of_rows", "read_wanted"]
 
 MOST_SPANS: Final = 50_000
-"""Places found in one text; a letter in a text of 1 MB has more."""
+"""Maximum matches in one text; a single letter in a text of 1 MB has more."""
 
 _BETWEEN: Final = "\n"
-"""Between two pieces of a haystack, so that `^` and `$` mean their ends."""
+"""Separates two pieces of a haystack, so that `^` and `$` match at their ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is looked for. Raises `PatternError` for a regular expression that is not accepted."""
+    """A search pattern. Raises `PatternError` for a rejected regular expression."""
 
     source: str
     """The text, or the regular expression without its slashes."""
@@ -38,7 +38,7 @@ class Wanted:
             object.__setattr__(self, "finder", Finder(self.source, self.ignore_case))
 
     def spans(self, text: str, most: int = MOST_SPANS) -> list[tuple[int, int]]:
-        """The first and last places, as of a slice, at which it is in a text; none of them is empty."""
+        """Start and end of each match in a text, as of a slice; empty matches are left out."""
         if not self.source:
             return []
         found: list[tuple[int, int]] = []
@@ -53,7 +53,7 @@ class Wanted:
         if self.ignore_case:
             lower = text.lower()
             if len(lower) != len(text):
-                # A few characters have a lower case of two, after which no place is the same.
+                # Some characters have a lower case of two characters, which would shift all later offsets.
                 lower = "".join(
                     one if len(one) == 1 else letter for letter, one in zip(text, map(str.lower, text), strict=True)
                 )
@@ -66,7 +66,7 @@ class Wanted:
 
 
 class _Places:
-    """Places in a text from places in its UTF-8, asked for in ascending order."""
+    """Converts UTF-8 offsets to character offsets, in ascending order."""
 
     def __init__(self, data: bytes, is_ascii: bool) -> None:
         self._data = data
@@ -82,9 +82,9 @@ class _Places:
 
 
 def read_wanted(written: str) -> Wanted:
-    """What is typed: `/regular expression/`, perhaps with an `i` behind, or a text. Raises `PatternError`.
+    """Parse typed input: `/regular expression/`, optionally followed by `i`, or text. Raises `PatternError`.
 
-    In a text lower case finds all, a capital is exact.
+    Text is matched in smart case: exactly only if it has a capital letter.
     """
     body = written.removesuffix("i") if written.endswith("/i") else written
     if len(body) > 2 and body.startswith("/") and body.endswith("/"):
@@ -93,10 +93,10 @@ def read_wanted(written: str) -> Wanted:
 
 
 class Haystack:
-    """Pieces of text, each of a row, that are looked through at once."""
+    """Pieces of text, each belonging to a row, searched together."""
 
     def __init__(self, pieces: Iterable[tuple[int, str]]) -> None:
-        """The rows ascend; a row may have several pieces."""
+        """Rows are ascending; a row may have several pieces."""
         self._rows: list[int] = []
         texts: list[str] = []
         for row, text in pieces:
@@ -108,7 +108,7 @@ class Haystack:
         self._bytes: tuple[bytes, list[int]] | None = None
 
     def rows(self, wanted: Wanted) -> list[int]:
-        """The rows in which it is found, ascending."""
+        """The rows with a match, ascending."""
         if not wanted.source:
             return []
         found: dict[int, None] = {}
@@ -151,7 +151,7 @@ class Haystack:
             start, end = found
             piece = bisect_right(starts, start) - 1
             limit = starts[piece + 1] if piece + 1 < len(starts) else len(data) + 1
-            # A match that continues in the next piece does not count, unless this piece alone has it too.
+            # A match that extends into the next piece counts only if this piece alone has one too.
             if end < limit or finder.next(self._texts[piece].encode("utf-8", "surrogatepass"), 0) is not None:
                 yield piece
             at = limit
@@ -164,7 +164,7 @@ def _joined(texts: list[str]) -> tuple[str, list[int]]:
 
 
 def of_rows(showing: Showing) -> Haystack:
-    """The keys and values of rows as they are shown: what is masked is in none of them."""
+    """The keys and values of rows as displayed, without masked ones."""
 
     def pieces(rows: Rows) -> Iterator[tuple[int, str]]:
         texts = (Kind.STRING, Kind.RAW)
@@ -181,7 +181,7 @@ def of_rows(showing: Showing) -> Haystack:
 
 
 class PayloadFind:
-    """A search through all rows of a payload, folded ones included."""
+    """A search in all rows of a payload, including folded ones."""
 
     def __init__(self, rows: Rows, showing: Showing) -> None:
         self._rows = rows
@@ -191,7 +191,7 @@ class PayloadFind:
 
     @property
     def count(self) -> int:
-        """Rows that hold what is looked for."""
+        """Number of matching rows."""
         return len(self._found)
 
     def look_for(self, wanted: Wanted) -> None:
@@ -200,22 +200,23 @@ class PayloadFind:
         self._found = self._haystack.rows(wanted)
 
     def number(self, path: Path) -> int:
-        """Which of them a path is, from 1; 0 for none."""
+        """The number of the match at `path`, from 1; 0 if there is none."""
         row = self._row(path)
         place = bisect_left(self._found, row)
         return place + 1 if place < len(self._found) and self._found[place] == row else 0
 
     def from_here(self, path: Path) -> Path:
-        """The first at or after a path, else the first of all; there has to be one."""
+        """The first match at or after a path, wrapping around. Requires at least one match."""
         place = bisect_left(self._found, self._row(path))
         return self._rows.path(self._found[place % len(self._found)])
 
     def next(self, path: Path, step: int) -> Path:
-        """The next after a path, or for a `step` of -1 before it, going round at the end; there has to be one."""
+        """The next match after a path, or before it with a `step` of -1, wrapping around. Requires at least one
+        match."""
         return self._rows.path(_next(self._found, self._row(path), step))
 
     def next_of(self, paths: Iterable[Path], path: Path, step: int) -> Path | None:
-        """The next of some paths, in the payload's order; None if it has none of them."""
+        """The next of some paths in the payload's order; None if the payload has none of them."""
         wanted = frozenset(paths)
         rows = self._rows
         known: list[Path] = []

@@ -1,13 +1,13 @@
-"""From a payload's value to its rows.
+"""Flattens a payload's value to rows.
 
-Only what is open is flattened, and a value's text is not looked at, so neither 20,000 siblings nor a string of 3 MB
-costs more than what is drawn of it.
+Only open containers are flattened and texts are not examined, so that 20,000 siblings or a string of 3 MB cost no more
+than the part that is drawn.
 """
 
 from collections.abc import Sequence
 from enum import Enum
 
-# A module, not its names: `secrets` itself imports `parsing`, and so may be only half imported when this is.
+# The module rather than its names: `secrets` imports `parsing`, so it may be partly initialized here.
 from nomad_tui.core import secrets
 from nomad_tui.core.payload.order import PAYLOAD, in_order, kind_beneath
 from nomad_tui.core.payload.parsing import Decoded, Members, RawText, Value, decode
@@ -17,11 +17,11 @@ from nomad_tui.core.payload.rows import CONTAINERS, WIDEST_KEY, Fold, Folding, R
 class KeyOrder(Enum):
     SORTED = "sorted"
     DOCUMENTED = "documented"
-    """As Nomad's documentation lists them."""
+    """In the order of Nomad's documentation."""
 
 
 def _members(value: Value, kind: str | None, is_sorted: bool) -> tuple[Sequence[Step], Sequence[Step], Sequence[Value]]:
-    """Keys, steps and values of a container, in an order of our own: the server shuffles keys every time."""
+    """Keys, steps and values of a container, in a fixed order: the server shuffles keys every time."""
     if isinstance(value, dict):
         keys = sorted(value) if is_sorted else in_order(kind, list(value))
         return keys, keys, list(map(value.__getitem__, keys))
@@ -41,7 +41,7 @@ def _members(value: Value, kind: str | None, is_sorted: bool) -> tuple[Sequence[
 
 
 class _Group:
-    """The members of one open container, and how far they have been written."""
+    """The members of one open container, and how many of them have been added."""
 
     __slots__ = (
         "beneath",
@@ -95,7 +95,8 @@ class _Group:
             self.secret[self.keys.index(beside)] = True
 
     def open_member(self, everything: bool) -> tuple[Fold | None, int, Decoded | None] | None:
-        """Move `next` past the next open container, or to the end; what is known beneath the container."""
+        """Advance `next` past the next open container, or to the end. Returns the fold, depth and decoded value of that
+        container."""
         values, known = self.values, self.fold.members if self.fold is not None else {}
         if self.is_open or known or everything:
             for position in range(self.next, len(values)):
@@ -125,11 +126,11 @@ def flatten(
     masking: "secrets.Masking | None" = None,
     everything: bool = False,
 ) -> Rows:
-    """The rows of a payload, open containers with their members after them; `everything` has all of them open.
+    """The rows of a payload, with the members of open containers after them; `everything` opens all containers.
 
-    The payload's own members are the outermost rows. A payload that is no object and no list is one row
-    without a key; one that is not JSON is one such row for each piece of its text. A string that is a secret is not
-    decoded, because the keys in it are not shown either, unless `masking` shows it.
+    The payload's own members are the outermost rows. A payload that is neither an object nor a list is one row without
+    a key; one that is not JSON is one such row per piece of its text. A secret string is not decoded unless `masking`
+    shows it, because the keys in it are secret too.
     """
     rows = Rows()
     if type(value) not in CONTAINERS:

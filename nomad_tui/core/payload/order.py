@@ -1,8 +1,8 @@
-"""The order in which Nomad's documentation lists the members of its objects.
+"""The order of members in Nomad's documentation of its objects.
 
-Read from the objects that Nomad 2.0.6 sends, `nomad/structs` of its source, with those first that its client library,
-`api`, declares, in that order. `Member:Kind` says which object is there, alone or in a list, and `Member:*Kind`
-that it is in a map under keys of the operator's own.
+Taken from the objects that Nomad 2.0.6 sends (`nomad/structs` in its source), starting with the members declared by its
+client library `api`, in that order. `Member:Kind` names the kind of object in a member, single or in a list;
+`Member:*Kind` that of objects in a map whose keys operators choose.
 """
 
 from functools import cache
@@ -339,9 +339,9 @@ _MEMBERS: Final[dict[str, str]] = {
 
 @cache
 def members_of(kind: str) -> dict[str, str | None]:
-    """The members of a kind of object in their order, with the kind of what is there if it is an object.
+    """The members of a kind of object in order, each with the kind of object in it, or None.
 
-    Empty for a kind whose members have no order of their own.
+    Empty for maps, whose members have no fixed order.
     """
     if kind.startswith("*"):
         return {}
@@ -355,14 +355,14 @@ def _places(kind: str) -> dict[str, int]:
 
 
 def kind_beneath(kind: str | None, key: str) -> str | None:
-    """The kind of what is under a key of an object; None for what is no object, or not known."""
+    """The kind of object under a key of an object; None if it is not an object or unknown."""
     if kind is None:
         return None
     return kind[1:] if kind.startswith("*") else members_of(kind).get(key)
 
 
 def in_order(kind: str | None, keys: list[str]) -> list[str]:
-    """Keys as the documentation lists them; those it does not name follow, sorted."""
+    """Keys in the order of the documentation; undocumented ones follow, sorted."""
     if kind is None or kind.startswith("*"):
         return sorted(keys)
     places = _places(kind)

@@ -1,7 +1,7 @@
-"""From the bytes of a payload to Python values that say exactly what the server sent.
+"""Parses the bytes of a payload into Python values without losing anything the server sent.
 
-The standard library's decoder is used rather than a faster one because it hands over every number's own text
-and every member of an object, repeated keys included: 1.5 ms for a 1 MB Job, 0.1 ms for a usual payload.
+Uses the standard library's decoder instead of a faster one because it passes on each number's text and all members of
+an object, including repeated keys: 1.5 ms for a 1 MB Job, 0.1 ms for a typical payload.
 """
 
 import base64
@@ -15,33 +15,32 @@ import msgspec
 from nomad_tui.core.patterns import lazy_pattern
 
 RAW_ROW: Final = 48
-"""Characters of one row of a payload that is shown as it came; about the width of the pane."""
+"""Characters per row of a payload that is shown as raw text; about the width of the pane."""
 
 _LONGEST_INTEGER: Final = 40
-"""Digits. Far more than any counter or time has; beyond it an integer stays text, because reading it costs
-time in the square of its length."""
+"""Digits. Far more than any counter or time has; longer integers remain text, because parsing takes quadratic time."""
 
 
 class Number(str):
-    """A number that Python would write differently or could not hold, such as `1e400`, in its own text."""
+    """The text of a number that Python would format differently or cannot represent, such as `1e400`."""
 
     __slots__ = ()
 
 
 class Members(tuple[tuple[str, "Value"], ...]):
-    """An object in which a key came more than once: all its members, in the order they came."""
+    """An object with a repeated key: all its members, in the original order."""
 
     __slots__ = ()
 
 
 class Raw(str):
-    """A piece, of at most `RAW_ROW` characters, of a payload that could not be read as JSON."""
+    """A piece, of at most `RAW_ROW` characters, of a payload that is not valid JSON."""
 
     __slots__ = ()
 
 
 class RawText(tuple[Raw, ...]):
-    """A payload that could not be read as JSON, whole."""
+    """A complete payload that is not valid JSON."""
 
     __slots__ = ()
 
@@ -52,7 +51,7 @@ Value: TypeAlias = "dict[str, Value] | list[Value] | Members | RawText | Raw | N
 class Payload(msgspec.Struct, frozen=True):
     value: Value
     trouble: str | None = None
-    """What a reader has to know about `value`, in whole sentences: what was repaired, why it is no tree."""
+    """Sentences about `value` for the reader: what was repaired, or why there is no tree."""
 
 
 def _integer(text: str) -> int | Number:
@@ -65,7 +64,7 @@ def _fraction(text: str) -> float | Number:
 
 
 def raw_text(text: str) -> RawText:
-    """A text as it came, in pieces that fit a row."""
+    """Raw text in pieces that fit a row."""
     return RawText(
         Raw(line[start : start + RAW_ROW])
         for line in text.rstrip("\n").split("\n")
@@ -74,10 +73,10 @@ def raw_text(text: str) -> RawText:
 
 
 def parse(payload: bytes) -> Payload:
-    """The payload's value; raises nothing, whatever the bytes are.
+    """The payload's value. Never raises, whatever the bytes are.
 
-    An object with a repeated key is a `Members`, a number Python would alter is a `Number`. What is not JSON,
-    or nested deeper than the interpreter's stack allows (about 900 levels), is a `RawText`.
+    An object with a repeated key is a `Members`, a number that Python would alter is a `Number`. A payload that is not
+    JSON, or is nested too deeply for the interpreter's stack (about 900 levels), is a `RawText`.
     """
     trouble: list[str] = []
     try:
@@ -127,15 +126,15 @@ def parse(payload: bytes) -> Payload:
 
 
 LARGEST: Final = 2 * 1024 * 1024
-"""Characters of a string that is decoded, and bytes that may come of it."""
+"""Limits for decoding a string: its characters, and the resulting bytes."""
 MOST_LINES: Final = 5_000
-"""Lines of a decoded text that are shown as rows."""
+"""Maximum lines of a decoded text that are shown as rows."""
 _SHORTEST_BASE64: Final = 12
-"""Characters. A shorter word is base64 by chance, unless its key says that it is."""
+"""Characters. A shorter word is valid base64 by chance, unless its key indicates base64."""
 
 _BASE64: Final = lazy_pattern(r"[A-Za-z0-9+/\s]+={0,2}\s*", re.ASCII)
 _BASE64_KEYS: Final = frozenset(("Payload",))
-"""Bytes that Nomad itself writes as base64."""
+"""Members that Nomad itself encodes as base64."""
 _UNPRINTABLE: Final = lazy_pattern("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -143,13 +142,13 @@ class Decoded(msgspec.Struct, frozen=True):
     value: Value
     """An object or a list, or a list of lines, each a `Raw`."""
     how: str
-    """What it was: `JSON`, `base64`, `base64 of Snappy`, or `base64, JSON`."""
+    """The encoding: `JSON`, `base64`, `base64 of Snappy`, or `base64, JSON`."""
     text: str | None = None
-    """What `value` holds the lines of; None for JSON."""
+    """The decoded text whose lines are in `value`; None for JSON."""
 
 
 def may_decode(value: Value) -> bool:
-    """Whether it is worth asking `decode`; false for nearly every string, at once."""
+    """Whether calling `decode` is worthwhile; a fast check that is false for nearly all strings."""
     if type(value) is not str or not 2 <= len(value) <= LARGEST:
         return False
     first = value[0]
@@ -157,7 +156,7 @@ def may_decode(value: Value) -> bool:
 
 
 def decode(text: str, key: object = None) -> Decoded | None:
-    """What a string says, if it is JSON of more than one value or base64 of a text; None for any other."""
+    """Decode a string that is JSON with more than one value, or base64 of text; None for any other."""
     if len(text) > LARGEST:
         return None
     if (value := _json(text)) is not None:
@@ -193,10 +192,7 @@ def _json(text: str) -> Value:
 
 
 def unsnapped(data: bytes) -> bytes | None:
-    """Bytes that Snappy compressed as one block, by its format description; None for anything else.
-
-    https://github.com/google/snappy/blob/main/format_description.txt
-    """
+    """Decompress one Snappy block, according to its format description; None for anything else."""
     length = shift = at = 0
     while True:
         if at >= len(data) or shift > 28:

@@ -1,7 +1,7 @@
-"""A payload as the rows a reader sees, and which containers are open: what is folded away has no rows.
+"""The visible rows of a payload, and the state of its containers: folded members have no rows.
 
-Rows are columns of equal length rather than objects: a 1 MB Job of 5,300 rows is flattened in a few milliseconds
-and searching is scanning a list. The text of a row is made by `Showing`, which knows the secrets.
+Rows are stored as columns of equal length rather than objects: a 1 MB Job of 5,300 rows is flattened in a few
+milliseconds, and searching scans a list. `Showing`, which masks secrets, formats the rows.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,8 +11,8 @@ from typing import Final, TypeAlias
 from nomad_tui.core.payload.parsing import Decoded, Members, Number, Raw, Value
 
 Step: TypeAlias = str | int
-"""A key of an object or a position in a list. The second and later members of a repeated key step by their
-position in the object as it came, which no key can be confused with."""
+"""A key of an object or an index in a list. For further members with a repeated key, the index in the original object,
+which cannot be confused with a key."""
 
 Path: TypeAlias = tuple[Step, ...]
 
@@ -28,7 +28,7 @@ class Kind(Enum):
     BOOLEAN = "boolean"
     NULL = "null"
     RAW = "raw"
-    """A piece of a payload that is not JSON, or a line of a text that was decoded."""
+    """A piece of a payload that is not JSON, or a line of decoded text."""
 
 
 _KINDS: Final[dict[type, Kind]] = {
@@ -57,18 +57,18 @@ class Rows:
 
     def __init__(self) -> None:
         self.keys: list[Step | None] = []
-        """A member's key, an item's position, None for a row that has neither; untrusted."""
+        """A member's key or an item's index, None for a row with neither; untrusted."""
         self.steps: list[Step] = []
         self.values: list[Value] = []
         self.depths: list[int] = []
         self.parents: list[int] = []
-        """Row of the container that a row is in; -1 for the payload itself."""
+        """Row of the container that a row belongs to; -1 for the payload itself."""
         self.key_widths: list[int] = []
-        """Characters of the longest key among a row's siblings that is not longer than `WIDEST_KEY`."""
+        """Length of the longest key among a row's siblings up to `WIDEST_KEY` characters."""
         self.secret: list[bool] = []
-        """Whether a row is under a key that names a secret, or beside what makes it one."""
+        """Whether a row is secret because of a key above it, or because of a neighbour."""
         self.decoded: dict[int, Decoded] = {}
-        """What is beneath the rows of strings that are unfolded."""
+        """Decoded content of the rows of unfolded strings."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -77,19 +77,19 @@ class Rows:
         return _KINDS[type(self.values[row])]
 
     def member_count(self, row: int) -> int | None:
-        """How many members or items a container holds; None for anything else."""
+        """Number of members or items of a container; None for other rows."""
         value = self.values[row]
         return len(value) if isinstance(value, (dict, list, Members)) else None
 
     def is_foldable(self, row: int) -> bool:
-        """Whether a row is a container with something in it."""
+        """Whether a row is a container that is not empty."""
         return bool(self.member_count(row))
 
     def is_open(self, row: int) -> bool:
         return row + 1 < len(self) and self.depths[row + 1] > self.depths[row]
 
     def path(self, row: int) -> Path:
-        """Of a row beneath a decoded string, the string's path with further steps."""
+        """The path of a row. Below a decoded string, the string's path with further steps."""
         steps: list[Step] = []
         while row >= 0:
             steps.append(self.steps[row])
@@ -102,7 +102,7 @@ class Rows:
         return None if parent < 0 else self.keys[parent]
 
     def decoded_from(self, row: int) -> int | None:
-        """The row of the outermost string that a row was decoded from; None for what is in the payload."""
+        """The row of the outermost string that a row was decoded from; None for rows of the payload itself."""
         found: int | None = None
         if self.decoded:
             row = self.parents[row]
@@ -112,7 +112,7 @@ class Rows:
         return found
 
     def find(self, path: Path) -> int:
-        """The row of `path`, else of its nearest ancestor that has one, else 0."""
+        """The row of `path`, or of its nearest visible ancestor, or 0."""
         found = row = 0
         for depth, step in enumerate(path):
             while row < len(self) and self.depths[row] >= depth:
@@ -126,45 +126,45 @@ class Rows:
         return found
 
     def shallowest_closed(self) -> int | None:
-        """The least depth at which a container is closed; None where all are open."""
+        """The least depth of a closed container; None if all are open."""
         closed = (self.depths[row] for row in range(len(self)) if self.is_foldable(row) and not self.is_open(row))
         return min(closed, default=None)
 
     def deepest_open(self) -> int | None:
-        """The greatest depth at which a container is open; None where all are closed."""
+        """The greatest depth of an open container; None if all are closed."""
         opened = (self.depths[row] for row in range(len(self)) if self.is_open(row) and self.is_foldable(row))
         return max(opened, default=None)
 
 
 OPEN_AT_FIRST: Final[tuple[Path, ...]] = (("Allocation", "TaskStates"),)
-"""Beside the object itself. What happened to an allocation is in its tasks' states."""
+"""Opened initially, besides the object itself. Task states contain what happened to an allocation."""
 
 _AT_FIRST: Final = 1
-"""Levels that are open: the objects directly in the payload."""
+"""Levels open initially: the objects directly in the payload."""
 _ALL: Final = 1_000_000
 """Levels; more than any payload has."""
 
 
 class Fold:
-    """What is known about one path: None where its ancestors or the default decide."""
+    """The fold state of one path; None leaves the decision to its ancestors or the default."""
 
     __slots__ = ("beneath", "children", "decoded", "members", "open")
 
     def __init__(self) -> None:
         self.open: bool | None = None
         self.children: bool | None = None
-        """Of the containers directly in it."""
+        """State of the containers directly in it."""
         self.beneath: int | None = None
-        """Depth from which containers beneath are closed."""
+        """Depth from which containers below it are closed."""
         self.decoded = False
-        """Of a string: whether what it says is unfolded beneath it."""
+        """For a string: whether its decoded content is unfolded."""
         self.members: dict[Step, Fold] = {}
 
 
 class Folding:
-    """Which containers are open: a path opened in one payload is open in the next one.
+    """Which containers are open. A path opened in one payload is open in the next one too.
 
-    At first the objects directly in the payload are open, and what `OPEN_AT_FIRST` names.
+    Initially, the objects directly in the payload and the paths in `OPEN_AT_FIRST` are open.
     """
 
     def __init__(self, open_at_first: Iterable[Path] = OPEN_AT_FIRST) -> None:
@@ -179,7 +179,7 @@ class Folding:
         return fold
 
     def _all(self) -> Iterator[tuple[int, Fold]]:
-        """Every fold with the depth of what is directly in it."""
+        """All folds, each with the depth of its members."""
         stack = [(0, self.root)]
         while stack:
             depth, fold = stack.pop()
@@ -187,11 +187,11 @@ class Folding:
             stack.extend((depth + 1, member) for member in fold.members.values())
 
     def set_open(self, path: Path, is_open: bool) -> None:
-        """Open or close one container; what is beneath stays as it is for when it is opened again."""
+        """Open or close one container; the state of the containers in it is kept."""
         self._fold(path).open = is_open
 
     def open_to(self, path: Path) -> list[tuple[Path, bool | None]]:
-        """Open what a path is in; gives what was known of each before, for `restore`."""
+        """Open all ancestors of a path. Returns their previous states for `restore`."""
         before: list[tuple[Path, bool | None]] = []
         for length in range(1, len(path)):
             fold = self._fold(path[:length])
@@ -204,18 +204,18 @@ class Folding:
             self._fold(path).open = is_open
 
     def set_decoded(self, path: Path, is_decoded: bool) -> None:
-        """Unfold what a string says, or fold it again."""
+        """Unfold the decoded content of a string, or fold it."""
         self._fold(path).decoded = is_decoded
 
     def set_children_open(self, path: Path, is_open: bool) -> None:
-        """Open or close all containers directly in one, also those a later payload brings there."""
+        """Open or close all containers directly in one, in later payloads too."""
         fold = self._fold(path)
         fold.children = is_open
         for member in fold.members.values():
             member.open = None
 
     def open_all(self, path: Path) -> None:
-        """Open a container and all beneath it, also what a later payload brings there."""
+        """Open a container and everything in it, in later payloads too."""
         fold = self._fold(path)
         fold.open = True
         fold.children = None
@@ -223,7 +223,7 @@ class Folding:
         _forget(fold)
 
     def open_levels(self, levels: int) -> None:
-        """Open at least so many levels of containers everywhere."""
+        """Open at least this number of levels of containers everywhere."""
         for depth, fold in self._all():
             if fold.beneath is not None:
                 fold.beneath = max(fold.beneath, levels)
@@ -235,7 +235,7 @@ class Folding:
                         member.open = None
 
     def close_levels(self, levels: int) -> None:
-        """Leave at most so many levels of containers open anywhere."""
+        """Close all containers below this number of levels."""
         for depth, fold in self._all():
             if fold.beneath is not None:
                 fold.beneath = min(fold.beneath, levels)
@@ -247,7 +247,7 @@ class Folding:
                         member.open = None
 
     def close_all(self) -> None:
-        """Leave only the objects open that are directly in the payload."""
+        """Close everything except the objects directly in the payload."""
         self.root = _root()
 
 
@@ -258,7 +258,7 @@ def _root() -> Fold:
 
 
 def _forget(fold: Fold) -> None:
-    """Forget what is known beneath a path but for the strings that are unfolded."""
+    """Reset all state below a path, except unfolded strings."""
     for step, member in list(fold.members.items()):
         _forget(member)
         if member.decoded or member.members:

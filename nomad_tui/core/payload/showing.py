@@ -1,4 +1,4 @@
-"""What a row says: everything of a payload that reaches the screen passes here, and its secrets stay here."""
+"""The text of rows. Everything of a payload that is displayed passes through here and is masked."""
 
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
@@ -12,28 +12,28 @@ LONGEST_LABEL: Final = 60
 """Characters of a label."""
 
 LONGEST_MESSAGE: Final = 500
-"""Characters of what a task event says."""
+"""Characters of a task event's message."""
 
 _LABELS: Final = ("Name", "Type", "Label", "Message", "DestPath", "LTarget", "NodeID", "ID")
-"""Which member names an object among its siblings in a list, the best first; from the payloads of 2.0.6."""
+"""Members that identify an object among its siblings in a list, the best first; from payloads of 2.0.6."""
 
 _SHORT: Final = 200
-"""Characters of a text that is masked anew whenever it is asked for."""
+"""Characters of a text whose masked form is not cached."""
 
 _SECOND: Final = 1_000_000_000
 _LATEST: Final = 253_402_300_799
-"""Seconds of the last moment that a date can name."""
+"""Seconds of the latest time that `datetime` can represent."""
 
 
 class Texts:
-    """What was found out about the texts of a payload, of the long ones once."""
+    """Cache of the masked and decoded forms of a payload's texts; masked forms only of long ones."""
 
     def __init__(self) -> None:
         self._masked: dict[str, str] = {}
         self._decoded: dict[tuple[str, Step | None], Decoded | None] = {}
 
     def masked(self, text: str) -> str:
-        """A text without the secrets that it shows by their form."""
+        """A text with secrets masked that are recognizable by their form."""
         if len(text) <= _SHORT:
             return secrets.masked_text(text)
         found = self._masked.get(text)
@@ -42,21 +42,21 @@ class Texts:
         return found
 
     def decoded(self, text: str, key: Step | None) -> Decoded | None:
-        """What a text says if it is unfolded."""
+        """The decoded content of a text."""
         if (text, key) not in self._decoded:
             self._decoded[text, key] = decode(text, key)
         return self._decoded[text, key]
 
 
 def without_secrets(text: RawText) -> RawText:
-    """What could not be read as JSON, with all in it masked that may be a secret."""
+    """Text that is not valid JSON, with everything masked that may be a secret."""
     pieces = "".join(piece if len(piece) == RAW_ROW else f"{piece}\n" for piece in text)
     masked = secrets.redact(pieces.encode("utf-8", "replace")).decode("utf-8", "replace")
     return raw_text(masked.replace(f'"{secrets.REDACTED}"', secrets.MASK))
 
 
 class Showing:
-    """The text of the rows of one payload, secrets masked; all of it is untrusted text."""
+    """Formats the rows of one payload, with secrets masked; all of it is untrusted text."""
 
     def __init__(self, rows: Rows, masking: "secrets.Masking", texts: Texts | None = None) -> None:
         self.rows = rows
@@ -65,7 +65,7 @@ class Showing:
         self._widths: dict[int, int] = {}
 
     def hides(self, row: int) -> bool:
-        """Whether a row's value is masked whole."""
+        """Whether a row's complete value is masked."""
         rows = self.rows
         value = rows.values[row]
         return (
@@ -76,12 +76,12 @@ class Showing:
         )
 
     def is_masked(self, row: int) -> bool:
-        """Whether a value, or a part of its text, is masked."""
+        """Whether a value, or part of its text, is masked."""
         is_text = self.rows.kind(row) in (Kind.STRING, Kind.RAW)
         return self.hides(row) or (is_text and self.text(row) != self.rows.values[row])
 
     def text(self, row: int) -> str:
-        """A string as it is shown, without quotes and uncut; `MASK` for one that is masked."""
+        """A string as displayed, without quotes and uncut; `MASK` if it is masked."""
         if self.hides(row):
             return secrets.MASK
         rows = self.rows
@@ -99,14 +99,14 @@ class Showing:
         return text if masked == text or self._shows(row) else masked
 
     def masked(self, text: str) -> str:
-        """Another text, such as what a value was before, without the secrets that it shows by their form."""
+        """Another text, such as a previous value, with secrets masked that are recognizable by their form."""
         return text if self.masking.reveals_all else self._texts.masked(text)
 
     def _shows(self, row: int) -> bool:
         return self.masking.shows(self.rows.path(row))
 
     def hides_beneath(self, row: int) -> bool:
-        """Whether anything of a row, or beneath it, is masked, or would be were it not revealed."""
+        """Whether a row or anything below it is masked, or would be if it were not revealed."""
         rows = self.rows
         value = rows.values[row]
         if rows.kind(row) is Kind.RAW:
@@ -120,7 +120,7 @@ class Showing:
         return secrets.masked(value, secrets.MASK, secret=rows.secret[row]) is not value
 
     def pieces(self, row: int) -> tuple[str, ...]:
-        """What is shown of a value, uncut, as pieces that are not copied from the value."""
+        """The displayed value, uncut, in pieces that are not copied from the value."""
         if self.hides(row):
             return (secrets.MASK,)
         value = self.rows.values[row]
@@ -134,7 +134,7 @@ class Showing:
 
     def label(self, row: int) -> str | None:
         """What distinguishes an object from its siblings, at most `LONGEST_LABEL` characters: an item's name or type, a
-        task's state. None where there is nothing such, or it is a secret."""
+        task's state. None if there is no such member or it is secret."""
         rows = self.rows
         value = rows.values[row]
         if not isinstance(value, dict) or (rows.secret[row] and not self._shows(row)):
@@ -148,14 +148,14 @@ class Showing:
         return None
 
     def decodable(self, row: int) -> Decoded | None:
-        """What a string would say if it were unfolded; None for what is masked, and for any other value."""
+        """The decoded content that a string would show if unfolded; None if it is masked, and for other values."""
         value = self.rows.values[row]
         if not may_decode(value) or self.hides(row):
             return None
         return self._texts.decoded(str(value), self.rows.keys[row])
 
     def line_count(self, row: int) -> int:
-        """Lines of a string; 1 for anything else."""
+        """Number of lines of a string; 1 for other values."""
         value = self.rows.values[row]
         if type(value) is not str or self.hides(row):
             return 1
@@ -164,8 +164,8 @@ class Showing:
     # Lists of events as tables
 
     def event(self, row: int, timezone: tzinfo | None) -> tuple[str, str, str] | None:
-        """The time of day, the type, filled up to the width of its column, and the message of a task's or a node's
-        event; None for any other row."""
+        """Time of day, type, padded to the width of its column, and message of a task's or node's event; None for other
+        rows."""
         rows = self.rows
         value = rows.values[row]
         list_row = rows.parents[row]
@@ -197,7 +197,7 @@ class Showing:
 
 
 def written(value: Value) -> str:
-    """Anything but a text as it is shown: containers by the number of their members."""
+    """A displayed value other than text; containers are shown as their number of members."""
     match kind_of(value):
         case Kind.BOOLEAN:
             return "true" if value else "false"
@@ -217,7 +217,7 @@ def _type_of(event: dict[str, Value]) -> str:
 
 
 def _time_of_day(event: dict[str, Value], timezone: tzinfo | None) -> str:
-    """As `08:49:12.222`; empty where there is no time."""
+    """Such as `08:49:12.222`; empty if there is no time."""
     moment = event.get("Time")
     if type(moment) is int and 0 < moment < _LATEST * _SECOND:
         seconds, rest = divmod(moment, _SECOND)

@@ -1,8 +1,8 @@
-"""What in a payload is a secret, and the same payload without it.
+"""Recognizes secrets in payloads, and removes them.
 
-Nomad sends environments, tokens and driver configuration in clear. A value is a secret by the key it is under,
-by what is beside it, or by its own form, such as a password in a URL. Everything that leaves a payload for the
-screen, the clipboard, a file or a sink asks here.
+Nomad sends environments, tokens and driver configuration in clear text. A value is secret because of its key, its
+neighbours, or its own form, such as a password in a URL. Every payload that goes to the screen, the clipboard, a file
+or a sink is processed here.
 """
 
 from nomad_tui.core.payload.rows import Path
@@ -12,13 +12,13 @@ from nomad_tui.core.secrets.redaction import redact
 
 
 class Masking:
-    """Every secret of the event is masked, except the one the operator revealed."""
+    """Masks all secrets of the event, except one that the operator has revealed."""
 
     def __init__(self, reveals_all: bool = False) -> None:
         self.reveals_all = reveals_all
-        """No secret is masked, because the operator asked for that (`--reveal`)."""
+        """Mask nothing, because the operator requested that (`--reveal`)."""
         self.revealed: Path | None = None
-        """The one secret that is shown until the selection moves, with everything beneath it."""
+        """The only secret that is shown, with everything below it, until the selection moves."""
 
     def shows(self, path: Path) -> bool:
         """Whether the secret at a path is shown."""

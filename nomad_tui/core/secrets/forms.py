@@ -1,7 +1,7 @@
-"""What a secret looks like: the names that it is under, beside or behind, and forms that need no name.
+"""Patterns of secrets: names of their keys or neighbours, and forms that are recognizable without a name.
 
-Forms are keys, tokens of well-known makers, and URLs that hold one. Each is a pattern of RE2 with two groups, or three:
-what stays before it, the secret, what stays after it. `SIGNS` is in every text that has one of them.
+Forms are private keys, tokens of well-known vendors, and URLs that contain a secret. Each is an RE2 pattern with two or
+three groups: text to keep, the secret, text to keep. Every text with one of the forms matches `SIGNS`.
 """
 
 import re
@@ -13,13 +13,13 @@ from nomad_tui.core.payload.parsing import Members, Value
 from nomad_tui.core.payload.rows import Path
 
 MASK: Final = "••••••"
-"""Shown in the place of a secret of any length."""
+"""Displayed instead of a secret, whatever its length."""
 REDACTED: Final = "<redacted>"
-"""Stands for a secret in what is copied, written and printed."""
+"""Replaces a secret in what is copied, written and printed."""
 
 _WORD: Final = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _LONGEST_KEY: Final = 200
-"""Characters of a key that are looked at."""
+"""Characters of a key that are examined."""
 
 WORDS: Final = frozenset(
     {
@@ -28,35 +28,35 @@ WORDS: Final = frozenset(
         "sshkey", "token", "tokens",
     }
 )  # fmt: skip
-"""A key with one of these words names a secret, wherever the word is."""
+"""Words that mark a key as the name of a secret, in any position."""
 LAST_WORDS: Final = frozenset({"auth", "basicauth", "pass"})
-"""The same where the word is the last: `DB_PASS` and `auth`, but not `PassThrough` and `AuthMethod`."""
+"""Words that do so in last position: `DB_PASS` and `auth`, but not `PassThrough` and `AuthMethod`."""
 KEYS_OF: Final = frozenset(
     {
         "access", "account", "api", "client", "encryption", "encrypt", "gossip", "hmac", "license", "master", "pem",
         "private", "signing", "ssh", "ssl", "tls", "unseal",
     }
 )  # fmt: skip
-"""A key whose words end in one of these and `key`."""
+"""Words that do so if `key` follows at the end."""
 WHOLE: Final = frozenset({"env", "environment", "signedidentities", "connectionstring", "privatekey", "accesskey"})
-"""Keys, without case, under which everything is a secret: environments, and the tokens of workload identities."""
+"""Keys, ignoring case, whose complete content is secret: environments, and the tokens of workload identities."""
 _HARMLESS: Final = frozenset(
     {
         "acltoken", "acltokens", "nomadtokenid", "tokenlocality", "tokennameformat", "maxtokenttl", "tokenttl",
         "tokenname", "tokentype", "tokenid", "jwtvalidationpubkeys",
     }
 )  # fmt: skip
-"""Nomad's own keys that have such a word in them and hold no secret; `NomadTokenID` is an Accessor ID."""
+"""Nomad's own keys that contain such a word but no secret; `NomadTokenID` is an accessor ID."""
 
 _MEASURES: Final = frozenset({"mb", "ttl", "version"})
-"""A key that ends in one of these is a size or an identity, such as `SecretsMB` and `plugins.secrets.vault.version`."""
+"""Last words of keys that are sizes or identities, such as `SecretsMB` and `plugins.secrets.vault.version`."""
 
 REFERENCE: Final = ("{{", "${", "$(", REDACTED, MASK)
-"""What a value begins with that only says where the secret is to be had."""
+"""Beginnings of values that only refer to a secret stored elsewhere."""
 
 
 def names_secret(key: str) -> bool:
-    """Whether what is under a key of a payload is a secret."""
+    """Whether the value of a payload's key is a secret."""
     return _names_secret(key[:_LONGEST_KEY])
 
 
@@ -74,9 +74,9 @@ def _names_secret(key: str) -> bool:
 
 
 def secret_beside(members: dict[str, Value]) -> str | None:
-    """The key of a member that is a secret because of what is beside it; None for none.
+    """The key of a member that is secret because of a neighbour; None if there is none.
 
-    A template that writes environment variables, and a value beside the name of a secret.
+    For a template with environment variables, and a value next to the name of a secret.
     """
     if members.get("Envvars") is True and "EmbeddedTmpl" in members:
         return "EmbeddedTmpl"
@@ -88,7 +88,7 @@ def secret_beside(members: dict[str, Value]) -> str | None:
 
 
 def secret_items(items: list[Value]) -> frozenset[int]:
-    """The positions of items that are secrets because of the one before them: `["--token", "…"]`."""
+    """Indexes of items that are secret because of the preceding item: `["--token", "…"]`."""
     return frozenset(
         position
         for position, before in enumerate(items[:-1], 1)
@@ -97,7 +97,7 @@ def secret_items(items: list[Value]) -> frozenset[int]:
 
 
 def is_flag(text: str) -> bool:
-    """Whether a text that begins with `-` says that a secret follows."""
+    """Whether a text starting with `-` is a flag whose value is a secret."""
     name = text[:_LONGEST_KEY].lstrip("-")
     return name.replace("-", "").replace("_", "").replace(".", "").isalnum() and _names_secret(name)
 
@@ -107,7 +107,7 @@ def _is_its_value(item: Value) -> bool:
 
 
 def is_secret(path: Path, value: Value) -> bool:
-    """Whether what is at `path` of the payload `value` is a secret whole, by its keys or by what is beside it."""
+    """Whether the complete value at `path` of the payload `value` is secret because of a key or a neighbour."""
     for step in path:
         if isinstance(value, dict):
             if not isinstance(step, str) or step not in value:
@@ -141,7 +141,7 @@ def _member(members: Members, step: str | int) -> tuple[str, Value] | None:
 
 _KEY_BLOCK: Final = r"-{4,5} ?BEGIN [\w ]*PRIVATE KEY"
 _ENCODED_KEY: Final = r"LS0tLS1CRUdJTiB(?:[EFPS]|QUklW|QR1Ag)|b3BlbnNzaC1rZXktdjE"
-"""Base64 of `-----BEGIN` and any kind of private key but not of a certificate, and of `openssh-key-v1`."""
+"""Base64 of `-----BEGIN` and any kind of private key, but not of a certificate, and of `openssh-key-v1`."""
 _TOKENS: Final = "|".join(
     (
         r"eyJ[\w-]{8,}\.[\w-]{6,}(?:\.[\w-]+)*",  # JSON Web Tokens
@@ -155,23 +155,23 @@ _TOKENS: Final = "|".join(
     )
 )
 _BARE_TOKENS: Final = r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}|[sb]\.[A-Za-z0-9]{24,}(?:\.\w{5})?|S[UAOCNX][A-Z2-7]{56}"
-"""AWS, Vault before 1.10, seeds of NATS: too short a beginning to be one within a word."""
+"""AWS, Vault before 1.10, NATS seeds: their prefixes are so short that they must not be inside a word."""
 _WEBHOOK_HOSTS: Final = (
     r"(?:hooks\.slack(?:-gov)?\.com|webhook\.office(?:365)?\.com|logic\.azure\.(?:com|us|cn)|hooks\.zapier\.com"
     r"|api\.powerplatform\.(?:com|us)|chat\.googleapis\.com|maker\.ifttt\.com)(?::\d+)?/"
     r"|discord(?:app)?\.com(?::\d+)?/api/|outlook\.office(?:365)?\.com(?::\d+)?/webhook|api\.telegram\.org(?::\d+)?/bot"
     r"|pagerduty\.com(?::\d+)?/integration/"
 )
-"""Services whose URLs let in everybody who knows the path."""
+"""Services whose URLs grant access to everybody who knows the path."""
 _WEBHOOK_ID: Final = r"(?:[A-Za-z0-9]+/)?[A-Za-z0-9]{17}"
-"""What follows `/hooks/` on servers of one's own, such as Mattermost."""
+"""What follows `/hooks/` on self-hosted servers, such as Mattermost."""
 _QUERY: Final = (
     r"(?:[?&]|%3F|%26)(?:[\w.-]*[._-])?(?:sig|signature|sign|hmac|jwt|pwd|pass|auth|policy|session|sessionid|apikey"
     r"|sshkey|hdnts|hdnea|hdntl)(?:=|%3D)"
 )
-"""Names in a URL's query that mean a secret only there."""
+"""Names that mean a secret only in a URL's query."""
 _SHORT_QUERY: Final = r"(?:[?&]|%3F|%26)(?:key|code|sas|t|s)(?:=|%3D)"
-"""The same where much follows."""
+"""The same, but only with a long value."""
 _REST_OF_URL: Final = r"""[^\s"'<>`)\]\\]"""
 
 FORMS: Final = (
@@ -201,7 +201,7 @@ SIGNS: Final = "|".join(
         r"A[KSBC][IC]A[A-Z0-9]{12}|[sb]\.[A-Za-z0-9]{20}|S[UAOCNX][A-Z2-7]{20}",
     )
 )
-"""Finds what is none of them too; without letters or signs that JSON may write as escapes, but for `/`, `&` and `?`."""
+"""Matches other texts too; contains no letters or signs that JSON may escape, except `/`, `&` and `?`."""
 
 
 _WORDS: Final = frozenset(
@@ -239,7 +239,7 @@ _WORDS: Final = frozenset(
     while will with within without won't wrapped wrapping write writing wrong x509 yet you your
     """.split()  # noqa: SIM905 - a list of words is read as one
 )
-"""In lower case. One of these is in nearly every report of a failure, and in hardly any passphrase."""
+"""Lower-case words. Nearly every error message contains one, and hardly any passphrase does."""
 
 _MARKS: Final = ".,;:!?()[]{}<>\"'`*"
 _ADDRESS: Final = lazy_pattern(
@@ -255,7 +255,7 @@ _PATH: Final = lazy_pattern(r"\.{0,2}/[\w./@-]*|[a-z0-9_.-]{1,24}(?:/[a-z0-9_.{}
 _CALL: Final = lazy_pattern(r"[A-Za-z_.]+\(.*")
 _ODD: Final = lazy_pattern(r"[A-Za-z0-9][!#$%^&+~?|\\][A-Za-z0-9]")
 _LONGEST_WORD: Final = 24
-"""Letters; what is longer and has capitals all over is no word."""
+"""Letters; anything longer with capitals throughout is not a word."""
 
 
 def is_prose(text: str) -> bool:
@@ -265,12 +265,12 @@ def is_prose(text: str) -> bool:
 
 
 def is_word(text: str) -> bool:
-    """Whether one word is of those that reports of failures are made of."""
+    """Whether a word is common in error messages."""
     return _bare(text) in _WORDS
 
 
 def is_value(word: str) -> bool:
-    """Whether a word looks generated: letters with digits or signs among them that are no address, path or version."""
+    """Whether a word looks generated: letters mixed with digits or symbols, but not an address, path or version."""
     word = word.strip(_MARKS)
     if len(word) < 5:
         return False

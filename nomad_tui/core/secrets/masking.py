@@ -1,4 +1,4 @@
-"""The values of a payload and its texts without their secrets."""
+"""Masks secrets in payload values and texts."""
 
 import json
 import re
@@ -27,10 +27,10 @@ TRIGGER: Final = (
     "passwo?r?d|passphrase|secret|token|credential|authorization|basicauth|(?:api|access|private|ssh|account)[_.-]?key"
 )
 SIGNS: Final = rf"(?i:{TRIGGER}|bearer|basic )|{forms.SIGNS}"
-"""In every text that shows a secret by its form, but for what is before the host of a URL."""
+"""Matches every text with a secret recognizable by its form, except one before the host of a URL."""
 _VALUE: Final = r"""("[^"\n]*"|'[^'\n]*'|[^\s"',;&]+)"""
 _ASSIGNED: Final = rf"""(?i)((?:{TRIGGER})[\w.-]{{0,40}}["']?\s{{0,4}}=\s{{0,4}}){_VALUE}"""
-"""`password=…`; up to the end of the word or of the quotes."""
+"""`password=…`, up to the end of the word or of the quotes."""
 _FLAG: Final = rf"""(?im)((?:^|[^\w-])--?(?:[\w.-]{{1,40}}[.-])?(?:{TRIGGER})[\w.-]{{0,40}}\s+){_VALUE}"""
 """`--token …`."""
 _LINE: Final = rf"(?im)(^\s*[\w.-]{{0,60}}(?:{TRIGGER})[\w.-]{{0,40}}:[ \t]+)(\S.*)$"
@@ -38,28 +38,28 @@ _LINE: Final = rf"(?im)(^\s*[\w.-]{{0,60}}(?:{TRIGGER})[\w.-]{{0,40}}:[ \t]+)(\S
 _MEMBER: Final = rf"""(?i)((?:{TRIGGER})[\w.-]{{0,40}}["']\s{{0,4}}:\s{{0,4}}){_VALUE}"""
 """`"token": "…"`."""
 _AFTER_COLON: Final = rf"(?i)((?:{TRIGGER})[\w.-]{{0,40}}:[ \t]+){_VALUE}"
-"""In the middle of a line, where a cause follows as often."""
+"""In the middle of a line, where an error message is as likely to follow."""
 _AUTHORIZATION: Final = (
     r"""(?i)(authorization["']?\s{0,4}[=:]\s{0,4}["']?(?:basic|bearer|digest|key|negotiate|token)\s+)([\w+/.~=-]{6,})"""
 )
 _BEARER: Final = r"(?i)(\bbearer\s+)([\w+/.~=-]{8,})"
 _BASIC: Final = r"(?i)(\bbasic +)([A-Za-z0-9+/]{8,}={0,2})"
 _TELLS: Final = lazy_pattern(r"(?:accessor|error|errors|err|reason|status)\W*", re.IGNORECASE)
-"""How a name ends that has no secret, though the word for one is in it."""
+"""Last words of names that contain a word for a secret but are not one."""
 _PASSWORD: Final = lazy_pattern(r"(?:passwo?r?d|passphrase):\s+$", re.IGNORECASE)
-"""What is followed by a plain word more often than by a cause of one word."""
+"""Names that are followed by a plain word more often than by a one-word error message."""
 _NO_MORE: Final = lazy_pattern(r"\s*(?:[,;)\n]|$)")
 _LONGEST_JSON: Final = 64 * 1024
-"""Characters of a text that is looked at as JSON of its own."""
+"""Longest text, in characters, that is parsed as JSON."""
 _SHORTEST: Final = 8
-"""Characters of a text that can hold such a form."""
+"""Characters; shorter texts cannot contain such a form."""
 
 
 def masked_text(text: str, mask: str = MASK) -> str:
-    """A text without the secrets that it shows by their form, such as keys, tokens, passwords in URLs and assignments.
+    """Mask the secrets in a text that are recognizable by their form: keys, tokens, passwords in URLs and assignments.
 
-    In a text that is JSON itself also what is under a key that names one. What only says where a secret is to be
-    had, such as `{{ with secret … }}`, stays, and so does prose about why one could not be had.
+    If the text is JSON, values under keys that name a secret are masked too. References to a secret, such as `{{ with
+    secret … }}`, and error messages about an unavailable secret are not masked.
     """
     if len(text) < _SHORTEST:
         return text
@@ -72,7 +72,7 @@ def masked_text(text: str, mask: str = MASK) -> str:
             return mask
         if without is not inner:
             return rewritten(payload, inner, without).decode().replace(REDACTED, mask)
-    encoded = text.encode("utf-8", "replace")  # half a character is in no form and cannot be looked at
+    encoded = text.encode("utf-8", "replace")  # lone surrogates occur in no form and cannot be searched
     whole = without = encoded.decode()
     try:
         if _any_sign().search(whole) is None:
@@ -94,7 +94,7 @@ def _without(mask: str, is_secret_there: "Judge", found: Match) -> str:
     return f"{groups[0]}{quote}{mask}{quote}{''.join(groups[2:])}"
 
 
-# Whether what a pattern has found is a secret, and not prose
+# Decide whether a match is a secret rather than prose
 
 
 def _always(_: Match) -> bool:
@@ -123,7 +123,7 @@ def _is_generated(found: Match) -> bool:
 
 
 def _is_last_word(found: Match) -> bool:
-    """Whether one plain word follows `password:` that reports of failures are not made of, and nothing behind it."""
+    """Whether `password:` is followed by a single plain word that is not common in error messages."""
     value: str = found.group(2)
     text: str = found.string
     is_last = _NO_MORE.match(text, found.end(2)) is not None
@@ -143,7 +143,7 @@ Judge = Callable[[Match], bool]
 
 @cache
 def _any_sign() -> Pattern:
-    """Compiled, as the patterns are, for the first text that is looked at: no start need wait for it."""
+    """Compiled on first use, like the other patterns, to keep start-up fast."""
     return Pattern(rf"{SIGNS}|://\S*@")
 
 
@@ -164,14 +164,14 @@ def _patterns() -> tuple[tuple[Pattern, Judge], ...]:
 
 
 def can_hide(value: Value) -> bool:
-    """Whether a value under a key that names a secret reveals anything: not nothing, a truth value or an empty text."""
+    """Whether a value under a key that names a secret can reveal anything: not null, a boolean or an empty text."""
     return not (value is None or value is True or value is False or value == "")
 
 
 def masked(value: Value, mask: str = REDACTED, *, secret: bool = False) -> Value:
-    """A payload's value, or a part of it, without its secrets; `secret` if it is under a key that names one.
+    """A payload's value, or a part of it, with secrets masked; `secret` if a key above names one.
 
-    What holds no secret is not copied.
+    Values without secrets are not copied.
     """
     if isinstance(value, dict):
         beside = None if secret else secret_beside(value)
@@ -205,11 +205,12 @@ def _same(one: object, other: object) -> bool:
 
 
 TOKEN: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"(\s*:)?|[^\s{}\[\],:"]+', re.DOTALL)
-"""A text or another scalar; the group distinguishes keys from values."""
+"""A string or another scalar; the group distinguishes keys from values."""
 
 
 def rewritten(payload: bytes, value: Value, without: Value) -> bytes:
-    """JSON whose `value` was parsed from it, byte for byte as it came but for the scalars that differ in `without`."""
+    """JSON text in which the scalars that differ between `value`, which was parsed from it, and `without` are
+    replaced."""
     pairs = zip(_leaves(value), _leaves(without), strict=True)
     pieces: list[bytes] = []
     end = 0
@@ -224,7 +225,7 @@ def rewritten(payload: bytes, value: Value, without: Value) -> bytes:
 
 
 def written(scalar: Value) -> bytes:
-    """A scalar in the place of another one, as JSON."""
+    """A replaced scalar as JSON."""
     return json.dumps(scalar, ensure_ascii=False).encode("utf-8", "replace")
 
 

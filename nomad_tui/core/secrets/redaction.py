@@ -1,7 +1,7 @@
-"""A payload without its secrets, fast enough for every event of a stream.
+"""Redacts payloads fast enough for every event of a stream.
 
-Most events hold no secret, and most of their bytes can be shown to be harmless without decoding them: only the places
-where one could be are looked at by the rules, which takes a tenth of the time.
+Most events contain no secret, and most of their bytes can be shown to be harmless without decoding them: the rules
+examine only the places that may hold one, which takes a tenth of the time.
 """
 
 import re
@@ -21,7 +21,7 @@ from nomad_tui.core.secrets.masking import SIGNS, TOKEN, masked, masked_text, re
 from nomad_tui.core.wire import Frame
 
 _REST: Final = r'(?:[^"\\]|\\.)*'
-"""Of a text, from within it to its end."""
+"""Remainder of a JSON string up to its end."""
 _NO_LETTERS: Final = r'[^A-Za-z"\\]*'
 
 
@@ -30,11 +30,11 @@ def _any_of(words: Iterable[str]) -> str:
 
 
 _OF_A_NAME: Final = r'[^"\\]*'
-"""Of a text without an escape, from within it to its end."""
+"""Remainder of a JSON string without escapes up to its end."""
 
 
 def _not_just(rest: str) -> str:
-    """Any end of a text without an escape, but not exactly `rest`."""
+    """Any remainder of a string without escapes, except exactly `rest`."""
     parted = (rf'{rest[:length]}(?:[^{rest[length]}"\\]{_OF_A_NAME})?' for length in range(len(rest)))
     return f'(?:{"|".join(parted)}|{rest}[^"\\\\]+)'
 
@@ -42,11 +42,11 @@ def _not_just(rest: str) -> str:
 _SIGNS: Final = frozenset(
     word for word in WORDS | LAST_WORDS if not any(part in word for part in (WORDS | LAST_WORDS) - {word})
 )
-"""One of these, or a word of `KEYS_OF` and `key`, or the beginning of one of `WHOLE`, is in each name of a secret."""
+"""Every name of a secret contains one of these, or a word of `KEYS_OF` and `key`, or starts with one of `WHOLE`."""
 _SIGN: Final = rf"(?:{_any_of(_SIGNS)}|{_any_of(KEYS_OF)}{_NO_LETTERS}key)"
 _WHOLE: Final = rf"(?i:{_NO_LETTERS}{_any_of(_NO_LETTERS.join(word) for word in WHOLE)}){_OF_A_NAME}"
 _NAMES: Final = rf"(?:(?i:{_OF_A_NAME}{_SIGN}){_OF_A_NAME}|{_WHOLE})"
-"""Every text without an escape that `names_secret`, and some that do not."""
+"""Every string without escapes that `names_secret`, and some others."""
 _KEYS: Final = "|".join(
     (
         rf'[^"\\](?i:{_OF_A_NAME}{_SIGN}){_OF_A_NAME}',
@@ -56,29 +56,30 @@ _KEYS: Final = "|".join(
         _WHOLE,
     )
 )
-"""The same but `SecretsMB` and `SigningKeyID`, which are in every allocation and Job: that is twice as fast."""
+"""The same without `SecretsMB` and `SigningKeyID`, which are in every allocation and Job: that is twice as fast."""
 _TELLING: Final = r'(?:[^\s"tfn\[{]|"[^"]|[\[{]\s*[^\s\]}])'
-"""How a value begins that can hide something: not null, a truth value, an empty text, an empty list or object."""
+"""Beginnings of values that can be secret: not null, a boolean, an empty string, an empty list or object."""
 _PLACE: Final = "|".join(
     (
         rf'"(?:{_KEYS})"\s*:\s*{_TELLING}',
-        # Beside the name of a secret; what is a name only after its escapes are read is found as well.
+        # A value next to the name of a secret; names with escapes match too.
         rf'"(?:[Nn]ame|[Kk]ey)"\s*:\s*"(?:{_NAMES}"|[^"\\]*\\)',
         r'"Envvars"\s*:\s*true',
-        # A flag, before the item that it names.
+        # A flag before its value.
         rf'"-{_NAMES}"\s*,',
-        # A text that is JSON itself, that has one of the forms, or letters written as escapes.
+        # A string that is JSON itself, has one of the forms, or contains escaped letters.
         rf'"(?:[\[{{]|{_REST}(?:{SIGNS}|://{_REST}@|\\u|\\/)){_REST}"\s*(?:[^\s:]|$)',
-        # A key with an escape; letters that are ſ and K without case.
+        # A key with an escape; ſ and the Kelvin sign, which match s and k when ignoring case.
         rf'\\.{_REST}"\s*:|\xc5\xbf|\xe2\x84\xaa',
     )
 )
 
 
 def search(payload: bytes, start: int) -> Match | None:
-    """The first place in valid JSON, from a position that is in no text; a quote within a text may be found too.
+    """The first suspicious place in valid JSON from `start`, which must not be inside a string; may match a quote
+    inside one.
 
-    Needs RE2: where a search backtracks, such a pattern saves nothing.
+    Requires RE2: with a backtracking search, such a pattern saves nothing.
     """
     return cast("Match | None", _place().search(payload, start))
 
@@ -95,15 +96,15 @@ def _place() -> Any:
 
 _MASK: Final = written(REDACTED)
 _FEW: Final = 200
-"""Objects and lists of a payload whose nesting need not be counted."""
+"""Number of objects and lists up to which nesting need not be checked."""
 _DEEPEST: Final = 100
-"""Levels of a payload that is looked at place by place; far below what `parse` can read."""
+"""Maximum nesting for checking place by place; far below the limit of `parse`."""
 _validate: Final = msgspec.json.Decoder(msgspec.Raw).decode
-"""Raises what is not JSON, and some of what `parse` still reads."""
+"""Raises for invalid JSON, and for some that `parse` still accepts."""
 
 _SPACE: Final = lazy_pattern(rb"\s*")
 _NESTED: Final = lazy_pattern(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]])', re.DOTALL)
-"""Up to the end of a text or to a bracket."""
+"""Matches up to the end of a string or to a bracket."""
 _QUOTE, _BACKSLASH, _LIST = b'"\\['
 _NAMING: Final = frozenset((b"Name", b"name", b"Key", b"key"))
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
@@ -113,9 +114,9 @@ _EVENTS: Final = b'"Events":['
 
 
 def redact(payload: bytes) -> bytes:
-    """JSON without its secrets, and otherwise byte for byte as it came.
+    """JSON with secrets replaced, otherwise byte for byte the same.
 
-    Of what cannot be read as JSON, every value in it is masked, because none is known to be harmless.
+    In text that is not valid JSON every value is replaced, because none is known to be harmless.
     """
     if not HAS_RE2:
         return _redact_parsed(payload)
@@ -130,15 +131,15 @@ def redact(payload: bytes) -> bytes:
 
 
 def redact_frame(frame: Frame, texts: list[bytes]) -> list[bytes]:
-    """Each event of a frame, given as JSON, without its secrets.
+    """Each event of a frame, given as JSON, with secrets replaced.
 
-    The whole line is searched at once, and only events with a place for a secret are looked at: few have one.
+    The complete line is searched at once, and only events with a suspicious place are processed, which are few.
     """
     line = frame.line
     starts = _starts(line, texts)
     if (
         not HAS_RE2
-        or frame.repaired is not None  # it may be no valid JSON
+        or frame.repaired is not None  # it may be invalid JSON
         or starts is None
         or not _is_shallow(line)
     ):
@@ -156,7 +157,7 @@ def redact_frame(frame: Frame, texts: list[bytes]) -> list[bytes]:
 
 
 def _starts(line: bytes, texts: list[bytes]) -> list[int] | None:
-    """Where each event of a line begins; None where they are not written one right after the other."""
+    """Offset of each event in a line; None if they do not directly follow each other."""
     at = line.find(_EVENTS) + len(_EVENTS)
     starts: list[int] = []
     for text in texts:
@@ -181,7 +182,7 @@ def _redact_parsed(payload: bytes) -> bytes:
     if not isinstance(value, RawText):
         try:
             without = masked(value)
-        except RecursionError:  # it is nested too deep for the rules
+        except RecursionError:  # too deeply nested for the rules
             pass
         else:
             return payload if without is value else rewritten(payload, value, without)
@@ -189,14 +190,14 @@ def _redact_parsed(payload: bytes) -> bytes:
 
 
 def _redact_places(payload: bytes) -> bytes | None:
-    """The same for valid JSON, place by place; None where a rule needs more than the place."""
+    """Redact valid JSON place by place; None where a rule needs more context."""
     changes: list[tuple[int, int, bytes]] = []
     at = 0
     while (place := search(payload, at)) is not None:
         start = place.start()
         if payload[start] != _QUOTE:  # an escape in a key, letters with odd cases
             return None
-        if start and payload[start - 1] == _BACKSLASH:  # a quote within a text, which has been looked at from its start
+        if start and payload[start - 1] == _BACKSLASH:  # a quote inside a string that was processed already
             at = start + 1
             continue
         token = TOKEN.match(payload, start)
@@ -240,7 +241,7 @@ def _redact_places(payload: bytes) -> bytes | None:
 
 
 def _text(token: bytes) -> str | None:
-    """What a text of JSON says; None for one that is no valid UTF-8 or has half a character as an escape."""
+    """The value of a JSON string; None if it is invalid UTF-8 or has a lone surrogate."""
     try:
         text: str = orjson.loads(token)
     except orjson.JSONDecodeError:
@@ -249,7 +250,7 @@ def _text(token: bytes) -> str | None:
 
 
 def _masked(scalar: re.Match[bytes]) -> bytes:
-    """A scalar under a key that names a secret, if `can_hide` says so; keys stay."""
+    """The replacement of a scalar under a key that names a secret, according to `can_hide`; keys are kept."""
     return scalar[0] if scalar[1] is not None or scalar[0] in _HARMLESS else _MASK
 
 
@@ -259,7 +260,7 @@ def _after_space(payload: bytes, at: int) -> int:
 
 
 def _end(payload: bytes, start: int) -> int:
-    """Where the value ends that begins at `start`."""
+    """Offset of the end of the value that starts at `start`."""
     if payload[start] not in b"{[":
         scalar = TOKEN.match(payload, start)
         return start if scalar is None else scalar.end()
