@@ -19,7 +19,7 @@ __all__ = ["MOST_SPANS", "Haystack", "PatternError", "PayloadFind", "Wanted", "o
 MOST_SPANS: Final = 50_000
 """Maximum matches in one text; a single letter in a text of 1 MB has more."""
 
-_BETWEEN: Final = "\n"
+_SEPARATOR: Final = "\n"
 """Separates two pieces of a haystack, so that `^` and `$` match at their ends."""
 
 
@@ -44,7 +44,7 @@ class Wanted:
         found: list[tuple[int, int]] = []
         if self.finder is not None:
             data = text.encode("utf-8", "surrogatepass")
-            places = _Places(data, len(data) == len(text))
+            places = _Offsets(data, len(data) == len(text))
             for start, end in islice(self.finder.spans(text, data), most):
                 if end > start:
                     found.append((places.at(start), places.at(end)))
@@ -65,7 +65,7 @@ class Wanted:
         return found
 
 
-class _Places:
+class _Offsets:
     """Converts UTF-8 offsets to character offsets, in ascending order."""
 
     def __init__(self, data: bytes, is_ascii: bool) -> None:
@@ -160,7 +160,7 @@ class Haystack:
 
 
 def _joined(texts: list[str]) -> tuple[str, list[int]]:
-    return _BETWEEN.join(texts), [0, *accumulate(len(text) + 1 for text in texts)][: len(texts)]
+    return _SEPARATOR.join(texts), [0, *accumulate(len(text) + 1 for text in texts)][: len(texts)]
 
 
 def of_rows(showing: Showing) -> Haystack:

@@ -54,11 +54,11 @@ class Payload(msgspec.Struct, frozen=True):
     """Sentences about `value` for the reader: what was repaired, or why there is no tree."""
 
 
-def _integer(text: str) -> int | Number:
+def _parse_integer(text: str) -> int | Number:
     return Number(text) if text == "-0" or len(text) > _LONGEST_INTEGER else int(text)
 
 
-def _fraction(text: str) -> float | Number:
+def _parse_fraction(text: str) -> float | Number:
     value = float(text)
     return value if repr(value) == text else Number(text)
 
@@ -96,8 +96,8 @@ def parse(payload: bytes) -> Payload:
 
     decoder = json.JSONDecoder(
         object_pairs_hook=members,
-        parse_int=_integer,
-        parse_float=_fraction,
+        parse_int=_parse_integer,
+        parse_float=_parse_fraction,
         parse_constant=Number,
         strict=False,
     )

@@ -17,7 +17,7 @@ LONGEST_MESSAGE: Final = 500
 _LABELS: Final = ("Name", "Type", "Label", "Message", "DestPath", "LTarget", "NodeID", "ID")
 """Members that identify an object among its siblings in a list, the best first; from payloads of 2.0.6."""
 
-_SHORT: Final = 200
+_UNCACHED_LENGTH: Final = 200
 """Characters of a text whose masked form is not cached."""
 
 _SECOND: Final = 1_000_000_000
@@ -34,7 +34,7 @@ class Texts:
 
     def masked(self, text: str) -> str:
         """A text with secrets masked that are recognizable by their form."""
-        if len(text) <= _SHORT:
+        if len(text) <= _UNCACHED_LENGTH:
             return secrets.masked_text(text)
         found = self._masked.get(text)
         if found is None:

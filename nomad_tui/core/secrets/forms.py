@@ -253,7 +253,7 @@ _KNOWN: Final = lazy_pattern(
 )
 _PATH: Final = lazy_pattern(r"\.{0,2}/[\w./@-]*|[a-z0-9_.-]{1,24}(?:/[a-z0-9_.{}-]{1,36})+/?")
 _CALL: Final = lazy_pattern(r"[A-Za-z_.]+\(.*")
-_ODD: Final = lazy_pattern(r"[A-Za-z0-9][!#$%^&+~?|\\][A-Za-z0-9]")
+_SYMBOL_IN_WORD: Final = lazy_pattern(r"[A-Za-z0-9][!#$%^&+~?|\\][A-Za-z0-9]")
 _LONGEST_WORD: Final = 24
 """Letters; anything longer with capitals throughout is not a word."""
 
@@ -280,7 +280,7 @@ def is_value(word: str) -> bool:
         return len(word) > 5
     if any(map(str.isdigit, word)):
         return any(map(str.isalpha, word))
-    if _ODD.search(word) is not None:
+    if _SYMBOL_IN_WORD.search(word) is not None:
         return True
     capitals = sum(map(str.isupper, word[1:]))
     return len(word) > _LONGEST_WORD and word.isalpha() and len(word) // 4 < capitals < len(word) - 1

@@ -44,11 +44,11 @@ _AUTHORIZATION: Final = (
 )
 _BEARER: Final = r"(?i)(\bbearer\s+)([\w+/.~=-]{8,})"
 _BASIC: Final = r"(?i)(\bbasic +)([A-Za-z0-9+/]{8,}={0,2})"
-_TELLS: Final = lazy_pattern(r"(?:accessor|error|errors|err|reason|status)\W*", re.IGNORECASE)
+_HARMLESS_NAME: Final = lazy_pattern(r"(?:accessor|error|errors|err|reason|status)\W*", re.IGNORECASE)
 """Last words of names that contain a word for a secret but are not one."""
 _PASSWORD: Final = lazy_pattern(r"(?:passwo?r?d|passphrase):\s+$", re.IGNORECASE)
 """Names that are followed by a plain word more often than by a one-word error message."""
-_NO_MORE: Final = lazy_pattern(r"\s*(?:[,;)\n]|$)")
+_END_OF_TEXT: Final = lazy_pattern(r"\s*(?:[,;)\n]|$)")
 _LONGEST_JSON: Final = 64 * 1024
 """Longest text, in characters, that is parsed as JSON."""
 _SHORTEST: Final = 8
@@ -79,13 +79,13 @@ def masked_text(text: str, mask: str = MASK) -> str:
             return text
         for pattern, is_secret_there in _patterns():
             if pattern.search(without) is not None:
-                without = pattern.sub(partial(_without, mask, is_secret_there), without)
+                without = pattern.sub(partial(_mask_match, mask, is_secret_there), without)
     except TooSlowError:
         return mask
     return text if without == whole else without
 
 
-def _without(mask: str, is_secret_there: "Judge", found: Match) -> str:
+def _mask_match(mask: str, is_secret_there: "_IsSecret", found: Match) -> str:
     groups = found.groups()
     value = groups[1].strip("\"'")
     if not value or value.lstrip().startswith(REFERENCE) or not is_secret_there(found):
@@ -103,14 +103,14 @@ def _always(_: Match) -> bool:
 
 def _is_assigned(found: Match) -> bool:
     name: str = found.group(1).rstrip("\"'= \t\n:")
-    return _TELLS.fullmatch(re.split(r"[._-]", name)[-1]) is None
+    return _HARMLESS_NAME.fullmatch(re.split(r"[._-]", name)[-1]) is None
 
 
 def _is_given(found: Match) -> bool:
     return not is_word(found.group(2))
 
 
-def _is_no_cause(found: Match) -> bool:
+def _is_not_prose(found: Match) -> bool:
     text: str = found.string
     start: int = found.start(2)
     end = text.find("\n", start)
@@ -119,14 +119,14 @@ def _is_no_cause(found: Match) -> bool:
 
 def _is_generated(found: Match) -> bool:
     value: str = found.group(2)
-    return ((value[0] in "\"'" or is_value(value)) and _is_no_cause(found)) or _is_last_word(found)
+    return ((value[0] in "\"'" or is_value(value)) and _is_not_prose(found)) or _is_last_word(found)
 
 
 def _is_last_word(found: Match) -> bool:
     """Whether `password:` is followed by a single plain word that is not common in error messages."""
     value: str = found.group(2)
     text: str = found.string
-    is_last = _NO_MORE.match(text, found.end(2)) is not None
+    is_last = _END_OF_TEXT.match(text, found.end(2)) is not None
     return is_last and _PASSWORD.search(found.group(1)) is not None and value.isalpha() and not is_word(value)
 
 
@@ -138,7 +138,7 @@ def _is_login(found: Match) -> bool:
         return False
 
 
-Judge = Callable[[Match], bool]
+_IsSecret = Callable[[Match], bool]
 
 
 @cache
@@ -148,14 +148,14 @@ def _any_sign() -> Pattern:
 
 
 @cache
-def _patterns() -> tuple[tuple[Pattern, Judge], ...]:
+def _patterns() -> tuple[tuple[Pattern, _IsSecret], ...]:
     patterns = (
         *((form, _always) for form in forms.FORMS),
         (_AUTHORIZATION, _is_given),
         (_ASSIGNED, _is_assigned),
         (_FLAG, _is_given),
-        (_LINE, _is_no_cause),
-        (_MEMBER, _is_no_cause),
+        (_LINE, _is_not_prose),
+        (_MEMBER, _is_not_prose),
         (_AFTER_COLON, _is_generated),
         (_BEARER, _is_given),
         (_BASIC, _is_login),

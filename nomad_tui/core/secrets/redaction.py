@@ -57,11 +57,11 @@ _KEYS: Final = "|".join(
     )
 )
 """The same without `SecretsMB` and `SigningKeyID`, which are in every allocation and Job: that is twice as fast."""
-_TELLING: Final = r'(?:[^\s"tfn\[{]|"[^"]|[\[{]\s*[^\s\]}])'
+_NOT_EMPTY: Final = r'(?:[^\s"tfn\[{]|"[^"]|[\[{]\s*[^\s\]}])'
 """Beginnings of values that can be secret: not null, a boolean, an empty string, an empty list or object."""
 _PLACE: Final = "|".join(
     (
-        rf'"(?:{_KEYS})"\s*:\s*{_TELLING}',
+        rf'"(?:{_KEYS})"\s*:\s*{_NOT_EMPTY}',
         # A value next to the name of a secret; names with escapes match too.
         rf'"(?:[Nn]ame|[Kk]ey)"\s*:\s*"(?:{_NAMES}"|[^"\\]*\\)',
         r'"Envvars"\s*:\s*true',
@@ -95,9 +95,9 @@ def _place() -> Any:
 
 
 _MASK: Final = written(REDACTED)
-_FEW: Final = 200
+_MAX_UNCHECKED: Final = 200
 """Number of objects and lists up to which nesting need not be checked."""
-_DEEPEST: Final = 100
+_MAX_DEPTH: Final = 100
 """Maximum nesting for checking place by place; far below the limit of `parse`."""
 _validate: Final = msgspec.json.Decoder(msgspec.Raw).decode
 """Raises for invalid JSON, and for some that `parse` still accepts."""
@@ -124,7 +124,7 @@ def redact(payload: bytes) -> bytes:
         _validate(payload)
     except (msgspec.DecodeError, RecursionError):
         return _redact_parsed(payload)
-    if payload.count(b"{") + payload.count(b"[") > _FEW and not _is_shallow(payload):
+    if payload.count(b"{") + payload.count(b"[") > _MAX_UNCHECKED and not _is_shallow(payload):
         return _redact_parsed(payload)
     without = _redact_places(payload)
     return _redact_parsed(payload) if without is None else without
@@ -170,7 +170,7 @@ def _starts(line: bytes, texts: list[bytes]) -> list[int] | None:
 
 def _is_shallow(payload: bytes) -> bool:
     brackets = payload.translate(None, _NOT_BRACKETS)
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         if not brackets:
             return True
         brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
@@ -220,7 +220,7 @@ def _redact_places(payload: bytes) -> bytes | None:
                 return None
         elif key == b"Envvars" and payload.startswith(b"true", at):
             opened = payload.rfind(_TEMPLATES + b"[", 0, start) + len(_TEMPLATES)
-            closed = _end(payload, opened) if payload[opened] == _LIST else 0
+            closed = _end_of_value(payload, opened) if payload[opened] == _LIST else 0
             if closed < start:
                 return None
             while changes and changes[-1][0] > opened:
@@ -228,7 +228,7 @@ def _redact_places(payload: bytes) -> bytes | None:
             changes.append((opened, closed, _redact_parsed(payload[opened:closed])))
             at = closed
         elif names_secret(key.decode(errors="replace")):
-            start, at = at, _end(payload, at)
+            start, at = at, _end_of_value(payload, at)
             changes.append((start, at, TOKEN.sub(_masked, payload[start:at])))
     if not changes:
         return payload
@@ -259,7 +259,7 @@ def _after_space(payload: bytes, at: int) -> int:
     return at if space is None else space.end()
 
 
-def _end(payload: bytes, start: int) -> int:
+def _end_of_value(payload: bytes, start: int) -> int:
     """Offset of the end of the value that starts at `start`."""
     if payload[start] not in b"{[":
         scalar = TOKEN.match(payload, start)
