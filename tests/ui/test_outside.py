@@ -150,7 +150,7 @@ class Terminal:
         return int(file.read_text()) if file.exists() else 0
 
     def goes_on(self) -> None:
-        """Waits until more of the stream is read than within `AT_ONCE`."""
+        """Waits until more of the stream is read than within `TOO_SHORT_TO_READ`."""
         read = self.read
         self.until(lambda: self.read > read + 50)
 

@@ -1,4 +1,4 @@
-"""The clipboard: over the terminal with OSC 52, through tmux, and by the desktop's own means where there are any.
+"""The clipboard: the desktop's own, tmux's, or the terminal's by OSC 52.
 
 A terminal does not confirm a copy, so only the other two are reported as copied.
 """
@@ -20,21 +20,21 @@ from nomad_tui.core.text import printable
 from nomad_tui.ui.terminal.outcome import Outcome
 
 LARGEST_ENCODED: Final = 100_000
-"""Bytes of base64. Terminals cut or drop longer ones; hterm's and tmux's bounds are the lowest known."""
-PATIENCE: Final = 2.0
-"""Seconds that another program has to take a text."""
+"""Bytes of base64. Terminals truncate or drop longer texts; the limits of hterm and tmux are the lowest known."""
+TIMEOUT: Final = 2.0
+"""Seconds that another program has to accept a text."""
 SCREEN_CHUNK: Final = 240
-"""Bytes of one string that GNU screen hands on to its terminal; older ones drop more than 256."""
+"""Bytes per string that GNU screen passes on to its terminal; older versions drop strings above 256."""
 
 
 async def copy(
-    app: App[Any], text: str, what: str, environ: Mapping[str, str] = os.environ, *, patience: float = PATIENCE
+    app: App[Any], text: str, what: str, environ: Mapping[str, str] = os.environ, *, patience: float = TIMEOUT
 ) -> Outcome:
-    """Copies `text`; `what` says what it is. For a worker: other programs may take up to `patience` seconds each.
+    """Copies `text`, described by `what`. Run it in a worker: other programs may take up to `patience` seconds each.
 
-    First by the desktop's means, then through tmux, and else by handing it to the terminal.
+    Tries the desktop's clipboard, then tmux, then the terminal.
     """
-    app._clipboard = text  # for a paste within the dashboard
+    app._clipboard = text  # for pasting within the dashboard
     copied = f"{number_of(len(text), 'character')}: {printable(what, 60)}"
     if has_desktop(environ) and await _copied_by_desktop(text, environ, patience):
         return Outcome(True, f"Copied {copied}.")
@@ -55,7 +55,7 @@ async def copy(
 
 
 def start_copying(app: App[Any], text: str, what: str = "text", warning: str = "") -> None:
-    """Copies `text` in a worker and notifies the outcome; `warning` says what running it may do."""
+    """Copies `text` in a worker and shows the outcome; `warning` says what running the text as a command may do."""
 
     async def copied() -> None:
         outcome = await copy(app, text, what)
@@ -67,7 +67,7 @@ def start_copying(app: App[Any], text: str, what: str = "text", warning: str = "
 
 
 def terminal_sequence(encoded: str, environ: Mapping[str, str]) -> str:
-    """What makes the terminal copy a text in base64, wrapped so that tmux or GNU screen hands it on."""
+    """The sequence that makes the terminal copy a text in base64, wrapped so that tmux or GNU screen passes it on."""
     sequence = f"\x1b]52;c;{encoded}\a"
     if environ.get("TMUX"):
         return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
@@ -81,7 +81,7 @@ def _chunks(sequence: str) -> Iterator[str]:
 
 
 def has_desktop(environ: Mapping[str, str]) -> bool:
-    """Whether the operator sits before this machine's own screen: over SSH its clipboard belongs to another user."""
+    """Whether the desktop's clipboard is the operator's: over SSH it may belong to another user."""
     if any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")):
         return False
     if sys.platform == "darwin" or environ.get("WSL_DISTRO_NAME"):
@@ -90,41 +90,41 @@ def has_desktop(environ: Mapping[str, str]) -> bool:
 
 
 async def _copied_by_desktop(text: str, environ: Mapping[str, str], patience: float) -> bool:
-    """Whether the desktop has the text now.
+    """Returns whether the desktop's clipboard now holds the text.
 
-    pyperclip runs in a process of its own: what it starts may hang, and may write on the screen. Its failures are not
-    reported, so what was copied is read back.
+    pyperclip runs in its own process, because the programs it starts may hang or write on the screen. It does not
+    report failures, so the text is read back.
     """
     pyperclip = (sys.executable, "-P", "-X", "utf8", "-m", "pyperclip")
-    if not await _took((*pyperclip, "--copy"), text, environ, patience):
+    if not await _accepted((*pyperclip, "--copy"), text, environ, patience):
         return False
-    back = await _ended((*pyperclip, "--paste"), "", PIPE, environ, patience)
+    back = await _output_of((*pyperclip, "--paste"), "", PIPE, environ, patience)
     return back is not None and _lines(back) == _lines(text)
 
 
 def _lines(text: str) -> list[str]:
-    """Without the kind of line breaks, and without the one at the end, which some programs add."""
+    """The lines, ignoring the kind of line breaks and a final one, which some programs add."""
     return text.splitlines()
 
 
 async def _copied_by_tmux(text: str, environ: Mapping[str, str], patience: float) -> bool:
-    """Works where `allow-passthrough` is off, as it is by default; tmux before 3.2 knows no `-w`."""
-    return await _took(("tmux", "load-buffer", "-w", "-"), text, environ, patience)
+    """Works even if `allow-passthrough` is off, which is the default; tmux before 3.2 has no `-w`."""
+    return await _accepted(("tmux", "load-buffer", "-w", "-"), text, environ, patience)
 
 
-async def _took(command: tuple[str, ...], text: str, environ: Mapping[str, str], patience: float) -> bool:
-    """Whether a program has read `text` and then ended well."""
-    # No pipe leads back: the clipboard's owner lives on in the background and would hold it open.
-    return await _ended(command, text, DEVNULL, environ, patience) is not None
+async def _accepted(command: tuple[str, ...], text: str, environ: Mapping[str, str], patience: float) -> bool:
+    """Returns whether a program has read `text` and exited with 0."""
+    # Its output is discarded: the clipboard's owner stays in the background and would hold a pipe open.
+    return await _output_of(command, text, DEVNULL, environ, patience) is not None
 
 
-async def _ended(
-    command: tuple[str, ...], text: str, answers: int, environ: Mapping[str, str], patience: float
+async def _output_of(
+    command: tuple[str, ...], text: str, stdout: int, environ: Mapping[str, str], patience: float
 ) -> str | None:
-    """What a program that is given `text` answers; None if it fails, cannot be started or takes too long."""
+    """A program's output for `text` as input; None if it fails, cannot be started or takes too long."""
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=answers, stderr=DEVNULL, env=dict(environ), start_new_session=True
+            *command, stdin=PIPE, stdout=stdout, stderr=DEVNULL, env=dict(environ), start_new_session=True
         )
     except OSError:
         return None

@@ -1,6 +1,6 @@
-"""Keys that are typed before the dashboard reads them: not echoed, and kept as they are, not as edited lines.
+"""Keeps keys that are typed before the dashboard reads them: no echo, and no line editing.
 
-Ctrl+C and Ctrl+Z still interrupt and stop the program. However it ends, the terminal is left as it was found.
+Ctrl+C and Ctrl+Z still interrupt and stop the program. The terminal is restored however the program ends.
 """
 
 import os
@@ -12,24 +12,24 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final
 
-_ENDING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-_found: list[Any] | None = None
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_original: list[Any] | None = None
 
 
 def found_attributes() -> list[Any] | None:
-    """The terminal's attributes before `keys_kept` changed them; None where it did not."""
-    return _found
+    """The terminal's attributes before `keys_kept` changed them; None if it did not."""
+    return _original
 
 
 @contextmanager
 def keys_kept() -> Iterator[None]:
-    """Within the block, standard input keeps keys for the dashboard, which takes the terminal over."""
-    global _found  # there is one terminal
+    """Within the block, standard input buffers keys until the dashboard takes over the terminal."""
+    global _original  # there is one terminal
     before: dict[int, Any] = {}
     with suppress(AttributeError, OSError, ValueError, termios.error):  # no terminal
-        _found = termios.tcgetattr(sys.stdin.fileno())
-        before = {each: signal.signal(each, _end) for each in _ENDING if signal.getsignal(each) is signal.SIG_DFL}
-        early = [*_found]
+        _original = termios.tcgetattr(sys.stdin.fileno())
+        before = {each: signal.signal(each, _end) for each in _SIGNALS if signal.getsignal(each) is signal.SIG_DFL}
+        early = [*_original]
         early[0] &= ~(termios.ICRNL | termios.IXON)
         early[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)
         termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, early)
@@ -37,20 +37,20 @@ def keys_kept() -> Iterator[None]:
         yield
     finally:
         _restore()
-        _found = None
+        _original = None
         for number, handler in before.items():
             if signal.getsignal(number) is _end:
                 signal.signal(number, handler)
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """Ends the program as the signal does without a handler."""
+    """Restores the terminal, then ends the program by the signal's default action."""
     _restore()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
 def _restore() -> None:
-    if _found is not None:
+    if _original is not None:
         with suppress(OSError, ValueError, termios.error):  # the terminal is gone
-            termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, _found)
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, _original)

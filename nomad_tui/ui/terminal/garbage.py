@@ -1,9 +1,9 @@
-"""Keeps Python's garbage collector from stopping the screen.
+"""Keeps Python's garbage collector from stalling the screen.
 
-Textual starts with some 58,000 objects that are never garbage, and a full collection walks all of them: 50–65 ms, the
-largest single stall of the program (measured). So they are set aside once the screen is drawn, collections of the
-older generations are made rare, and a full one is made when nobody would notice. Until the screen is drawn nothing is
-collected: what is made then stays, and looking through it again and again took a fifth of the start.
+Textual starts with some 58,000 objects that are never garbage, and a full collection traverses all of them: 50–65 ms,
+the longest single stall of the program (measured). So they are frozen once the screen is drawn, the older generations
+are collected rarely, and a full collection runs only while the dashboard is idle. Nothing is collected before the
+screen is drawn: the objects of that time stay, and traversing them repeatedly took a fifth of the start.
 """
 
 import gc
@@ -11,18 +11,18 @@ from time import perf_counter
 from typing import Final
 
 THRESHOLDS: Final = (5_000, 4, 1_000)
-"""Allocations before a young collection, young ones before a middle one, middle ones before a full one.
+"""Allocations per young collection, young collections per middle one, and middle ones per full one.
 
-With 20 young ones a middle collection took 20–40 ms while events poured in, because it walked 100,000 objects."""
+With 20 young collections, a middle one took 20–40 ms in a flood of events, because it traversed 100,000 objects."""
 QUIET: Final = 3.0
-"""Seconds without a key and without an event after which a full collection is made."""
-SET_ASIDE: Final = 2_000_000
-"""Events of floods after which what was set aside is walked, too: that takes 200–300 ms, in which a key would wait. Of
-a million events some 12,000 objects (about 1 MB) are freed by that."""
+"""Seconds without a key or an event before a full collection."""
+UNFREEZE_AFTER: Final = 2_000_000
+"""Events after which a full collection includes the frozen objects. It takes 200–300 ms, in which a key would wait, and
+frees some 12,000 objects (about 1 MB) per million events."""
 
 
 class Collector:
-    """One application's use of the collector, which belongs to the process."""
+    """Controls the process's garbage collector for one application."""
 
     def __init__(self, quiet: float = QUIET) -> None:
         """`quiet` is in seconds."""
@@ -31,11 +31,11 @@ class Collector:
         self._busy_at = 0.0
         self._events = 0
         self._collected = True
-        self._walked_at = 0
-        """Events read when what was set aside was walked last."""
+        self._unfrozen_at = 0
+        """Number of events read when the frozen objects were last collected."""
 
     def start(self) -> None:
-        """To be called when the screen is drawn."""
+        """Call once the screen is drawn."""
         gc.freeze()
         gc.enable()
         self._before = gc.get_threshold()
@@ -43,15 +43,15 @@ class Collector:
         self._busy_at = perf_counter()
 
     def stop(self) -> None:
-        """Leaves the process as it was found."""
+        """Restores the collector's thresholds and unfreezes all objects."""
         if self._before is not None:
             gc.set_threshold(*self._before)
             gc.unfreeze()
 
     def consider(self, events: int, last_key: float, flooded: bool) -> None:
-        """Collects if it has been quiet for a while: `events` read so far, and `perf_counter()` of the last key.
+        """Collects if idle: `events` is the number read so far, `last_key` the `perf_counter()` of the last key.
 
-        While events pour in (`flooded`), what was made of them is set aside: walking it again and again takes 50 ms.
+        While `flooded` with events, freezes the objects made from them: each traversal would take 50 ms.
         """
         now = perf_counter()
         if flooded:
@@ -63,8 +63,8 @@ class Collector:
             self._collected = False
         elif not self._collected and now - self._busy_at > self._quiet:
             self._collected = True
-            if events - self._walked_at > SET_ASIDE:
-                self._walked_at = events
+            if events - self._unfrozen_at > UNFREEZE_AFTER:
+                self._unfrozen_at = events
                 gc.unfreeze()
                 gc.collect()
                 gc.freeze()

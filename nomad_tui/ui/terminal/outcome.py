@@ -1,4 +1,4 @@
-"""What became of something that was done outside of the dashboard, for a notification."""
+"""The outcome of work outside the dashboard, for a notification."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from nomad_tui.ui.keymap import keymap_of
 class Outcome:
     done: bool
     sentence: str
-    """What was done, or what failed, why, and what to do now, with actions in place of their keys; may be empty."""
+    """What was done, or what failed, why, and what to do next. Keys are written as `{action}`. May be empty."""
 
     def notify(self, app: App[Any]) -> None:
         if self.sentence:

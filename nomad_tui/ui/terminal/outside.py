@@ -1,4 +1,4 @@
-"""Other programs: a pager or editor in the terminal while the stream is read on, a browser, a picture in a file."""
+"""Other programs: a pager or editor in the terminal while the stream is still read, a browser; and screenshots."""
 
 import asyncio
 import os
@@ -23,14 +23,14 @@ from nomad_tui.ui.dialogs.write_file import NotWrittenError, ThereAlreadyError, 
 from nomad_tui.ui.terminal.clipboard import has_desktop
 from nomad_tui.ui.terminal.outcome import Outcome
 
-MOST_OF_A_SECOND: Final = 100
-"""Pictures of one second, which get a number."""
+MAX_PER_SECOND: Final = 100
+"""Screenshots saved in one second; from the second on, their names are numbered."""
 
 
 def save_picture(app: App[Any], folder: Path | None = None, clock: Callable[[], datetime] = datetime.now) -> Outcome:
-    """Writes the screen as it is drawn, what is masked included, to `nomad-tui-20261123-085403.svg`.
+    """Saves a screenshot, with secrets masked as on the screen, as `nomad-tui-20261123-085403.svg`.
 
-    In `folder`, or in the current one. Never replaces anything.
+    In `folder` or the current one. Never replaces a file.
     """
     try:
         folder = Path.cwd() if folder is None else folder
@@ -38,7 +38,7 @@ def save_picture(app: App[Any], folder: Path | None = None, clock: Callable[[], 
         return Outcome(False, "No picture saved: the current folder no longer exists. Start nomad-tui in another.")
     svg = app.export_screenshot()
     stem = f"nomad-tui-{clock():%Y%m%d-%H%M%S}"
-    for number in range(1, MOST_OF_A_SECOND + 1):
+    for number in range(1, MAX_PER_SECOND + 1):
         path = folder / f"{stem}{f'-{number}' if number > 1 else ''}.svg"
         try:
             return Outcome(True, written(path, write(path, svg, replace=False)))
@@ -52,12 +52,12 @@ def save_picture(app: App[Any], folder: Path | None = None, clock: Callable[[], 
 
 
 OPENERS: Final = ("xdg-open", "gio", "wslview")
-PATIENCE: Final = 2.0
-"""Seconds after which a program that has not failed is taken for the browser itself."""
+BROWSER_TIMEOUT: Final = 2.0
+"""Seconds after which an opener that is still running is assumed to be the browser itself."""
 
 
 async def open_page(url: str) -> bool:
-    """Whether a graphical browser was opened. Over SSH there is none."""
+    """Returns whether a graphical browser was opened. Over SSH, none is."""
     command = _opener(os.environ)
     if command is None:
         return False
@@ -68,7 +68,7 @@ async def open_page(url: str) -> bool:
     except OSError:
         return False
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(BROWSER_TIMEOUT):
             return await process.wait() == 0
     except TimeoutError:
         return True
@@ -84,41 +84,41 @@ def _opener(environ: Mapping[str, str]) -> tuple[str, ...] | None:
 
 PAGERS: Final = ("less", "more")
 EDITORS: Final = ("vi", "nano")
-"""What is taken where no variable names one, the first that there is."""
+"""Defaults if no variable names a program; the first that is installed is used."""
 
-AT_ONCE: Final = 0.3
-"""Seconds. The output of a program that ends sooner could not be read: the terminal stays until Enter is pressed."""
-GRACE: Final = 1.0
-"""Seconds that a program has to end by itself while the dashboard ends."""
+TOO_SHORT_TO_READ: Final = 0.3
+"""Seconds. If a program ends sooner, its output stays on the terminal until Enter is pressed."""
+TERMINATE_TIMEOUT: Final = 1.0
+"""Seconds that a terminated program has to exit when the dashboard does."""
 
 
 class _NoProgramError(ValueError):
-    """Its text is a sentence that is fit to be drawn."""
+    """Its message is a sentence that is safe to display."""
 
 
 async def show_outside(
     app: App[Any], text: str, name: str, *, editor: bool = False, environ: Mapping[str, str] = os.environ
 ) -> Outcome:
-    """Shows `text` in `$PAGER`, or in `$VISUAL` or `$EDITOR`, and returns when that has ended.
+    """Shows `text` in `$PAGER`, or in `$VISUAL` or `$EDITOR`, and returns when that program has ended.
 
-    For a worker: the event loop runs on meanwhile, while the screen is not drawn and reads no keys. `name` is the
-    file's, made by `ui.dialogs.write_file.file_name`; the file is the operator's alone, and removed afterwards.
+    Run it in a worker: the event loop keeps running, but the screen is not drawn and reads no keys. `name` is the
+    file's name, from `ui.dialogs.write_file.file_name`; the file has mode 0600 and is removed afterwards.
     """
-    edited, outcome = await _opened_outside(app, text, name, editor, environ)
+    edited, outcome = await _open_outside(app, text, name, editor, environ)
     if outcome.done and edited is not None:
         return Outcome(True, "You changed a temporary copy, now deleted. Save the event with {app.save}.")
     return outcome
 
 
 async def edit_outside(app: App[Any], text: str, name: str) -> tuple[str | None, Outcome]:
-    """The text as it was saved in `$VISUAL` or `$EDITOR`; None where it was not changed. For a worker."""
-    return await _opened_outside(app, text, name, True, os.environ)
+    """The text saved in `$VISUAL` or `$EDITOR`; None if it was not changed. Run it in a worker."""
+    return await _open_outside(app, text, name, True, os.environ)
 
 
-async def _opened_outside(
+async def _open_outside(
     app: App[Any], text: str, name: str, editor: bool, environ: Mapping[str, str]
 ) -> tuple[str | None, Outcome]:
-    """What was saved in the file, None where nothing was, and how the program ended."""
+    """The text saved in the file, or None if it was not saved, and how the program ended."""
     edited: str | None = None
     try:
         program = _program(editor, environ)
@@ -146,7 +146,7 @@ async def _opened_outside(
 
 
 def _program(editor: bool, environ: Mapping[str, str]) -> list[str]:
-    """The program and its arguments, of which the first is there and can be run. Raises `_NoProgramError`."""
+    """An installed program and its arguments. Raises `_NoProgramError`."""
     variables = ("VISUAL", "EDITOR") if editor else ("PAGER", "EDITOR", "VISUAL")
     fallbacks = EDITORS if editor else PAGERS
     path = environ.get("PATH")
@@ -171,21 +171,21 @@ def _program(editor: bool, environ: Mapping[str, str]) -> list[str]:
 async def _run(app: App[Any], command: list[str]) -> int:
     """The program's exit code, or the negative number of the signal that ended it.
 
-    Raises SuspendNotSupported, and OSError when it cannot be started.
+    Raises SuspendNotSupported, and OSError if it cannot be started.
     """
     cancelled: asyncio.CancelledError | None = None
     failed: OSError | None = None
     code = 0
-    # The batch keeps everything from being drawn: Textual 8.2.8 writes to a suspended driver until it blocks.
+    # Draw nothing: Textual 8.2.8 writes to a suspended driver until it blocks.
     with app.batch_update():
-        with app.suspend(), _left_to_the_program():
+        with app.suspend(), _ignore_terminal_signals():
             try:
-                code = await _until_ended(command)
+                code = await _wait_for(command)
             except OSError as error:
-                failed = error  # raised once the screen is restored, which Textual skips after an exception
+                failed = error  # raised below: Textual does not restore the screen after an exception
             except asyncio.CancelledError as error:
                 if not app.is_running:
-                    raise  # the application ends, and would find its screen set up again
+                    raise  # the application is exiting; its screen must not be set up again
                 cancelled = error
         if app.is_running:
             app.screen.refresh(layout=True)
@@ -196,26 +196,26 @@ async def _run(app: App[Any], command: list[str]) -> int:
     return code
 
 
-async def _until_ended(command: list[str]) -> int:
+async def _wait_for(command: list[str]) -> int:
     began = time.monotonic()
-    # Where standard output is none, the screen is drawn on standard error.
+    # If standard output is not a terminal, the screen is drawn on standard error.
     terminal = sys.__stdout__ if sys.__stdout__ is not None and sys.__stdout__.isatty() else sys.__stderr__
     process = await asyncio.create_subprocess_exec(*command, stdout=terminal, stderr=terminal)
     try:
         code = await process.wait()
-        if time.monotonic() - began < AT_ONCE:
-            await _enter_is_pressed(command[0])
+        if time.monotonic() - began < TOO_SHORT_TO_READ:
+            await _wait_for_enter(command[0])
     except asyncio.CancelledError:
         with suppress(ProcessLookupError):
             process.terminate()
         with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), GRACE)
+            await asyncio.wait_for(process.wait(), TERMINATE_TIMEOUT)
         raise
     return code
 
 
-async def _enter_is_pressed(program: str) -> None:
-    """Waits until a line is typed, or the terminal has gone."""
+async def _wait_for_enter(program: str) -> None:
+    """Waits until a line is typed or the terminal is gone."""
     sys.stderr.write(f"\n{printable(program, 60)} ended. Press Enter to return to nomad-tui. ")
     sys.stderr.flush()
     loop = asyncio.get_running_loop()
@@ -223,7 +223,7 @@ async def _enter_is_pressed(program: str) -> None:
     try:
         loop.add_reader(0, typed.set)
     except OSError:
-        return  # standard input is a file, of which nothing is to be waited for
+        return  # standard input is a file, which cannot be waited for
     try:
         await typed.wait()
         with suppress(OSError):
@@ -233,11 +233,11 @@ async def _enter_is_pressed(program: str) -> None:
 
 
 @contextmanager
-def _left_to_the_program() -> Iterator[None]:
-    """Ctrl+C, Ctrl+\\ and Ctrl+Z reach everything that runs in the terminal, and are meant for the program in front.
+def _ignore_terminal_signals() -> Iterator[None]:
+    """Leaves Ctrl+C, Ctrl+\\ and Ctrl+Z, which signal every program in the terminal, to the one in front.
 
-    A function ignores the first two, and not `SIG_IGN`, which the program would inherit. The last stops
-    the dashboard too, but only under a shell that can wake it: Textual 8.2.8 would make it stop in any case.
+    The first two are ignored by a function, because the program would inherit `SIG_IGN`. The last stops the dashboard
+    too, but by default only under a shell that can resume it; Textual 8.2.8's handler would stop it in any case.
     """
     handlers: dict[signal.Signals, Any] = {
         signal.SIGINT: _ignore,
@@ -247,7 +247,7 @@ def _left_to_the_program() -> Iterator[None]:
     before: dict[signal.Signals, Any] = {}
     try:
         for number, handler in handlers.items():
-            with suppress(ValueError):  # outside the main thread, where no signal arrives
+            with suppress(ValueError):  # not the main thread, which alone handles signals
                 before[number] = signal.signal(number, handler)
         yield
     finally:
