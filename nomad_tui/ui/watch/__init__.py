@@ -1,1 +1,1 @@
-"""Watch rules on the screen: what they do when they fire, and their page."""
+"""Watch rules in the dashboard: their actions and their page."""

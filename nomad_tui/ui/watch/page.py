@@ -1,4 +1,4 @@
-"""The page of `A`: the watch rules, how they do, and what they fired for."""
+"""The page of `A`: the watch rules, their state, and the events they fired for."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, tzinfo
@@ -30,14 +30,14 @@ from nomad_tui.ui.keymap import keymap_of
 COUNTS: Final = (1, 3, 5, 10)
 WINDOWS: Final = (60.0, 300.0, 900.0, 3_600.0)
 ACTIONS: Final = (Action.HIGHLIGHT, Action.BELL, Action.NOTIFY, Action.PAUSE)
-"""By F1 to F4. A command is written in config.toml."""
+"""Chosen with F1 to F4. A command is set in config.toml."""
 
 
 class AddRule(Dialog[Rule | None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
 
     def __init__(self, filter_text: str) -> None:
-        """`filter_text` has no mistake."""
+        """`filter_text` must be a valid filter."""
         super().__init__()
         self._text = filter_text
         self._actions = {Action.HIGHLIGHT, Action.BELL, Action.NOTIFY}
@@ -107,14 +107,14 @@ class AddRule(Dialog[Rule | None]):
             )
 
 
-LOOK_EVERY: Final = 1.0
-"""Seconds between two looks at what has fired."""
+REFRESH_INTERVAL: Final = 1.0
+"""Seconds between two refreshes of the page."""
 SNOOZE: Final = 15 * 60.0
-"""Seconds for which a rule is snoozed."""
+"""Seconds that a rule is snoozed for."""
 _NAME_WIDTH: Final = 20
 _STATE_WIDTH: Final = 12
 _RULE, _FIRING = "rule:", "firing:"
-"""What the IDs of the rows begin with."""
+"""Prefixes of the row IDs."""
 
 
 class RuleList(OptionList):
@@ -129,7 +129,7 @@ class RuleList(OptionList):
 
 
 class WatchPage(Modal[int | None]):
-    """Ends with the sequence number of the event to go to, or None."""
+    """Its result is the sequence number of the event to go to, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.WATCH)
 
@@ -145,8 +145,8 @@ class WatchPage(Modal[int | None]):
         clock: Callable[[], int],
         timezone: tzinfo | None,
     ) -> None:
-        """`filter_text` is the current filter, which `a` makes a rule of; `outcomes` gives how a rule's last command
-        ended."""
+        """`filter_text` is the current filter, from which `a` makes a rule; `outcomes` returns the result of a rule's
+        last command."""
         super().__init__()
         self._watcher = watcher
         self._rules = rules
@@ -157,9 +157,9 @@ class WatchPage(Modal[int | None]):
         self._clock = clock
         self._timezone = timezone
         self._drawn: list[str] = []
-        """The rows as they are on the screen."""
+        """The rows on the screen."""
         self._sentences: dict[int, str] = {}
-        """Of the events that rules fired for."""
+        """Sentences by sequence number of the events that rules fired for."""
         self.list = RuleList(id="watch-list", markup=False)
         self._details = Static(id="watch-details-text")
 
@@ -178,12 +178,12 @@ class WatchPage(Modal[int | None]):
     def on_mount(self) -> None:
         self.list.focus()
         self.look()
-        self.set_interval(LOOK_EVERY, self.look)
+        self.set_interval(REFRESH_INTERVAL, self.look)
 
     # Showing
 
     def look(self) -> None:
-        """Draws the rows anew if any of them says something else."""
+        """Redraws the rows if any has changed."""
         rows = list(self._rows())
         drawn = [f"{id_} {line.plain}" for id_, line in rows]
         if drawn != self._drawn:
@@ -260,7 +260,7 @@ class WatchPage(Modal[int | None]):
 
     @property
     def _state(self) -> RuleState | None:
-        """Of the rule under the cursor, or whose firing is."""
+        """The state of the rule under the cursor, or of the rule whose firing is."""
         chosen = self._chosen or ""
         name = (
             chosen.removeprefix(_RULE) if chosen.startswith(_RULE) else chosen.removeprefix(_FIRING).partition(":")[2]
@@ -311,7 +311,7 @@ class WatchPage(Modal[int | None]):
 
 
 def _described(rule: Rule) -> Iterator[Content]:
-    """The rule in words, a line for each part."""
+    """A line for each part of the rule."""
     yield Content.assemble(("filter     ", "$quiet"), printable(str(rule.filter), 300) or "every event")
     at_least = f"{rule.level.word}{' or worse' if rule.level is not Level.FAILURE else ''}"
     if rule.level > Level.ROUTINE:

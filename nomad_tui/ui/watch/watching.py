@@ -1,4 +1,4 @@
-"""What watch rules do when they fire: highlight, ring, notify, pause, and run commands."""
+"""The actions of watch rules: highlight, bell, notify, pause, and run a command."""
 
 import asyncio
 import os
@@ -20,37 +20,37 @@ from nomad_tui.ui.keymap import keymap_of
 
 TITLE: Final = "nomad-tui"
 LONGEST: Final = 200
-"""Characters of the text."""
-PATIENCE: Final = 2.0
+"""Characters of a notification's text."""
+TMUX_TIMEOUT: Final = 2.0
 """Seconds that tmux has to answer."""
 BELL: Final = "\a"
 
 
 async def notification(text: str, environ: Mapping[str, str] = os.environ) -> str:
-    """What is to be written to the terminal for a text, which is untrusted: OSC 9 or OSC 777, also through tmux.
+    """The sequence that makes the terminal show an untrusted text: OSC 9 or OSC 777, wrapped for tmux if necessary.
 
-    No terminal says whether it shows one. Where it is known that none would come through, the bell rings instead.
+    No terminal confirms that it shows one. Returns a bell where it is known that no sequence passes through.
     """
     text = printable(masked_text(text), LONGEST).replace(";", ",")
     if environ.get("STY"):
         return BELL
     if not environ.get("TMUX"):
         return _sequence(text, environ)
-    if not await _tmux_lets_through(environ):
+    if not await _tmux_allows_passthrough(environ):
         return BELL
     return "\x1bPtmux;" + _sequence(text, environ).replace("\x1b", "\x1b\x1b") + "\x1b\\"
 
 
 def _sequence(text: str, environ: Mapping[str, str]) -> str:
-    """OSC 777 for those that only know that one: rxvt, and terminals made of VTE. A text behind OSC 9 that begins with
-    a number would be taken for something else."""
+    """OSC 777 for terminals that support only that: rxvt and those based on VTE. The title keeps a number at the start
+    of the text from being parsed as another OSC 9 command."""
     if environ.get("VTE_VERSION") or environ.get("TERM", "").startswith(("rxvt", "foot")):
         return f"\x1b]777;notify;{TITLE};{text}\x1b\\"
     return f"\x1b]9;{TITLE}: {text}{BELL}"
 
 
-async def _tmux_lets_through(environ: Mapping[str, str]) -> bool:
-    """Whether `allow-passthrough` is on for this pane; tmux before 3.3 has no such option."""
+async def _tmux_allows_passthrough(environ: Mapping[str, str]) -> bool:
+    """Returns whether `allow-passthrough` is on for this pane; tmux before 3.3 has no such option."""
     command = ("tmux", "show-options", "-Apv", "allow-passthrough")
     try:
         process = await asyncio.create_subprocess_exec(
@@ -63,7 +63,7 @@ async def _tmux_lets_through(environ: Mapping[str, str]) -> bool:
     except OSError:
         return False
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TMUX_TIMEOUT):
             answer, _ = await process.communicate()
     except TimeoutError:
         with suppress(ProcessLookupError):
@@ -74,16 +74,16 @@ async def _tmux_lets_through(environ: Mapping[str, str]) -> bool:
 
 
 SLICE: Final = 0.003
-"""Seconds of looking at what has come, between two looks of the screen."""
-MOST_COMMANDS: Final = 32
-"""Commands that run or wait; further ones are not started, and the rule shows that."""
-NOTE_EVERY: Final = 10.0
-"""Seconds between two notes on the screen about one rule, or about its command."""
+"""Seconds per run of matching new events, so that keys and drawing are not delayed."""
+MAX_COMMANDS: Final = 32
+"""Commands running or queued; no further ones are started, and the rule's outcome says so."""
+NOTIFICATION_INTERVAL: Final = 10.0
+"""Minimum seconds between two notifications in the dashboard about one rule, or about its command."""
 _LOUD: Final = frozenset(Action) - {Action.HIGHLIGHT}
 
 
 class Watching:
-    """Lends the rules time, and does what they ask for."""
+    """Runs the watch rules in time slices, and their actions."""
 
     def __init__(self, dashboard: Dashboard) -> None:
         view, options, source = dashboard.filtering.view, dashboard.options, dashboard.session.source
@@ -93,20 +93,20 @@ class Watching:
         self._inspecting = dashboard.inspecting
         self._runner = CommandRunner()
         self._commands = 0
-        self._live = source.live and not isinstance(source, Recording)  # a file that grows does not say when
+        self._live = source.live and not isinstance(source, Recording)  # a growing file has no times of receipt
         self._clock = options.clock
         self._timezone = view.timezone
         self.rules = rules = WatchRules(None if options.folders is None else options.folders.config)
         self.watcher = Watcher(view.derived, rules.rules, live=self._live, timezone=view.timezone, clock=options.clock)
         self.outcomes: dict[str, str] = {}
-        """How the last command of a rule ended, by its name."""
-        self._noted_at: dict[str, float] = {}
+        """The result of each rule's last command, by the rule's name."""
+        self._notified_at: dict[str, float] = {}
         self._event_list.highlight_watched(self.watcher.highlighted)
         for trouble in rules.troubles:
             self._panes.notify(trouble, severity="warning", markup=False)
 
     def advance(self) -> None:
-        """Looks at what has come."""
+        """Matches new events against the rules for one time slice."""
         for firing in self.watcher.advance(SLICE):
             if not firing.is_quiet:
                 self._act(firing)
@@ -151,21 +151,21 @@ class Watching:
             self._worker(partial(self._notify, f"{rule.name}: {text}"))
         if Action.PAUSE in rule.actions:
             self._event_list.sync()
-            self._event_list.go_to_sequence(firing.sequence)  # without the keys, which may be typing
+            self._event_list.go_to_sequence(firing.sequence)  # does not focus: the operator may be typing
             self._event_list.pause(True)
         if Action.COMMAND in rule.actions:
-            if self._commands >= MOST_COMMANDS:
+            if self._commands >= MAX_COMMANDS:
                 self.outcomes[rule.name] = "not started: too many commands are still running"
             else:
                 self._commands += 1
                 self._worker(partial(self._run, firing, *self._input(firing)))
 
     def _may_notify(self, about: str) -> bool:
-        """Whether its last note is old enough for another: notes must not cover the events."""
+        """Whether the last notification about it is old enough for another: they must not cover the events."""
         now = monotonic()
-        if now < self._noted_at.get(about, 0.0) + NOTE_EVERY:
+        if now < self._notified_at.get(about, 0.0) + NOTIFICATION_INTERVAL:
             return False
-        self._noted_at[about] = now
+        self._notified_at[about] = now
         return True
 
     def _worker(self, work: Callable[[], Any]) -> None:
@@ -178,7 +178,7 @@ class Watching:
             driver.write(sequence)
 
     def _input(self, firing: Firing) -> tuple[bytes, dict[str, str]]:
-        """The event as masked JSON in one line, and the variables of the command."""
+        """The event as one line of masked JSON, and the command's environment variables."""
         event = self._history.event(firing.sequence)
         happened = sentence(self._history, firing.sequence)
         fields = {
