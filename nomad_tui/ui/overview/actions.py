@@ -1,4 +1,4 @@
-"""What the dashboard does with the overview: it opens the page, and follows what is chosen there."""
+"""Opens the overview, and applies what is chosen there."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from nomad_tui.ui.overview.page import Chosen, OverviewPage
 
 
 class OverviewActions:
-    """Keeps the index between two openings of the page."""
+    """Keeps the index when the page is closed."""
 
     def __init__(self, dashboard: Dashboard) -> None:
         self._panes = dashboard.panes
@@ -22,32 +22,32 @@ class OverviewActions:
         self._updates = dashboard.updates
         self._inspecting = dashboard.inspecting
         self._clock = dashboard.options.clock
-        self._asks_lists = dashboard.options.seeds
+        self._reads_lists = dashboard.options.seeds
         self._lists = ""
-        """What came of asking the lists, after the number of troubles."""
+        """The result of reading the server's lists, shown after the number of problems."""
         self.index = OverviewIndex(dashboard.filtering.view.derived)
 
-    async def ask_lists(self) -> None:
-        """Asks a live server, the first time, for what was in trouble before the first event."""
+    async def read_lists(self) -> None:
+        """Reads once, from a live server, what needed attention before the first event."""
         from nomad_tui.sources.live import LiveServer
 
         source = self._session.source
-        if not self._asks_lists or not isinstance(source, LiveServer):
+        if not self._reads_lists or not isinstance(source, LiveServer):
             return
         from nomad_tui.nomad.lists import MOST_OBJECTS, in_trouble
         from nomad_tui.nomad.questions import UnansweredError, first_answer
 
-        self._asks_lists = False
+        self._reads_lists = False
         self._lists = "  reading the lists …"
         try:
             found = await first_answer(source.connection, in_trouble)
         except UnansweredError:
-            self._asks_lists = True  # the next opening of the page tries again
+            self._reads_lists = True  # retried when the page is opened
             self._lists = "  the lists could not be read"
             return
         seed = Seed(found.objects)
         for _ in seed.forget_known(self._session.history):
-            await asyncio.sleep(0)  # each takes a block of the history to be unpacked
+            await asyncio.sleep(0)  # each decompresses a block of the history
         self.index.put_seed(seed)
         self._lists = "".join(
             f"  {what}: {', '.join(topics)}"
@@ -60,11 +60,11 @@ class OverviewActions:
         )
 
     def show(self) -> None:
-        self._panes.run_worker(self.ask_lists, group="lists", description="reads what is in trouble")  # type: ignore[arg-type]
+        self._panes.run_worker(self.read_lists, group="lists", description="reads what is in trouble")  # type: ignore[arg-type]
         self._panes.app.push_screen(self.page(), self.follow)
 
     def show_as_of_event(self) -> None:
-        """Shows the overview as of the event that is inspected; notifies why where none is held."""
+        """Shows the overview as of the selected event; if there is none in memory, a notification."""
         self._inspecting.look()
         sequence = self._inspecting.sequence
         if sequence is None or sequence < self._session.history.first:
@@ -74,14 +74,14 @@ class OverviewActions:
             self._panes.app.push_screen(self.page(sequence), self.follow)
 
     def page(self, as_of: int | None = None) -> OverviewPage:
-        """The page as of now, or of a row of the list."""
+        """The page as of now, or as of the event with this sequence number."""
         view = self._filtering.view
         return OverviewPage(
             self.index, view.history, ages_clock(self._session, self._clock), view.timezone, as_of, lambda: self._lists
         )
 
     def follow(self, chosen: Chosen | None) -> None:
-        """Does what was chosen on the page."""
+        """Filters by the chosen term, or opens the chosen event's timeline."""
         if chosen is None:
             return
         if chosen.term:

@@ -26,9 +26,9 @@ _STYLES: Final = {Level.FAILURE: "bad", Level.WARNING: "warn", Level.CHANGE: "ch
 
 
 def bar(counts: list[int], most: int, rows: int) -> list[tuple[str, Level]]:
-    """The cells of one bucket from the bottom up: a glyph, and the level whose color it has.
+    """The cells of one bucket from the bottom up: each a glyph and the level that sets its color.
 
-    Failures and warnings have a cell each, however few they are.
+    Failures and warnings get at least one cell each.
     """
     total = sum(counts)
     if not total or rows < 1:
@@ -49,7 +49,7 @@ def _most(counts: list[int]) -> Level:
 
 
 def figures(buckets: list[Bucket]) -> str:
-    """The events of some buckets by level, the worst first."""
+    """The number of events in `buckets` by level, the worst first."""
     sums = [sum(bucket.counts[level] for bucket in buckets) for level in Level]
     gaps = sum(bucket.gaps for bucket in buckets)
     parts = [f"{count(sums[level])} {level.word}" for level in reversed(Level) if sums[level]] or ["no events"]
@@ -66,10 +66,10 @@ class ActivityChart(Widget, can_focus=True):
     """The start of the bucket under the cursor, in ns since 1970; None for the newest one."""
 
     class Moved(Message):
-        """The cursor or the range is another one."""
+        """The cursor or the marked range has changed."""
 
     class Take(Message):
-        """The operator wants the events of a range of time: from, to (exclusive)."""
+        """The operator asks to filter by a time range, from `start` to `end` (exclusive), in ns since 1970."""
 
         def __init__(self, start: int, end: int) -> None:
             self.start = start
@@ -77,12 +77,12 @@ class ActivityChart(Widget, can_focus=True):
             super().__init__()
 
     def __init__(self, time_of_day: Callable[[int], str], id: str) -> None:  # noqa: A002
-        """`time_of_day` writes one, given in ns since 1970."""
+        """`time_of_day` formats a time in ns since 1970."""
         super().__init__(id=id)
         self._time_of_day = time_of_day
         self.buckets: list[Bucket] = []
         self.range_start: int | None = None
-        """The start of the bucket at which a range was begun."""
+        """The start of the bucket at which the marked range begins; None without a range."""
 
     def show(self, buckets: list[Bucket]) -> None:
         if buckets != self.buckets:
@@ -91,7 +91,7 @@ class ActivityChart(Widget, can_focus=True):
 
     @property
     def place(self) -> int:
-        """Which bucket the cursor is on."""
+        """Index of the bucket under the cursor."""
         return self._place_of(self.cursor)
 
     def _place_of(self, moment: int | None) -> int:
@@ -102,7 +102,7 @@ class ActivityChart(Widget, can_focus=True):
 
     @property
     def chosen(self) -> list[Bucket]:
-        """The bucket under the cursor, or the range that was marked."""
+        """The bucket under the cursor, or those of the marked range."""
         if not self.buckets:
             return []
         ends = sorted((self.place, self.place if self.range_start is None else self._place_of(self.range_start)))
@@ -141,7 +141,7 @@ class ActivityChart(Widget, can_focus=True):
 
     @property
     def _columns(self) -> int:
-        """Cells that a bucket is wide."""
+        """Width of a bucket in cells."""
         return max(1, self.content_size.width // max(1, len(self.buckets)))
 
     def render_line(self, y: int) -> Strip:
@@ -159,14 +159,14 @@ class ActivityChart(Widget, can_focus=True):
             under = ground
             if id(bucket) in chosen:
                 under += Style(bgcolor=self.get_component_rich_style(f"{PREFIX}cursor").bgcolor)
-            # A mark is one cell wide, a bar as wide as its bucket.
+            # A mark has one cell; a bar is as wide as its bucket.
             wide = glyph * columns if glyph in BARS else glyph.ljust(columns)
             line.append(Segment(wide, under + self._ink(style)))
         left = width - len(line) * columns
         return Strip([*line, Segment(" " * left, ground)], width).simplify()
 
     def _cell(self, bucket: Bucket, most: int, rows: int, y: int) -> tuple[str, str]:
-        if y == rows:  # below the bars: what a color alone would say
+        if y == rows:  # below the bars: the level, which must not be shown by color alone
             worst = next((level for level in (Level.FAILURE, Level.WARNING) if bucket.counts[level]), None)
             return (" ", "axis") if worst is None else (MARKS[worst], _STYLES[worst])
         cells = bar(bucket.counts, most, rows)

@@ -1,4 +1,4 @@
-"""The page of `0`, and of `O` as of an event: activity, what needs attention, jobs and nodes."""
+"""The page of `0`, and of `O` as of the selected event: activity, what needs attention, jobs and nodes."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from nomad_tui.ui.overview.tables import AttentionList
 
 
 def filter_of(one: Trouble) -> str:
-    """Shows the events of a job, a group or a node."""
+    """A filter for the events of a job, a group or a node."""
     named = [("node", one.name)] if one.kind == "node" else [("job", one.of)]
     named += [(field, value) for field, value in (("ns", one.namespace), ("group", one.group)) if value]
     chosen = Filter()
@@ -41,22 +41,22 @@ def filter_of(one: Trouble) -> str:
 
 ADVANCE_EVERY: Final = 0.02
 ADVANCE_SLICE: Final = 0.004
-"""Seconds between two slices of indexing, and of one: reading has the rest of the time."""
-SHOW_EVERY: Final = 0.5
-"""Seconds between two pictures."""
-SHOW_SHARE: Final = 10
-"""How many times as long as a picture takes to be made passes at least until the next: keys come first."""
+"""Seconds from one slice of indexing to the next, and per slice; the rest of the time is left for reading."""
+REFRESH_INTERVAL: Final = 0.5
+"""Seconds between two refreshes of the page."""
+REST_FACTOR: Final = 10
+"""The page is not refreshed again for this many times as long as the last refresh took, so that keys act at once."""
 FIRST_SLICES: Final = 8
-"""Of the lists, worked out before they are drawn: all of them unless there are thousands of objects."""
+"""Slices computed before the lists are first drawn: enough for all lists unless there are thousands of objects."""
 RECOVERED_FOR: Final = 10 * MINUTE
 """ns for which an object is listed after it has recovered."""
 WIDE: Final = 110
-"""Cells of the page from which on rates and talkers have a column of their own."""
+"""Minimum width in cells of a page that shows rates and talkers in a column of their own."""
 ZOOMS: Final[tuple[tuple[int | None, str], ...]] = ((None, "all"), (3600, "1 h"), (900, "15 m"))
-"""Seconds shown by the histogram."""
+"""Seconds shown by the histogram, and how the title names them."""
 MOST_TALKERS: Final = 5
 MOST_LISTED: Final = 200
-"""Jobs, and nodes: all of them are drawn anew twice a second."""
+"""Maximum number of jobs, and of nodes: all are redrawn twice a second."""
 _KEYS: Final = (
     "{attention.open} timeline · {overview.only} filter · {overview.next} {overview.previous} next · "
     "{overview.other} activity · {overview.zoom} zoom · {page.leave} close"
@@ -67,16 +67,16 @@ _CHART_KEYS: Final = (
 )
 
 
-Gathered: TypeAlias = tuple[Listing, dict[Talker, list[tuple[str, int]]]]
-Gathering: TypeAlias = Generator[None, None, Gathered]
+Lists: TypeAlias = tuple[Listing, dict[Talker, list[tuple[str, int]]]]
+ComputingLists: TypeAlias = Generator[None, None, Lists]
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the operator wants of the stream: one of both."""
+    """What the operator has chosen: an event or a filter term."""
 
     sequence: int | None = None
-    """The event whose timeline is wanted."""
+    """The event whose timeline is to be shown."""
     term: str = ""
     """A term for the filter."""
 
@@ -93,8 +93,8 @@ class OverviewPage(Modal[Chosen]):
         as_of: int | None = None,
         lists: Callable[[], str] = str,
     ) -> None:
-        """`now` is what ages are relative to, in ns since 1970; `as_of` is a row of the list, None for the newest
-        state. `lists` says what came of asking the server's lists."""
+        """`now` returns the time that ages are relative to, in ns since 1970. `as_of` is an event's sequence number, or
+        None for the current state. `lists` describes the result of reading the server's lists."""
         super().__init__()
         self._index = index
         self._history = history
@@ -103,25 +103,25 @@ class OverviewPage(Modal[Chosen]):
         self._as_of = as_of
         self._lists = lists
         self._as_of_time = None if as_of is None else latest_moment(history, as_of + 1)
-        """Its time, or that of an event before it."""
+        """Time of that event, or of the newest one before it whose time is known."""
         self._cluster: Cluster | None = None
-        """As of the event, once it is indexed."""
-        self._gathering: Gathering | None = None
-        """Lists that are being worked out."""
-        self._gathered_for: object = None
-        """Of which state they are."""
+        """The state as of the event, once the event is indexed."""
+        self._computing_lists: ComputingLists | None = None
+        """The computation of the lists in progress."""
+        self._lists_state: object = None
+        """The state that it started from."""
         self._lists_cost = 0.0
-        """Seconds that they have taken."""
+        """Seconds that it has taken."""
         self._lists_rest_until = 0.0
-        """`perf_counter()` until which they are not worked out again."""
-        self._gathered: Gathered | None = None
-        """The newest lists that are worked out."""
+        """`perf_counter()` before which the lists are not computed again."""
+        self._lists_computed: Lists | None = None
+        """The last lists computed."""
         self._tables_of: tuple[Listing | None, int] | None = None
-        """Which lists the tables show, and in how many cells."""
+        """The lists that the tables show, and the tables' width in cells."""
         self._tables_text = Content("")
         self._zoom = 0
         self._rests_until = 0.0
-        """`perf_counter()` until which the page is not drawn again by itself."""
+        """`perf_counter()` before which the timer does not refresh the page again."""
         self.chart = ActivityChart(self._clock, id="overview-activity")
         self.list = AttentionList(self._since, id="overview-attention")
         self._tables = Static(id="overview-tables")
@@ -142,7 +142,7 @@ class OverviewPage(Modal[Chosen]):
         self.query_one("#overview-side-box").border_title = Content("Rates and talkers")
         self.list.focus()
         self.set_interval(ADVANCE_EVERY, self._advance)
-        self.set_interval(SHOW_EVERY, self._show_again)
+        self.set_interval(REFRESH_INTERVAL, self._show_again)
         self._index.advance(ADVANCE_SLICE)
         self.call_after_refresh(self._show)
 
@@ -160,19 +160,19 @@ class OverviewPage(Modal[Chosen]):
 
     def _advance(self) -> None:
         self._index.advance(ADVANCE_SLICE)
-        if self._gathering is not None and self._gather(self._gathering):
+        if self._computing_lists is not None and self._advance_lists(self._computing_lists):
             self._show_lists()
 
     def _begin_lists(self, cluster: Cluster | None) -> None:
-        """Begins to work out the lists, if they are of another state; those of a small cluster are complete then."""
+        """Starts computing the lists if the state has changed; for a small cluster, completes them."""
         state = self._index.next if self._as_of is None else cluster is not None
-        if self._gathering is None and state != self._gathered_for and perf_counter() >= self._lists_rest_until:
-            self._gathered_for, self._lists_cost = state, 0.0
-            self._gathering = self._lists_of(cluster or Cluster())
-            self._gather(self._gathering, FIRST_SLICES)
+        if self._computing_lists is None and state != self._lists_state and perf_counter() >= self._lists_rest_until:
+            self._lists_state, self._lists_cost = state, 0.0
+            self._computing_lists = self._lists_of(cluster or Cluster())
+            self._advance_lists(self._computing_lists, FIRST_SLICES)
 
-    def _gather(self, lists: Gathering, least: int = 1) -> bool:
-        """Works out the lists for a moment, by so many slices at least; True if they are complete."""
+    def _advance_lists(self, lists: ComputingLists, least: int = 1) -> bool:
+        """Computes the lists for one time slice, and at least `least` steps; returns whether they are complete."""
         began = perf_counter()
         is_complete = False
         try:
@@ -180,12 +180,12 @@ class OverviewPage(Modal[Chosen]):
                 least -= 1
                 next(lists)
         except StopIteration as end:
-            self._gathering, self._gathered, is_complete = None, end.value, True
+            self._computing_lists, self._lists_computed, is_complete = None, end.value, True
         self._lists_cost += perf_counter() - began
-        self._lists_rest_until = began + SHOW_SHARE * self._lists_cost
+        self._lists_rest_until = began + REST_FACTOR * self._lists_cost
         return is_complete
 
-    def _lists_of(self, cluster: Cluster) -> Gathering:
+    def _lists_of(self, cluster: Cluster) -> ComputingLists:
         listed = yield from listing(cluster, MOST_LISTED)
         talkers: dict[Talker, list[tuple[str, int]]] = {}
         at = self._as_of
@@ -196,7 +196,7 @@ class OverviewPage(Modal[Chosen]):
         return listed, talkers
 
     def _state(self) -> Cluster | None:
-        """The state to be shown; None while it is not indexed, or once the event is no longer held."""
+        """The state to show; None until the event is indexed, and after it was evicted."""
         at = self._as_of
         if at is None:
             return self._index.cluster
@@ -206,14 +206,14 @@ class OverviewPage(Modal[Chosen]):
 
     @property
     def reference(self) -> int:
-        """What ages are relative to, in ns since 1970."""
+        """The time that ages are relative to, in ns since 1970."""
         return self._as_of_time or self._now()
 
     def _show_again(self) -> None:
         if perf_counter() >= self._rests_until:
             began = perf_counter()
             self._show()
-            self._rests_until = perf_counter() + SHOW_SHARE * (perf_counter() - began)
+            self._rests_until = perf_counter() + REST_FACTOR * (perf_counter() - began)
 
     def _show(self) -> None:
         if not self.is_current or not self.chart.content_size.width:
@@ -230,7 +230,7 @@ class OverviewPage(Modal[Chosen]):
         empty = "No event in memory shows a problem." if index.complete else "Reading events …"
         if index.complete and cluster is None:
             empty = "The event was evicted."
-        # Lists are as of the time they were read and prove nothing about an earlier one.
+        # The server's lists describe the time when they were read, not an earlier one.
         troubles = index.attention() if self._as_of is None else known.attention()
         self.list.show(troubles, recovered, empty)
         self.list.border_title = Content(
@@ -240,11 +240,11 @@ class OverviewPage(Modal[Chosen]):
         self._show_lists()
 
     def _show_lists(self) -> None:
-        """Shows the newest lists that are worked out, and rates by time."""
+        """Shows the last lists computed, and the rates."""
         inner = self._tables.content_size.width or self.chart.content_size.width
         is_wide = self.size.width >= WIDE
         self.query_one("#overview-side-box").display = is_wide
-        listed, talkers = self._gathered or (None, {})
+        listed, talkers = self._lists_computed or (None, {})
         if (listed, inner) != self._tables_of:
             self._tables_of = listed, inner
             self._tables_text = Content.styled("Counting …\n", "$quiet")
@@ -253,10 +253,10 @@ class OverviewPage(Modal[Chosen]):
                 parts = tables.jobs(listed, deployments, inner), tables.nodes(listed, inner)
                 self._tables_text = Content("\n").join(parts)
         if is_wide:
-            _put(self._side, self._aside(self._side.content_size.width or 40, talkers))
-            _put(self._tables, self._tables_text)
+            _update(self._side, self._aside(self._side.content_size.width or 40, talkers))
+            _update(self._tables, self._tables_text)
         else:
-            _put(self._tables, Content("\n").join((self._tables_text, self._aside(inner, talkers))))
+            _update(self._tables, Content("\n").join((self._tables_text, self._aside(inner, talkers))))
 
     def _aside(self, width: int, talkers: dict[Talker, list[tuple[str, int]]]) -> Content:
         span, _ = ZOOMS[self._zoom]
@@ -275,7 +275,7 @@ class OverviewPage(Modal[Chosen]):
             else:
                 time = f"{self._clock(self._as_of_time)}, " if self._as_of_time is not None else ""
                 title += f"  as of {time}index {self._history.event(at).index}"
-        if not self._index.complete:  # the activity until an event may come after it
+        if not self._index.complete:  # also as of an event: its activity may not be indexed yet
             title += f"  reading {int(self._index.progress * 100)} % …"
         box = self.query_one("#overview")
         if str(box.border_title) != title:
@@ -322,7 +322,7 @@ class OverviewPage(Modal[Chosen]):
     def _open(self, message: AttentionList.Open) -> None:
         one = message.trouble
         sequence: int | None = one.last
-        if one.last < self._history.first:  # it comes from a list, or was evicted
+        if one.last < self._history.first:  # known from a server's list, or evicted
             sequence = self._history.newest(one.topic, one.namespace, one.key)
         if sequence is None:
             self.notify(
@@ -356,6 +356,6 @@ class OverviewPage(Modal[Chosen]):
             self.dismiss(Chosen(term=filter_of(self.list.trouble)))
 
 
-def _put(static: Static, content: Content) -> None:
+def _update(static: Static, content: Content) -> None:
     if static.content != content:
         static.update(content)

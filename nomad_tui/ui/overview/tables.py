@@ -1,4 +1,4 @@
-"""The tables of the overview: what needs attention, jobs and nodes, rates by topic, and who has the most events."""
+"""The tables of the overview: what needs attention, jobs and nodes, rates by topic, and top talkers."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, Final
@@ -23,7 +23,7 @@ from nomad_tui.ui.overview.chart import BARS
 from nomad_tui.ui.themes import ink
 
 UNKNOWN = "–"
-"""Where no event proves a figure."""
+"""Shown for a figure that no event in memory contains."""
 
 
 def number(figure: int | None) -> str:
@@ -40,7 +40,7 @@ def joined(parts: Iterable[tuple[str, str]]) -> Content:
 
 
 def jobs(listed: Listing, deployments: Mapping[tuple[str, str], Deployment], width: int) -> Content:
-    """A line for each group of each job listed: running of desired, restarts, the last deployment."""
+    """One line per group of each listed job: running of desired, restarts, the last deployment."""
     name = max(12, min(30, width // 3))
     parts: list[tuple[str, str]] = [
         (f"{'job.group'.ljust(name)} {'running':>9} {'restarts':>8}  deployment\n", "$quiet")
@@ -71,7 +71,7 @@ def _deployment(one: Deployment) -> str:
 
 
 def nodes(listed: Listing, width: int) -> Content:
-    """A line for each node listed: status, eligibility, drain, allocations."""
+    """One line per listed node: status, eligibility, drain, allocations."""
     if not listed.nodes:
         return Content.styled("No nodes.", "$quiet")
     name = max(10, min(24, width // 4))
@@ -105,7 +105,7 @@ def rates(by_topic: dict[str, list[int]], width: int) -> Content:
 
 
 def talkers(of: dict[Talker, list[tuple[str, int]]], width: int, counted: str = "events held") -> Content:
-    """Who has the most events, by job, node and type; `counted` says which."""
+    """The jobs, nodes and types with the most events; `counted` says which events are counted."""
     parts: list[tuple[str, str]] = []
     for talker, found in of.items():
         parts.append((f"{counted}, by {talker.value}\n", "$quiet"))
@@ -123,7 +123,7 @@ NAME_SHARE: Final = 0.24
 NAME_LEAST, NAME_MOST = 10, 32
 KIND_WIDTH: Final = 10
 KIND_FROM: Final = 84
-"""Cells of the list from which on it says what kind of object each is."""
+"""Minimum width in cells of a list that shows the kind of each object."""
 SINCE_WIDTH: Final = 10
 
 
@@ -134,31 +134,31 @@ class AttentionList(LineView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ATTENTION)
 
     class Open(Message):
-        """The operator wants the timeline of this."""
+        """The operator asks for the timeline of an object."""
 
         def __init__(self, trouble: Trouble) -> None:
             self.trouble = trouble
             super().__init__()
 
     def __init__(self, since: Callable[[Trouble], str], id: str) -> None:  # noqa: A002
-        """`since` writes how long it has been so."""
+        """`since` formats how long an object has needed attention."""
         super().__init__(id=id)
         self._since = since
         self._troubles: list[Trouble] = []
         self._recovered = 0
-        """How many of them, the last ones, have recovered."""
+        """How many of `_troubles`, at the end, have recovered."""
         self._empty = ""
         self._cursor = 0
         self._has_moved = False
-        """Whether the operator has chosen a row; until then the first one is selected, whichever that is."""
+        """Whether the operator has moved the cursor; until then it stays on the first row."""
 
     @property
     def trouble(self) -> Trouble | None:
-        """What is under the cursor."""
+        """The one under the cursor."""
         return self._troubles[self._cursor] if self._cursor < len(self._troubles) else None
 
     def show(self, troubles: list[Trouble], recovered: list[Trouble], empty: str) -> None:
-        """A cursor that was moved stays with its object; `empty` is shown if there is none."""
+        """A cursor that the operator has moved follows its object. `empty` is the text of an empty list."""
         at = self.trouble
         keys = [each.trouble_key for each in troubles]
         if self._has_moved and at is not None and at.trouble_key in keys:
