@@ -1,4 +1,4 @@
-"""The sinks page, and sending the selected event to a sink."""
+"""Opens the sinks page, and sends the selected event to a sink."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,7 +23,7 @@ from nomad_tui.ui.sinks.page import SinksPage
 from nomad_tui.ui.sinks.place import NO_OUTPUT, Place, newest_frames, place_of, send_by_hand
 
 LONGEST_NAME: Final = 36
-"""Cells, so that there is room for where it sends."""
+"""Cells of a sink's name, to leave room for its address."""
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 MISTAKEN: Final = "Its definition has a mistake: {app.sinks} shows it."
 NO_SINKS: Final = "No sink is defined: {app.sinks} makes the first one."
@@ -36,13 +36,13 @@ Load = Callable[[], Awaitable[Loaded]]
 class Offer:
     id: str
     note: str
-    """Where it sends, or why it cannot."""
+    """Where it sends, or why nothing can be sent to it."""
     definition: Definition | None
-    """None where nothing can be sent to it from here."""
+    """None if nothing can be sent to it from the dashboard."""
 
 
 def offers(loaded: Loaded, mistaken_note: str) -> list[Offer]:
-    """Every sink that is defined, those with mistakes last."""
+    """Every defined sink, those with mistakes last."""
     defined = [
         Offer(id, NO_OUTPUT, None) if each.kind is Kind.STDOUT else Offer(id, _note(each), each)
         for id, each in sorted(loaded.definitions.items())  # noqa: A001
@@ -57,17 +57,17 @@ def _note(definition: Definition) -> str:
 
 
 class SendTo(LetterMenu[Definition]):
-    """Its result is the sink to send to. Letters may be typed before the definitions are read."""
+    """Its result is the sink to send to. Letters typed before the definitions are read are queued."""
 
     BOX = "send-to"
 
     def __init__(self, load: Load, what: str) -> None:
-        """`what` is the event in a few words, untrusted."""
+        """`what` names the event; untrusted."""
         keys = "letter or Enter send · {dialog.leave} cancel"
         super().__init__((), f"Send to  {printable(what, 60)}", keys, self._definition)
         self._load = load
         self.offers: Sequence[Offer] | None = None
-        """None until they are read."""
+        """None until the definitions are read."""
         self._early: list[events.Key] = []
 
     def on_mount(self) -> None:
@@ -110,8 +110,8 @@ def _choice(row: int, offer: Offer) -> Choice:
     )
 
 
-SAID_AFTER: Final = 0.7
-"""Seconds without an answer before a note says so."""
+NOTIFY_AFTER: Final = 0.7
+"""Seconds without an answer before a notification says so."""
 
 
 class SinkActions:
@@ -121,7 +121,7 @@ class SinkActions:
         self._inspecting = dashboard.inspecting
         self._folders = dashboard.options.folders
         self._is_cluster = dashboard.options.connections is not None
-        """Whether a live server is one that the operator has named, and not the demo's own."""
+        """False if a live server is the demo's own."""
 
     @property
     def place(self) -> Place:
@@ -134,7 +134,7 @@ class SinkActions:
     # Sending an event
 
     def send(self) -> None:
-        """Asks which sink to send the shown event to."""
+        """Asks which sink to send the selected event to."""
         event = self._inspecting.held_event("app.send_to")
         if event is not None:
             self._ask(event)
@@ -157,7 +157,7 @@ class SinkActions:
         delivery = delivery_of(definition, event.frame, event.position, event.received, place.region)
         sending = asyncio.ensure_future(send_by_hand(definition, delivery, place.journal))
         try:
-            if not (await asyncio.wait((sending,), timeout=SAID_AFTER))[0]:
+            if not (await asyncio.wait((sending,), timeout=NOTIFY_AFTER))[0]:
                 panes.notify(f"Sending {what}: no answer yet.", markup=False, timeout=3)
             answer = await sending
         finally:

@@ -1,4 +1,4 @@
-"""The dead letters of a sink: events that its receiver refused, why, and resending them."""
+"""The page of a sink's dead letters: events that its receiver refused, why, and resending them."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -44,16 +44,16 @@ WHEN_WIDTH: Final = 8
 INDEX_WIDTH: Final = 9
 LEAST_EVENT: Final = 12
 EVENT_SHARE: Final = 0.42
-"""Of what the other columns leave; the rest is why it was refused."""
+"""The event column's share of the width that the fixed columns leave; the rest is for the reason."""
 UNUSABLE: Final = "Nothing can be sent: the sink has no valid definition."
 
 
 _ADDRESS: Final = re.compile(r"[a-z]+://\S+ ")
-"""The receiver's address, which would fill the row; the details below have it."""
+"""The receiver's address, which is left out of the row because the details contain it."""
 
 
 class LetterList(RowView):
-    """A row for each dead letter, the oldest first."""
+    """One row per dead letter, the oldest first."""
 
     PREFIX = "sinks"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -66,10 +66,10 @@ class LetterList(RowView):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.SCROLL, Context.LETTERS)
 
     class Moved(Message):
-        """The cursor has gone to another letter."""
+        """The cursor has moved to another letter."""
 
     class Asked(Message):
-        """An action for the letter under the cursor, or for all."""
+        """The operator asks for an action on the letter under the cursor, or on all of them."""
 
         def __init__(self, what: str) -> None:
             self.what = what
@@ -78,7 +78,7 @@ class LetterList(RowView):
     def __init__(self) -> None:
         super().__init__(id="letters-list")
         self.heading = Static(id="letters-heading", markup=False)
-        """The names of the columns, above the list."""
+        """The column headings above the list."""
         self._letters: Sequence[DeadLetter] = ()
         self._event_width = LEAST_EVENT
 
@@ -88,7 +88,7 @@ class LetterList(RowView):
         return self._letters[self._cursor] if self._cursor < len(self._letters) else None
 
     def show(self, letters: Sequence[DeadLetter]) -> None:
-        """Other letters; the cursor stays where it is, or goes with its letter."""
+        """Replaces the letters; the cursor stays on its letter, or in its row if that letter is gone."""
         before = self.letter
         self._letters = letters
         found = next((row for row, each in enumerate(letters) if before is not None and each.id == before.id), None)
@@ -132,14 +132,14 @@ class DeadLetters(Modal[None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE)
 
     def __init__(self, sink: str, definition: Definition | None, journal: Path, read: Read) -> None:
-        """`definition` is None without a valid one; `read` returns the current letters."""
+        """`definition` is None if the sink has no valid one; `read` returns the current letters."""
         super().__init__()
         self._sink = sink
         self._definition = definition
         self._journal = journal
         self._read = read
         self._letters: Sequence[DeadLetter] = ()
-        self._said = Content("")
+        self._result = Content("")
         """The result of the last resend."""
         self._sending = False
         self.list = LetterList()
@@ -169,7 +169,7 @@ class DeadLetters(Modal[None]):
         try:
             self._letters = await self._read()
         except JournalError as error:
-            self._said = Content.styled(str(error), "$error")
+            self._result = Content.styled(str(error), "$error")
         if self.list.is_attached:
             self.list.show(self._letters)
             of = "the oldest " if len(self._letters) == MOST_LISTED else ""
@@ -185,7 +185,7 @@ class DeadLetters(Modal[None]):
 
     def _facts(self) -> list[Fact]:
         letter = self.list.letter
-        facts = [Fact("resent" if not self._sending else "resending", self._said)] if self._said else []
+        facts = [Fact("resent" if not self._sending else "resending", self._result)] if self._result else []
         if letter is None:
             return [*facts, Fact("", Content("No dead letters left."))]
         what = "a gap in the stream" if letter.gap else f"{letter.topic} {letter.type} {letter.key}"
@@ -223,11 +223,11 @@ class DeadLetters(Modal[None]):
     def _resend(self, letters: Sequence[DeadLetter]) -> None:
         definition = self._definition
         if definition is None or definition.kind is Kind.STDOUT:
-            self._said = Content.styled(UNUSABLE if definition is None else NO_OUTPUT, "$warning")
+            self._result = Content.styled(UNUSABLE if definition is None else NO_OUTPUT, "$warning")
             self._show_details()
         elif not self._sending:
             self._sending = True
-            self._said = Content.styled(f"sending {count(len(letters))}…", "$quiet")
+            self._result = Content.styled(f"sending {count(len(letters))}…", "$quiet")
             self._show_details()
             self.run_worker(partial(self._resend_all, definition, letters), group="resend")  # type: ignore[arg-type]
 
@@ -243,15 +243,15 @@ class DeadLetters(Modal[None]):
                     if last.acknowledged:
                         self._letters = [each for each in self._letters if each.id != letter.id]
                         self.list.show(self._letters)
-                    self._say(taken, len(letters), last, trouble)
+                    self._show_result(taken, len(letters), last, trouble)
         except (ValueError, JournalError) as error:
             trouble = str(error)
         finally:
             self._sending = False
-        self._say(taken, len(letters), last, trouble)
+        self._show_result(taken, len(letters), last, trouble)
         await self._list()
 
-    def _say(self, taken: int, of: int, last: Answer, trouble: str) -> None:
+    def _show_result(self, taken: int, of: int, last: Answer, trouble: str) -> None:
         parts = [
             Content.styled(f"{count(taken)} of {count(of)} acknowledged", "$success" if taken == of else "$warning")
         ]
@@ -263,7 +263,7 @@ class DeadLetters(Modal[None]):
             parts.append(
                 Content.styled(printable(text, LONGEST_ERROR), "" if last.acknowledged and not trouble else "$error")
             )
-        self._said = Content(" · ").join(parts)
+        self._result = Content(" · ").join(parts)
         self._show_details()
 
 

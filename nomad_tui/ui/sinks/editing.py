@@ -1,4 +1,4 @@
-"""Editing the definition of a sink in the operator's editor, until it has no mistake or is discarded."""
+"""Edits a sink's definition in the operator's editor until it has no mistakes or is discarded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from nomad_tui.ui.terminal.outside import edit_outside
 
 
 async def edit_definition(app: App[Any], definitions: Definitions, sink: str, file: Path) -> Outcome:
-    """Has the file edited that defines a sink, and stores it once nothing is wrong in it. For a worker."""
+    """Opens the file that defines a sink in an editor, and stores it once it has no new mistakes. Run in a worker."""
     try:
         before = await asyncio.to_thread(read_text, file)
     except (FileError, UnicodeDecodeError) as error:
@@ -55,7 +55,7 @@ async def edit_definition(app: App[Any], definitions: Definitions, sink: str, fi
 
 
 def _store(definitions: Definitions, file: Path, sink: str, before: str, text: str) -> list[str]:
-    """As `revise`; the other tables of settings are checked, too."""
+    """As `revise`, but also checks the other tables of config.toml."""
     if file != definitions.settings:
         return revise(definitions, file, sink, before, text)
     new, known = divided(settings_mistakes(file, text), settings_mistakes(file, before))
@@ -70,7 +70,7 @@ def _still_wrong(mistakes: Sequence[str]) -> str:
 
 
 def settings_mistakes(file: Path, text: str) -> list[str]:
-    """What is wrong in a text for `config.toml`, its sinks apart: settings, keys, profiles and watch rules."""
+    """The mistakes in a text for `config.toml` outside its sinks: in settings, keys, profiles and watch rules."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         copy = folder / file.name
@@ -82,7 +82,7 @@ def settings_mistakes(file: Path, text: str) -> list[str]:
 
 
 class Mistakes(Modal[bool]):
-    """What is wrong in an edited definition. Ends with whether it is to be edited again."""
+    """The mistakes in an edited definition. Its result is whether to edit again."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.MISTAKES)
 

@@ -1,4 +1,4 @@
-"""The page of `s`: the state of every sink."""
+"""The page of `s`: the sinks and their states."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -28,19 +28,19 @@ from nomad_tui.ui.sinks.dead_letters import MOST_LISTED, DeadLetters
 from nomad_tui.ui.sinks.editing import edit_definition
 from nomad_tui.ui.sinks.new_sink import NewSink
 from nomad_tui.ui.sinks.place import Place, answered, previewed, send_test
-from nomad_tui.ui.sinks.row import facts, first_commands, first_sink, heading, laid_out, layout, pieces, runner_account
+from nomad_tui.ui.sinks.row import facts, first_commands, first_sink, heading, laid_out, layout, pieces, runner_report
 from nomad_tui.ui.sinks.watch import Seen, SinkWatch
 from nomad_tui.ui.terminal.clipboard import start_copying
 
-LOOK_EVERY: Final = 1.0
-"""Seconds between two looks at the definitions and the journal."""
+POLL_INTERVAL: Final = 1.0
+"""Seconds between two reads of the definitions and the journal."""
 LIST_SHARE: Final = 0.4
-"""Of the page's height, which the list takes at most."""
+"""Maximum share of the page's height for the list."""
 _T = TypeVar("_T")
 
 
 class SinkList(RowView):
-    """A row for each sink. The cursor stays with its sink when others come and go."""
+    """One row per sink. The cursor stays on its sink when others are added or removed."""
 
     PREFIX = "sinks"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -55,7 +55,7 @@ class SinkList(RowView):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE)
 
     class Moved(Message):
-        """The cursor has gone to another sink."""
+        """The cursor has moved to another sink."""
 
     class DetailsMoved(Message):
         def __init__(self, pages: float) -> None:
@@ -65,7 +65,7 @@ class SinkList(RowView):
     def __init__(self) -> None:
         super().__init__(id="sinks-list")
         self.heading = Static(id="sinks-heading", markup=False)
-        """The names of the columns, above the list."""
+        """The column headings above the list."""
         self._seen = Seen()
         self._widths = layout(0, ())
         self._drawn: list[list[tuple[str, str]]] = []
@@ -77,7 +77,7 @@ class SinkList(RowView):
         return sinks[min(self._cursor, len(sinks) - 1)] if sinks else None
 
     def show(self, seen: Seen) -> None:
-        """Draws the rows that have changed."""
+        """Redraws the rows that have changed."""
         before = self.sink
         ids = [sink.id for sink in seen.sinks]
         self._seen = seen
@@ -87,7 +87,7 @@ class SinkList(RowView):
         self._draw_changed()
 
     def choose(self, sink: str) -> bool:
-        """Puts the cursor on a sink; False if there is none of that ID."""
+        """Moves the cursor to a sink; returns False if there is none with that ID."""
         row = next((row for row, each in enumerate(self._seen.sinks) if each.id == sink), None)
         if row is not None:
             self._move_to(row)
@@ -125,39 +125,39 @@ class SinkList(RowView):
         self.post_message(self.Moved())
 
     def action_move_pages(self, pages: float) -> None:
-        """Scrolls the details, which are often longer than the list."""
+        """Scrolls the details instead of the list: they are often longer."""
         self.post_message(self.DetailsMoved(pages))
 
     def _enter(self) -> None:
-        """A double click tests nothing: that would send something."""
+        """Does nothing: a double click must not send a test event."""
 
 
 class SinksPage(Modal[None]):
-    """Reads the journal about once a second, in a thread."""
+    """Reads the journal in a thread, about once a second."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.SINKS)
 
     def __init__(
         self, place: Place, watch: SinkWatch | None = None, events: Callable[[], Sequence[Frame]] = tuple
     ) -> None:
-        """`watch` reads the sinks; None for the default, pictures have their own. `events` are those to preview where
-        the journal has none."""
+        """`watch` reads the sinks; None for the default. `events` returns those to preview if a sink selects none of
+        the journal's."""
         super().__init__()
         self._place = place
         self._watch = watch or SinkWatch(place.config, place.journal)
         self._events = events
         self._thread = ThreadPoolExecutor(1, "sinks")
         self._tried: dict[str, Content] = {}
-        """The result of a test by sink, or that it is in progress."""
+        """The result of a test, or a note that it is in progress, by sink."""
         self._testing: set[str] = set()
         self.seen: Seen | None = None
-        """None until the first look."""
+        """None until the first read."""
         self._runner = Static(id="sinks-runner")
         self.list = SinkList()
         self._chosen_next = ""
-        """The sink that was made just now, until the cursor is on it."""
+        """ID of a sink that was just created, until the cursor is on it."""
         self._title = ""
-        """Of the details."""
+        """Title of the details."""
         self._details = Static(id="sinks-details-text")
         self._details_box = VerticalScroll(self._details, id="sinks-details", can_focus=False)
 
@@ -172,8 +172,8 @@ class SinksPage(Modal[None]):
 
     def on_mount(self) -> None:
         self.list.focus()
-        # As a function: a coroutine that has not begun when the page closes would be warned of.
-        self.run_worker(self._look_on, group="sinks", description="looks at the sinks")  # type: ignore[arg-type]
+        # A function: Python would warn of a coroutine that has not started when the page closes.
+        self.run_worker(self._poll, group="sinks", description="reads the sinks")  # type: ignore[arg-type]
 
     def on_unmount(self) -> None:
         self._thread.submit(self._watch.close)
@@ -182,13 +182,13 @@ class SinksPage(Modal[None]):
     async def _in_thread(self, function: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
-    async def _look_on(self) -> None:
+    async def _poll(self) -> None:
         while True:
             await self.look()
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(POLL_INTERVAL)
 
     async def look(self) -> None:
-        """Looks at once, and shows it."""
+        """Reads the sinks now and shows them."""
         self.seen = await self._in_thread(self._watch.look)
         self._show()
 
@@ -202,11 +202,11 @@ class SinksPage(Modal[None]):
         if seen is None or not self._details.is_attached:
             return
         width = self._runner.content_region.width or self.size.width
-        _update(self._runner, runner_account(seen, self._place, width))
+        _update(self._runner, runner_report(seen, self._place, width))
         has_sinks = bool(seen.sinks)
         if has_sinks != self.list.display:
             self.list.display = self.list.heading.display = has_sinks
-            # Only then: a border that is set anew paints the whole page anew.
+            # Only if it changes: setting a border's text repaints the whole page.
             self.query_one("#sinks").border_subtitle = Content(
                 keymap_of(self.app).text(_KEYS if has_sinks else _FIRST_KEYS)
             )
@@ -330,7 +330,7 @@ class SinksPage(Modal[None]):
         if run is None:
             self.notify("Not paused: no runner has run this sink on this journal.", markup=False)
             return
-        if sink.state == REMOVED:  # a pause would be a surprise to whoever defines it again
+        if sink.state == REMOVED:  # a pause would surprise whoever defines it again
             self.notify(NOT_DEFINED, severity="warning", markup=False)
             return
         paused = not run.cursor.paused
@@ -381,7 +381,7 @@ _FIRST_KEYS: Final = "{sinks.new} new · {sinks.copy} copy these commands · {pa
 
 
 def _update(widget: Static, content: Content) -> None:
-    """Only if it says something else, and without a new layout where it takes as many lines."""
+    """Shows other content; lays out again only if its number of lines has changed."""
     before = widget.content
     if content != before:
         same = isinstance(before, Content) and before.plain.count("\n") == content.plain.count("\n")

@@ -1,4 +1,4 @@
-"""The definitions and the journal of the sinks of a source, and the command of their runner."""
+"""The definitions and the journal of a source's sinks, and the command that starts their runner."""
 
 import shlex
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,21 +37,21 @@ ELSEWHERE: Final = "The runner and its journal are where these events are publis
 @dataclass(frozen=True, slots=True)
 class Place:
     config: Path | None = None
-    """The configuration folder; None where nothing is read of it."""
+    """The configuration folder; None if none is read."""
     journal: Path | None = None
     """The file need not exist; None for a recording."""
     where: str = ""
-    """What is watched; untrusted."""
+    """Name of the source; untrusted."""
     command: str = ""
-    """What starts a runner for it; "" where there is none to start."""
+    """Starts a runner for the source; "" if it cannot have one."""
     why_none: str = ""
-    """Why there is none then, in a few words."""
+    """Why it cannot have a runner, in a few words."""
     region: str = ""
-    """"" where it is not known."""
+    """"" if unknown."""
 
 
 def place_of(source: Source, folders: Folders | None, region: str | None, *, is_cluster: bool) -> Place:
-    """`is_cluster` is whether a live server is one that the operator has named, and not the demo's own."""
+    """`is_cluster` is false if a live server is the demo's own."""
     config = None if folders is None else folders.config
     region = region or ""
     run = RUN
@@ -74,7 +74,7 @@ def place_of(source: Source, folders: Folders | None, region: str | None, *, is_
 
 
 def _flags(connection: Connection) -> str:
-    """What the environment does not say of a connection already, as flags."""
+    """Flags for what the environment does not already set of a connection."""
     if connection.profile is not None:
         return f" {PROFILE.flag} {shlex.quote(connection.profile.name)}"
     server = server_of(connection)
@@ -98,12 +98,12 @@ def _flags(connection: Connection) -> str:
 
 
 async def send_by_hand(definition: Definition, delivery: Delivery, journal: Path | None) -> Answer:
-    """Sends it once. What cannot be sent at all is an answer too."""
+    """Sends `delivery` once. An error before sending is returned as an answer, too."""
     return await _attempt(definition, journal, lambda send: send(delivery))
 
 
 async def send_test(definition: Definition, place: Place) -> Answer:
-    """Sends a marked event."""
+    """Sends a test event, marked as such."""
 
     async def test(send: Send) -> Answer:
         return (await send_example(send, definition, place.region))[1]
@@ -121,19 +121,19 @@ async def _attempt(definition: Definition, journal: Path | None, how: Callable[[
         return Answer(False, printable(str(error)), 0.0)
 
 
-PREVIEWED_FRAMES: Final = 1_000
-"""The newest of the journal, of which a sink may select few."""
-PREVIEWED_BYTES: Final = 8 * 1024 * 1024
-"""Of them, about."""
-PREVIEWED_BODIES: Final = 50
-"""That are shown, the newest."""
+MAX_PREVIEWED_FRAMES: Final = 1_000
+"""Frames read for a preview, the newest of the journal; a sink may select few of them."""
+MAX_PREVIEWED_BYTES: Final = 8 * 1024 * 1024
+"""Approximate size of the frames read for a preview."""
+MAX_PREVIEWED_BODIES: Final = 50
+"""Bodies shown in a preview, the newest."""
 
 
 def newest_frames(history: History) -> list[Frame]:
-    """The newest frames held, oldest first, as many as a preview looks at."""
+    """The newest frames in memory, oldest first, up to the limits of a preview."""
     frames: list[Frame] = []
     sequence, size = history.end - 1, 0
-    while sequence >= history.first and len(frames) < PREVIEWED_FRAMES and size < PREVIEWED_BYTES:
+    while sequence >= history.first and len(frames) < MAX_PREVIEWED_FRAMES and size < MAX_PREVIEWED_BYTES:
         if history.gap(sequence) is None:
             frame, sequence = history.frame(sequence)
             size += len(frame.line)
@@ -143,8 +143,8 @@ def newest_frames(history: History) -> list[Frame]:
 
 
 def previewed(definition: Definition, place: Place, shown: Sequence[Frame]) -> tuple[str, str]:
-    """A title and what the sink would send: for the newest events of the journal, for those that the dashboard shows,
-    or for samples, whichever it selects any of first.
+    """A title and what the sink would send for the newest events of the journal; if it selects none of them, for those
+    in `shown`, and if none of these either, for samples.
 
     Blocks. Raises `JournalError`.
     """
@@ -153,7 +153,7 @@ def previewed(definition: Definition, place: Place, shown: Sequence[Frame]) -> t
     found: list[Previewed] = []
     what = ""
     if place.journal is not None and not is_missing(place.journal):
-        records, region = newest_records(place.journal, PREVIEWED_FRAMES)
+        records, region = newest_records(place.journal, MAX_PREVIEWED_FRAMES)
         found, what = list(previews(definition, records, region)), "the newest events of the journal"
     if not found:
         found, what = list(previews(definition, records_of(shown), place.region)), "the newest events of this dashboard"
@@ -161,18 +161,18 @@ def previewed(definition: Definition, place: Place, shown: Sequence[Frame]) -> t
         found, what = list(sample_previews(definition, place.region)), "sample events: it selects none of those here"
     bodies = [(each.index, body) for each in found for body in each.bodies]
     errors = [f"index {each.index:,}: {each.error}" for each in found if each.error]
-    lines = [f"✖ {error}" for error in errors[-PREVIEWED_BODIES:]]
-    for index, body in bodies[-PREVIEWED_BODIES:]:
+    lines = [f"✖ {error}" for error in errors[-MAX_PREVIEWED_BODIES:]]
+    for index, body in bodies[-MAX_PREVIEWED_BODIES:]:
         lines += [f"── index {index:,} · {byte_count(len(body.encode()))}", body, ""]
     return f"{definition.id} would send, for {what}", "\n".join(lines or ["Nothing: it selects none of these events."])
 
 
 NO_OUTPUT: Final = "It writes to standard output, which the dashboard uses for its screen."
-"""Why a sink of type stdout cannot be used from here."""
+"""Why a sink of type stdout cannot be used from the dashboard."""
 
 
 def answered(answer: Answer) -> Content:
-    """An answer as it is shown."""
+    """A receiver's answer, formatted for display."""
     took = f" · {duration(max(1_000_000, int(answer.seconds * SECOND)))}" if answer.seconds else ""
     if answer.acknowledged:
         return Content.assemble(("✔ ", "$success"), printable(answer.text, 500) or "acknowledged", (took, "$quiet"))

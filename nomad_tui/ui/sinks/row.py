@@ -1,4 +1,4 @@
-"""The texts of the sinks page: a row for each sink, the details of one, and the runner. All are safe to draw."""
+"""The texts of the sinks page: the row of each sink, the details of one, and the runner. All are safe to display."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from nomad_tui.ui.sinks.place import Place
 from nomad_tui.ui.sinks.watch import Seen
 
 LONGEST_ERROR: Final = 2_000
-"""Characters of one text from outside."""
+"""Characters of an untrusted text that are shown."""
 LABEL_WIDTH: Final = 13
 LEAST_ADDRESS: Final = 16
-"""Cells below which an address has no column."""
+"""Minimum width of the address column in cells; if less is left, it is omitted."""
 WIDEST: Final = 140
-"""Cells of the longest line: longer ones are hard to read."""
-LATE: Final = 60.0
-"""Seconds of lag from which on it is a warning."""
+"""Maximum line length in cells: longer lines are hard to read."""
+LAG_WARNING: Final = 60.0
+"""Seconds of lag above which it is shown as a warning."""
 
 STATES: Final[dict[str, tuple[str, str]]] = {
     SinkState.IDLE: ("●", "good"),
@@ -41,14 +41,14 @@ STATES: Final[dict[str, tuple[str, str]]] = {
     MISTAKE: ("✖", "bad"),
     REFUSED: ("✖", "bad"),
 }
-"""A glyph of one cell and a component class."""
+"""The glyph (one cell) and the component class of each state."""
 
 
 # Rows
 
 
 class Column(StrEnum):
-    """A column of the list, by its heading."""
+    """The columns of the list and their headings."""
 
     SINK = "sink"
     STATE = "state"
@@ -73,31 +73,31 @@ WIDTHS: Final = {
     Column.DEAD: 5,
 }
 LEFT: Final = frozenset((Column.SINK, Column.STATE, Column.TYPE, Column.ADDRESS))
-GIVEN_UP: Final = (Column.ADDRESS, Column.TYPE, Column.DELIVERED, Column.BEHIND, Column.RATE, Column.ACKNOWLEDGED)
-"""What a list too narrow for all leaves out, the first of them first."""
+DROP_ORDER: Final = (Column.ADDRESS, Column.TYPE, Column.DELIVERED, Column.BEHIND, Column.RATE, Column.ACKNOWLEDGED)
+"""The columns that a list too narrow for all of them omits, in this order."""
 GUTTER: Final = 2
 SHORTEST_NAME: Final = 12
-LONG_ENOUGH: Final = 20
-"""Cells of a name for which other columns are given up; a longer one is cut; the details show all of it."""
+NAME_WIDTH_KEPT: Final = 20
+"""Cells of a name that take precedence over other columns. Longer names are truncated; the details show them."""
 
 
 def layout(width: int, sinks: Sequence[SinkReport]) -> dict[Column, int]:
-    """The columns that fit into so many cells, and how wide each is."""
+    """The columns that fit into `width` cells, and the width of each."""
     longest = max((len(sink.id) for sink in sinks), default=0)
     name = min(LONGEST_ID, max(SHORTEST_NAME, longest))
     columns = list(Column)
-    for given_up in (None, *GIVEN_UP):
-        if given_up is not None:
-            columns.remove(given_up)
+    for dropped in (None, *DROP_ORDER):
+        if dropped is not None:
+            columns.remove(dropped)
         taken = GUTTER + sum(WIDTHS.get(column, 0) + GUTTER for column in columns) - GUTTER
         least = LEAST_ADDRESS if Column.ADDRESS in columns else 0
-        if taken + min(name, LONG_ENOUGH) + least <= width:
+        if taken + min(name, NAME_WIDTH_KEPT) + least <= width:
             break
     name = max(SHORTEST_NAME, min(name, width - taken))
     widths = {column: WIDTHS.get(column, name) for column in columns}
     if Column.ADDRESS in widths:
         addresses = max((len(sink.address) for sink in sinks), default=0)
-        widths[Column.SINK] = name = min(name, max(LONG_ENOUGH, width - taken - max(LEAST_ADDRESS, addresses)))
+        widths[Column.SINK] = name = min(name, max(NAME_WIDTH_KEPT, width - taken - max(LEAST_ADDRESS, addresses)))
         widths[Column.ADDRESS] = min(width - taken - name, max(LEAST_ADDRESS, addresses))
     return widths
 
@@ -107,12 +107,12 @@ def heading(widths: dict[Column, int]) -> str:
 
 
 def pieces(sink: SinkReport, widths: dict[Column, int], seen: Seen) -> list[tuple[str, str]]:
-    """One row: component classes without their prefix, and texts."""
+    """The texts of one row, each with its component class without prefix."""
     word = sink.state
     glyph, style = STATES[MISTAKE if sink.mistakes else word]
     made = [(style, glyph)]
     for column, width in widths.items():
-        component, text = _said(column, sink, seen, word)
+        component, text = _column_text(column, sink, seen, word)
         made.append((component, " " * (1 if column is Column.SINK else GUTTER) + _cell(column, text, width)))
     return made
 
@@ -122,7 +122,7 @@ def _cell(column: Column, text: str, width: int) -> str:
 
 
 def fitted(text: str, width: int, *, right: bool = False) -> str:
-    """An untrusted text in exactly so many cells."""
+    """An untrusted text truncated or padded to `width` cells."""
     text = printable(text, width)
     if cell_len(text) > width:
         text = set_cell_size(text, width - 1).rstrip() + ELLIPSIS
@@ -130,7 +130,7 @@ def fitted(text: str, width: int, *, right: bool = False) -> str:
     return space + text if right else text + space
 
 
-def _said(column: Column, sink: SinkReport, seen: Seen, word: str) -> tuple[str, str]:
+def _column_text(column: Column, sink: SinkReport, seen: Seen, word: str) -> tuple[str, str]:
     run = sink.run
     status = run.status if run is not None else SinkStatus()
     match column:
@@ -163,7 +163,7 @@ def _urgency(sink: SinkReport, word: str) -> str:
     run = sink.run
     if run is None or not run.lag_events:
         return "quiet"
-    return "warn" if run.lag_seconds > LATE and word != SinkState.PAUSED else "plain"
+    return "warn" if run.lag_seconds > LAG_WARNING and word != SinkState.PAUSED else "plain"
 
 
 def rate(events: float) -> str:
@@ -188,7 +188,7 @@ class Fact:
 
 
 def laid_out(facts: Sequence[Fact], width: int) -> Content:
-    """Each wrapped beside its label."""
+    """The facts, each wrapped beside its label."""
     room = max(20, min(width, WIDEST) - LABEL_WIDTH)
     lines: list[Content] = []
     for fact in facts:
@@ -197,18 +197,18 @@ def laid_out(facts: Sequence[Fact], width: int) -> Content:
     return Content("\n").join(lines)
 
 
-def _outside(text: str) -> str:
+def _untrusted(text: str) -> str:
     return printable(text, LONGEST_ERROR)
 
 
 def facts(sink: SinkReport, seen: Seen, tried: Content | None = None, letters_key: str = "l") -> Iterator[Fact]:
-    """The details of a sink, problems first; `tried` is the result of a test."""
+    """The details of a sink, problems first. `tried` is the result of a test."""
     word = sink.state
     run, definition = sink.run, sink.definition
     if tried is not None:
         yield Fact("test", tried)
     for mistake in sink.mistakes:
-        yield Fact("mistake", Content.styled(_outside(str(mistake)), "$error"))
+        yield Fact("mistake", Content.styled(_untrusted(str(mistake)), "$error"))
     if sink.mistakes and run is not None and seen.alive:
         yield Fact("", Content.styled("A running sink keeps its previous definition.", "$quiet"))
     if run is not None:
@@ -221,13 +221,13 @@ def facts(sink: SinkReport, seen: Seen, tried: Content | None = None, letters_ke
     elif run is not None and not sink.mistakes:
         yield Fact("definition", Content("None: the sink was deregistered."))
     for note in sink.notes:
-        yield Fact("note", Content.styled(_outside(note), "$warning"))
+        yield Fact("note", Content.styled(_untrusted(note), "$warning"))
     if run is not None:
         yield from _counts(run.status, seen, run.lag_events, run.lag_seconds, run.dead_letters, letters_key)
     elif definition is not None and seen.overview is not None:
         yield Fact("", Content.styled("No runner has run it on this journal.", "$quiet"))
     if definition is not None and definition.origin is not None:
-        yield Fact("defined in", Content.styled(_outside(str(definition.origin)), "$quiet"))
+        yield Fact("defined in", Content.styled(_untrusted(str(definition.origin)), "$quiet"))
 
 
 def _troubles(status: SinkStatus, seen: Seen, word: str) -> Iterator[Fact]:
@@ -241,12 +241,12 @@ def _troubles(status: SinkStatus, seen: Seen, word: str) -> Iterator[Fact]:
     if status.last_error:
         when = f" · {_ago(status.last_error_at, seen.at)}" if status.last_error_at else ""
         ink = "$error" if word in (SinkState.BROKEN, REFUSED) else "$warning"
-        yield Fact("last error", Content.assemble((_outside(status.last_error), ink), (when, "$quiet")))
+        yield Fact("last error", Content.assemble((_untrusted(status.last_error), ink), (when, "$quiet")))
 
 
 def _counts(status: SinkStatus, seen: Seen, lag: int, seconds: float, dead: int, letters_key: str) -> Iterator[Fact]:
     if status.last_acknowledged:
-        answer = _outside(status.last_answer) or "acknowledged"
+        answer = _untrusted(status.last_answer) or "acknowledged"
         when = f" · {_ago(status.last_acknowledged, seen.at)}"
         yield Fact("last answer", Content.assemble(answer, (when, "$quiet")))
     ago = f", the oldest received {duration(int(seconds) * SECOND)} ago" if lag and seconds >= 1 else ""
@@ -269,10 +269,10 @@ def _counts(status: SinkStatus, seen: Seen, lag: int, seconds: float, dead: int,
 
 
 def in_words(definition: Definition) -> Iterator[Fact]:
-    """Where a sink sends, what it selects, and how it sends."""
+    """A definition's target, what it selects, and how it sends."""
     to = Content.assemble((f"{definition.kind.value} ", "bold"), shown_address(definition))
     if definition.kind is Kind.NATS:
-        to += Content(f" · {_outside(definition.jetstream.subject)}")
+        to += Content(f" · {_untrusted(definition.jetstream.subject)}")
     yield Fact("to", to)
     what = [str(definition.subscription)]
     if definition.namespaces:
@@ -283,7 +283,7 @@ def in_words(definition: Definition) -> Iterator[Fact]:
         what.append(f"filter {definition.filter}")
     if not definition.gaps:
         what.append("without gaps")
-    yield Fact("takes", Content(_outside(" · ".join(what))))
+    yield Fact("takes", Content(_untrusted(" · ".join(what))))
     batch = definition.batch
     how = [f"format {definition.format.value}"] if definition.kind in FORMATTED else []
     if definition.group_by is not None:
@@ -300,22 +300,22 @@ def in_words(definition: Definition) -> Iterator[Fact]:
         yield Fact("sends", sends + Content.assemble(" · ", ("secrets in clear", "$warning")))
     if definition.alert_to is not None:
         after = duration(int(definition.alert_after * SECOND))
-        yield Fact("alerts", Content(_outside(f"{definition.alert_to}, when it has failed for {after}")))
+        yield Fact("alerts", Content(_untrusted(f"{definition.alert_to}, when it has failed for {after}")))
 
 
 # The runner
 
 
-def runner_account(seen: Seen, place: Place, width: int) -> Content:
-    """The state of the runner, or how to start one, wrapped."""
+def runner_report(seen: Seen, place: Place, width: int) -> Content:
+    """The state of the runner, or how to start one, wrapped to `width` cells."""
     lines: list[Content] = []
-    for paragraph in _account(seen, place):
+    for paragraph in _runner_paragraphs(seen, place):
         for line in paragraph.wrap(max(20, min(width, WIDEST) - 2)):
             lines.append((Content("  " if lines else "")) + line.rstrip())
     return Content("\n").join(lines)
 
 
-def _account(seen: Seen, place: Place) -> Iterator[Content]:
+def _runner_paragraphs(seen: Seen, place: Place) -> Iterator[Content]:
     if not place.command:
         yield Content.from_markup(
             "[$quiet]■[/] [b]$why[/]: nothing is sent automatically. [$quiet]S sends an event by hand; "
@@ -343,7 +343,7 @@ def _account(seen: Seen, place: Place) -> Iterator[Content]:
                 ago=_ago(runner.heard, seen.at),
             )
     if seen.trouble:
-        yield Content.styled(_outside(seen.trouble), "$error")
+        yield Content.styled(_untrusted(seen.trouble), "$error")
 
 
 def _running(runner: RunnerStatus, seen: Seen, where: str) -> Iterator[Content]:
@@ -370,9 +370,9 @@ def _running(runner: RunnerStatus, seen: Seen, where: str) -> Iterator[Content]:
     parts += [f"metrics on {printable(runner.http, 60)}"] * bool(runner.http)
     yield Content.styled(" · ".join(parts), "$quiet")
     if not live and runner.what:
-        yield Content.styled(_outside(runner.what), "$warning")
+        yield Content.styled(_untrusted(runner.what), "$warning")
     if runner.journal_trouble:
-        yield Content.styled(_outside(runner.journal_trouble), "bold $error")
+        yield Content.styled(_untrusted(runner.journal_trouble), "bold $error")
 
 
 FIRST: Final = """\
@@ -382,17 +382,17 @@ type = "webhook"
 address = "https://example.com/hook"
 topics = ["Deployment"]
 END"""
-"""Not indented: the shell would not find the end."""
+"""Not indented: the shell would not recognize the end of the here-document."""
 FIRST_TEST: Final = "nomad-tui sink test deployments"
 
 
 def first_commands(command: str) -> str:
-    """As text for a shell; `command` is what starts a runner, "" for a recording."""
+    """Shell commands that create, test and run a first sink. `command` starts a runner; "" for a recording."""
     return "\n".join((FIRST, FIRST_TEST, command or "nomad-tui sink run")) + "\n"
 
 
 def first_sink(command: str, new_key: str) -> Content:
-    """Shown instead of an empty list: how to make the first sink."""
+    """How to create the first sink, shown instead of an empty list."""
     return Content.from_markup(
         "[b]No sink is defined.[/] [$quiet]A sink sends events to a chat, a webhook, a file, a command or NATS.\n"
         "[/][b]$new[/] [$quiet]defines one step by step. In a shell:[/]\n"

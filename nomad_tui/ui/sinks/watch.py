@@ -1,4 +1,4 @@
-"""Reads the definitions and the state of the sinks of one journal. Blocks: the page uses it in a thread."""
+"""Reads the definitions and states of the sinks of one journal. Blocks: the page calls it in a thread."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +15,19 @@ from nomad_tui.sinks.definition.folder import Definitions, Loaded
 from nomad_tui.sinks.delivery.report import SinkReport, sink_reports
 
 ALIVE: Final = 10 * SECOND
-"""How long after its last report a runner counts as alive; it reports every five seconds at least."""
+"""Time without a report after which a runner is no longer alive; it reports at least every five seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     sinks: tuple[SinkReport, ...] = ()
-    """In the order of their IDs."""
+    """Sorted by ID."""
     overview: Overview | None = None
     """None without a journal."""
     at: int = 0
-    """When it was read, in ns since 1970."""
+    """Time of reading, in ns since 1970."""
     trouble: str = ""
-    """Why the journal or the definitions cannot be read, in sentences."""
+    """Sentences that say why the journal or the definitions cannot be read."""
 
     @property
     def alive(self) -> bool:
@@ -36,17 +36,17 @@ class Seen:
 
 
 class SinkWatch:
-    """To be used by one thread at a time."""
+    """Not thread-safe."""
 
     def __init__(self, config: Path | None, journal: Path | None) -> None:
-        """`config` is the configuration folder; `journal` need not exist yet. None for where there is none."""
+        """`config` is the configuration folder, or None; `journal` need not exist yet, and is None for a recording."""
         self._definitions = None if config is None else Definitions(config)
         self._signature: object = None
         self._loaded = Loaded()
         self._path = journal
         self._reader: JournalReader | None = None
         self._file: tuple[int, int] | None = None
-        """Which file the reader has open."""
+        """Identity of the file that the reader has open."""
         self._overview: Overview | None = None
         self._overview_at = 0
 
@@ -69,7 +69,7 @@ class SinkWatch:
         return [] if self._reader is None else self._reader.letters(sink, most)
 
     def pause(self, sink: str, paused: bool) -> None:
-        """Raises `JournalError`, also where there is no journal."""
+        """Pauses or resumes a sink. Raises `JournalError`, also if there is no journal."""
         if self._path is None or self._reader is None:
             raise JournalError("The sink cannot be paused without a journal. Start nomad-tui sink run first.")
         with Store(self._path) as control:
