@@ -16,7 +16,7 @@ from nomad_tui.core.search.facets import Dimension
 from nomad_tui.core.updates import Permitted
 from nomad_tui.ui.facets.facet_painter import FacetPainter, shortened
 from nomad_tui.ui.facets.picker import TopicPicker
-from nomad_tui.ui.facets.sections import FEW, MANY, MOST_UNKNOWN_TOPICS, Kind, Section
+from nomad_tui.ui.facets.sections import DEFAULT_LISTED, MAX_LISTED, MAX_UNKNOWN_TOPICS, Kind, Section
 from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, Dashboard, ScriptedSource, dashboard, event, frames, jobs
 from tests.recordings import frame
 
@@ -272,7 +272,7 @@ async def test_a_server_that_makes_up_topics_does_not_fill_the_pane_for_ever() -
         source.send(*(frame(number, event(f"Topic{number}", "k")) for number in range(150)))
         await opened.shows(150)
         await counted(opened)
-        assert len(topic_rows(opened)) == MOST_UNKNOWN_TOPICS
+        assert len(topic_rows(opened)) == MAX_UNKNOWN_TOPICS
         await opened.press("1", "n")
         await opened.caught_up()
         assert listed(opened) == set(), "none hides those without a row too"
@@ -440,7 +440,7 @@ async def test_what_is_wrong_and_then_the_most_frequent_values_are_listed_with_t
         await opened.shows(625)
         await counted(opened)
         texts = section(opened, "Status")
-        listed = [(text.split()[1], int(text.split()[-1])) for text in texts[:FEW]]
+        listed = [(text.split()[1], int(text.split()[-1])) for text in texts[:DEFAULT_LISTED]]
         assert listed == sorted(listed, key=lambda each: (status_role(each[0]) is not Role.BAD, -each[1]))
         assert "running" in dict(listed)
         assert texts[-1].startswith("  … ")
@@ -521,7 +521,7 @@ async def test_sections_fold_and_show_all_their_values() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(40)))) as opened:
         await opened.shows(40)
         await counted(opened)
-        assert len(section(opened, "Jobs")) == FEW + 1
+        assert len(section(opened, "Jobs")) == DEFAULT_LISTED + 1
         await opened.press("1", "G")
         picker = opened.dashboard.topics
         assert picker.row is not None
@@ -529,7 +529,7 @@ async def test_sections_fold_and_show_all_their_values() -> None:
         await opened.press("enter")
         assert len(section(opened, "Jobs")) == 41
         await opened.press("G", "enter")
-        assert len(section(opened, "Jobs")) == FEW + 1
+        assert len(section(opened, "Jobs")) == DEFAULT_LISTED + 1
         await opened.press("g", "enter")
         assert section(opened, "Topics") == []
         await opened.press("enter")
@@ -582,12 +582,12 @@ def test_any_number_of_values_is_ranked_in_small_steps() -> None:
     steps = sum(1 for _ in values.rank(counts, hold=False))
     assert steps >= 40
     assert values.listed[0] == "job-77777"
-    assert len(values.listed) == FEW
-    assert values.more == 100_000 - FEW
+    assert len(values.listed) == DEFAULT_LISTED
+    assert values.more == 100_000 - DEFAULT_LISTED
     values.unfolded = True
     for _ in values.rank(counts, hold=True):
         pass
-    assert len(values.listed) == MANY
+    assert len(values.listed) == MAX_LISTED
 
 
 @pytest.mark.parametrize("size", [NARROW, MEDIUM, WIDE])

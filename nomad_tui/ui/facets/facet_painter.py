@@ -1,4 +1,4 @@
-"""How a row of Facets is drawn."""
+"""Draws the rows of Facets."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -12,28 +12,28 @@ from nomad_tui.core.readable import count
 from nomad_tui.core.search.facets import Dimension
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.facets.refusals import need_note, places_note
-from nomad_tui.ui.facets.sections import MANY, Kind, Row, Section, TopicSection
+from nomad_tui.ui.facets.sections import MAX_LISTED, Kind, Row, Section, TopicSection
 from nomad_tui.ui.themes import glyph
 
 TICKED: Final = "▣"
 UNTICKED: Final = "□"
 EXCLUDED: Final = "⊟"
-TICKED_IN_PART: Final = "◧"
-"""A topic that is ticked and that the token may read in some of the namespaces only."""
+PARTLY_TICKED: Final = "◧"
+"""A ticked topic that the token may read in only some of the namespaces."""
 REFUSED: Final = "✕"
 OPEN: Final = "▾"
 FOLDED: Final = "▸"
 HARMS: Final = "harms servers"
-"""The note of a topic that is not subscribed to, because reading it can do so."""
+"""The note of a topic that is not subscribed to for this reason."""
 ONE_LINE: Final = 46
-"""Cells from which on a topic and what the token lacks for it share a row."""
+"""Minimum width in cells at which a topic and its note share a row."""
 
 _LEVEL_STYLES: Final = {"failure": "bad", "warning": "warn"}
 _STATUS_STYLES: Final = {Role.GOOD: "good", Role.WARN: "warn", Role.BAD: "bad"}
 
 
 class FacetPainter:
-    """Draws rows of sections in the styles that `style` gives by component."""
+    """`style` returns the style of a component."""
 
     def __init__(
         self, sections: Mapping[Dimension, Section], topics: TopicSection, style: Callable[[str], Style]
@@ -52,7 +52,7 @@ class FacetPainter:
         ticked = row.value in section.ticked if section.ticked else is_topic
         if not ticked or row.value in self._topics.hidden:
             return UNTICKED
-        return TICKED_IN_PART if is_topic and self._topics.refused_in(row.value) else TICKED
+        return PARTLY_TICKED if is_topic and self._topics.refused_in(row.value) else TICKED
 
     def pieces(self, row: Row, width: int, *, counting: bool) -> list[Segment]:
         section = self._sections[row.dimension]
@@ -68,7 +68,7 @@ class FacetPainter:
             case Kind.MORE:
                 text = f"  … {count(section.more)} more"
                 if section.unfolded:
-                    listed = len(section.listed) >= MANY and section.more
+                    listed = len(section.listed) >= MAX_LISTED and section.more
                     text = f"  … {count(section.more)} more: type" if listed else "  … fewer"
                 elif row.dimension is Dimension.TOPIC:
                     text = f"  … {count(section.more)} with no events"
@@ -86,7 +86,7 @@ class FacetPainter:
                 return self._value_pieces(row, section, width)
 
     def _note(self, topic: str, width: int) -> str:
-        """What the token lacks for a topic, or why it is left out, in `width` cells."""
+        """What the token lacks for a topic, or why it is not subscribed to, in `width` cells."""
         if topic in self._topics.harmful:
             return HARMS if len(HARMS) <= width else printable("harms", width)
         namespaces = self._topics.refused_in(topic)
@@ -97,7 +97,7 @@ class FacetPainter:
         listed = set(section.refused).difference(section.refused_folded)
         note = "refused" if section.notes_below else self._note(topic, width)
         if any(4 + len(each) + 1 + len(note) > width for each in listed):
-            note = ""  # in no row rather than in some
+            note = ""  # in no row, rather than in only some
         name_width = max(1, width - 4 - len(note))
         return [
             Segment(f"{REFUSED} ", self._style("refused")),
@@ -109,7 +109,7 @@ class FacetPainter:
         is_topic = row.dimension is Dimension.TOPIC
         state = self.state(row)
         matching = section.counts.get(row.value, 0)
-        is_ticked = state in (TICKED, TICKED_IN_PART)
+        is_ticked = state in (TICKED, PARTLY_TICKED)
         lit = bool(matching) and (is_ticked or not (is_topic or section.ticked))
         number = count(matching) if matching else "·"
         if is_topic and not self._topics.notes_below and self._topics.lacks(row.value) is not None:
@@ -117,21 +117,21 @@ class FacetPainter:
         name_width = max(1, width - len(number) - (5 if is_topic else 3))
         name = printable(row.value, name_width) if is_topic else shortened(row.value, name_width)
         tick = "tick" if is_ticked else "excluded" if state == EXCLUDED else "empty"
-        ink_of_name = "name" if is_topic else "value"
+        name_style = "name" if is_topic else "value"
         if row.dimension is Dimension.STATUS:
-            ink_of_name = _STATUS_STYLES.get(status_role(row.value), "value")
+            name_style = _STATUS_STYLES.get(status_role(row.value), "value")
         elif row.dimension is Dimension.LEVEL:
-            ink_of_name = _LEVEL_STYLES.get(row.value, "value")
+            name_style = _LEVEL_STYLES.get(row.value, "value")
         return [
             Segment(f"{state} ", self._style(tick)),
             *([Segment(f"{glyph(row.value)} ", self._style("topic" if lit else "empty"))] * is_topic),
-            Segment(set_cell_size(name, name_width), self._style(ink_of_name if lit else "empty")),
+            Segment(set_cell_size(name, name_width), self._style(name_style if lit else "empty")),
             Segment(f" {number}", self._style("count" if lit else "empty")),
         ]
 
 
 def shortened(text: str, width: int) -> str:
-    """Truncated in the middle: names of types and jobs differ at their ends, too."""
+    """The text truncated in the middle: names of types and jobs often differ only at their ends."""
     if len(text) <= width:
         return printable(text)
     end = (width - 1) // 2

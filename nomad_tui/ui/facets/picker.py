@@ -1,4 +1,4 @@
-"""Facets: which values the sections list, and what keys and the mouse do with them."""
+"""The Facets pane: lists the values of the sections, and handles its keys and clicks."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from time import perf_counter
@@ -21,13 +21,13 @@ from nomad_tui.ui.line_view import LineView, component_classes
 from nomad_tui.ui.themes import ink
 
 RANK_SLICE: Final = 0.002
-"""Seconds a look may take to choose which values are listed."""
-RANK_EVERY: Final = 1.0
-"""Seconds between two such choices: rows that change places more often cannot be read."""
+"""Seconds per update spent ranking the values."""
+RANK_INTERVAL: Final = 1.0
+"""Seconds between two rankings: rows that move more often cannot be read."""
 
 
 class TopicPicker(LineView, can_focus=True):
-    """Posts what was ticked; the screen changes the filter and the list."""
+    """Posts messages for what the operator ticks; the screen changes the filter and the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.FACETS)
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
@@ -35,18 +35,18 @@ class TopicPicker(LineView, can_focus=True):
         "bad count cursor empty excluded good heading name note refused tick topic value warn",
     )
     hidden: var[frozenset[str]] = var(frozenset())
-    """Topics whose events are hidden, by released name."""
+    """Names of the topics whose events are hidden, as in Nomad's releases."""
     cursor: var[int] = var(0)
 
     class Changed(Message):
-        """Another set of topics is hidden."""
+        """The set of hidden topics has changed."""
 
         def __init__(self, hidden: frozenset[str]) -> None:
             self.hidden = hidden
             super().__init__()
 
     class Ticked(Message):
-        """Other values of a dimension are ticked; none means all."""
+        """The ticked values of a dimension have changed; none ticked means all."""
 
         def __init__(self, dimension: Dimension, values: frozenset[str]) -> None:
             self.dimension = dimension
@@ -54,7 +54,7 @@ class TopicPicker(LineView, can_focus=True):
             super().__init__()
 
     class Narrow(Message):
-        """The operator wants to see only this, or anything but this."""
+        """The operator asks to show only a value (`only`), or to exclude it."""
 
         def __init__(self, dimension: Dimension, value: str, only: bool) -> None:
             self.dimension = dimension
@@ -63,21 +63,21 @@ class TopicPicker(LineView, can_focus=True):
             super().__init__()
 
     class Explain(Message):
-        """The operator wants to know what the token lacks for these topics."""
+        """The operator asks what the token lacks for these topics."""
 
         def __init__(self, topics: tuple[str, ...]) -> None:
             self.topics = topics
             super().__init__()
 
     class Folded(Message):
-        """Other sections are folded; by the names of their dimensions."""
+        """The set of folded sections has changed; contains the names of their dimensions."""
 
         def __init__(self, sections: frozenset[str]) -> None:
             self.sections = sections
             super().__init__()
 
     class Leave(Message):
-        """The operator wants to go to the pane on the right."""
+        """The operator goes to the pane on the right."""
 
     def __init__(self, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -91,16 +91,16 @@ class TopicPicker(LineView, can_focus=True):
         self._counts_grow = False
         self._counts: Callable[[Dimension], Mapping[str, int]] = lambda _dimension: {}
         self._hides_unknown = False
-        """Whether topics that have not come yet will be hidden, as after `none` and `only`."""
+        """Whether topics that are new to the picker are hidden, as after `none` and `only`."""
         self._ranking: Iterator[None] | None = None
         self._ranked_at = 0.0
         self._ranks_all = False
-        """Whether the choice under way is made from everything held."""
+        """Whether the ranking in progress uses complete counts."""
         self._awaits_counts = True
-        """Whether the values listed are not yet chosen from everything held."""
+        """Whether the listed values have not yet been ranked by complete counts."""
         self._styles: dict[str, Style] = {}
         self._drawn: list[object] = []
-        """The content of each row when it was last drawn."""
+        """What each row showed when it was last drawn."""
 
     def sync(
         self,
@@ -112,11 +112,11 @@ class TopicPicker(LineView, can_focus=True):
         *,
         at_once: bool = False,
     ) -> None:
-        """Takes over what is held of each topic and how much of each value matches; `counting` while that grows.
+        """Updates the rows, and repaints those that have changed.
 
-        `permissions` is None while no topic is refused; `harmful` topics are left out.
-        Repaints only what has changed. `at_once`
-        does not wait for its turn to rank the values.
+        `held` is the number of events in memory by topic; `counts` returns the number of matches by value, which still
+        grows while `counting`. `permissions` is None while no topic is refused; `harmful` topics are not subscribed to.
+        `at_once` ranks the values without waiting for `RANK_INTERVAL`.
         """
         self._counts = counts
         at_once = at_once or (self._awaits_counts and not counting)
@@ -136,7 +136,7 @@ class TopicPicker(LineView, can_focus=True):
         if not self.is_on_screen:
             return
         now = perf_counter()
-        if self._ranking is None and (at_once or now - self._ranked_at >= RANK_EVERY or not self.rows):
+        if self._ranking is None and (at_once or now - self._ranked_at >= RANK_INTERVAL or not self.rows):
             self._ranked_at = now
             self._ranks_all = not counting
             self._ranking = self._rank()
@@ -151,7 +151,7 @@ class TopicPicker(LineView, can_focus=True):
 
     @property
     def is_counting(self) -> bool:
-        """Whether the counts still grow, or what is listed is not yet chosen from all of them."""
+        """Whether counts still grow, or the values have not yet been ranked by complete counts."""
         return self._counts_grow or self._awaits_counts
 
     @property
@@ -159,7 +159,7 @@ class TopicPicker(LineView, can_focus=True):
         return bool(self.region.area)
 
     def choose(self, ticked: Mapping[Dimension, frozenset[str]], excluded: Mapping[Dimension, frozenset[str]]) -> None:
-        """Shows which values the filter names as the only ones of their dimension, and which it leaves out."""
+        """Shows the values that the filter selects in each dimension as ticked, and those that it excludes."""
         for dimension, section in self.sections.items():
             section.ticked = ticked.get(dimension, frozenset())
             section.excluded = excluded.get(dimension, frozenset())
@@ -168,7 +168,7 @@ class TopicPicker(LineView, can_focus=True):
         self._list()
 
     def fold(self, sections: Collection[str]) -> None:
-        """Folds the sections of these dimensions, by their names, and unfolds the others."""
+        """Folds the sections with these dimension names, and unfolds the others."""
         for section in self.sections.values():
             section.folded = section.dimension.name.lower() in sections
         self._list()
@@ -304,13 +304,13 @@ class TopicPicker(LineView, can_focus=True):
             case Kind.NOTE:
                 self.post_message(self.Explain(tuple(self.topic_section.lacking_as(row.value))))
             case Kind.VALUE if row.value in section.excluded:
-                self.action_narrow(False)  # which takes back that it is left out
+                self.action_narrow(False)  # removes the exclusion
             case Kind.VALUE if self._painter.state(row) == REFUSED and row.value not in section.ticked:
                 self.post_message(self.Explain((row.value,)))
             case Kind.VALUE if row.dimension is Dimension.TOPIC and not section.ticked:
                 self._hide(self.hidden ^ {row.value})
             case Kind.VALUE:
-                section.ticked ^= {row.value}  # at once, as the next key may come before the filter has been read
+                section.ticked ^= {row.value}  # at once: the next key may arrive before the filter is parsed
                 self.post_message(self.Ticked(row.dimension, section.ticked))
                 self._list()
 
@@ -320,7 +320,7 @@ class TopicPicker(LineView, can_focus=True):
             self.post_message(self.Narrow(row.dimension, row.value, only))
 
     def action_all(self) -> None:
-        """Where the cursor is among the topics, all of them; elsewhere the ticked values are unticked."""
+        """Shows all values of the dimension under the cursor."""
         row = self.row
         dimension = Dimension.TOPIC if row is None else row.dimension
         if self.sections[dimension].ticked:

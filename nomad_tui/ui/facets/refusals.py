@@ -1,4 +1,4 @@
-"""Explanations of topics that the token may not read: a note in Facets, and a policy that grants them."""
+"""Explains topics that the token may not read: a note in Facets, and a policy that grants them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -10,12 +10,12 @@ from nomad_tui.core.updates import Concern
 from nomad_tui.session import Status
 
 _SHORT: Final = {MANAGEMENT: "management", ANY_VARIABLE: "variables"}
-"""For a narrow pane."""
+"""Shorter names for a narrow pane."""
 SET_TOKEN: Final = "Set NOMAD_TOKEN (or --token, --token-file) to"
 
 
 def need_note(topic: str, width: int) -> str:
-    """`needs node:read`, in as many words as fit."""
+    """`needs node:read`, shortened to `width` cells."""
     need = needed(topic)
     short = _SHORT.get(need, need)
     return next(
@@ -24,7 +24,7 @@ def need_note(topic: str, width: int) -> str:
 
 
 def places_note(namespaces: Sequence[str], width: int) -> str:
-    """`not in: dev, web`; what does not fit is counted: `not in: dev, +3`."""
+    """`not in: dev, web`; namespaces that do not fit are counted: `not in: dev, +3`."""
     for listed in range(len(namespaces), 0, -1):
         rest = len(namespaces) - listed
         text = "not in: " + ", ".join([*map(printable, namespaces[:listed]), *([f"+{rest}"] if rest else [])])
@@ -34,7 +34,7 @@ def places_note(namespaces: Sequence[str], width: int) -> str:
 
 
 def lacking(topics: Iterable[str], permissions: Permissions) -> dict[str, list[str]]:
-    """By what is lacking, `read-job in dev and web`, the topics that need it; a management token comes last."""
+    """The topics by what they need, such as `read-job in dev and web`; a management token comes last."""
     found: dict[str, list[str]] = {}
     for topic in topics:
         namespaces = permissions.refused.get(topic, ())
@@ -46,13 +46,13 @@ def lacking(topics: Iterable[str], permissions: Permissions) -> dict[str, list[s
 
 
 def grant(topics: Iterable[str], permissions: Permissions) -> str:
-    """The policy (HCL) that grants these topics where they are refused; empty if only a management token can."""
+    """The policy (HCL) that grants `topics` where they are refused; empty if only a management token can."""
     allowed = {topic: permissions.allowed[topic] for topic in topics if topic in permissions.allowed}
     return granting_policy(Permissions(permissions.namespaces, allowed))
 
 
 def explain_refusal(topics: Sequence[str], status: Status) -> tuple[str, str] | None:
-    """A title, and why events of these topics do not arrive; None if nothing is refused."""
+    """A title, and why events of `topics` do not arrive; None if nothing is refused."""
     harm = status.warnings.get(Concern.HARM)
     if harm is not None and not frozenset(status.harmful_topics).isdisjoint(topics):
         return "Not subscribed to", f"{harm.what} {harm.remedy}"
@@ -62,7 +62,7 @@ def explain_refusal(topics: Sequence[str], status: Status) -> tuple[str, str] | 
 
 
 def explanation(topics: Sequence[str], permissions: Permissions) -> str:
-    """What the token lacks for these topics, and what grants it."""
+    """What the token lacks for `topics`, and what grants it."""
     text = grant(topics, permissions)
     sentences = []
     for need, names in lacking(topics, permissions).items():

@@ -1,4 +1,4 @@
-"""What the picker lists: sections of values with their counts, in an order that does not jump under the reader."""
+"""The sections of Facets: values with their counts, in an order that stays stable while they are read."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum, auto
@@ -14,17 +14,18 @@ from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.permissions import MANAGEMENT, Permissions, needed
 from nomad_tui.core.search.facets import Dimension
 
-FEW: Final = 6
-"""Values of a section that are listed until it is unfolded."""
-MANY: Final = 200
-"""Values of a section that are listed at most; the filter line finds the others."""
-VALUES_A_STEP: Final = 2_000
-"""Values ranked between two chances to yield: under a millisecond of work."""
-MOST_UNKNOWN_TOPICS: Final = 64
-"""Unknown topics that get a row of their own; a server may send any number of names."""
-EVERYDAY: Final = frozenset({"Allocation", "Evaluation", "Job", "Deployment", "Node"})
-"""Topics that are sent in every cluster: where they may not be read, that has a row of its own."""
-TOO_FEW_TO_FOLD: Final = 2
+DEFAULT_LISTED: Final = 6
+"""Values listed in a section before it is expanded."""
+MAX_LISTED: Final = 200
+"""Maximum values listed in an expanded section; the filter line finds the others."""
+VALUES_PER_STEP: Final = 2_000
+"""Values ranked between two yields: less than a millisecond of work."""
+MAX_UNKNOWN_TOPICS: Final = 64
+"""Unknown topics with a row of their own; a server may send any number of names."""
+CORE_TOPICS: Final = frozenset({"Allocation", "Evaluation", "Job", "Deployment", "Node"})
+"""Topics of every cluster: if the token may not read one, its row is not folded."""
+MAX_REFUSED_UNFOLDED: Final = 2
+"""Refused topics that are listed; more are folded into one row."""
 
 TITLES: Final[dict[Dimension, str]] = {
     Dimension.TOPIC: "Topics",
@@ -35,18 +36,19 @@ TITLES: Final[dict[Dimension, str]] = {
     Dimension.JOB: "Jobs",
     Dimension.NODE: "Nodes",
 }
-"""The sections, in the order of the screen."""
+"""The sections, in display order."""
 
 
 class Kind(Enum):
     HEADING = auto()
     VALUE = auto()
     MORE = auto()
-    """Says how many values are not listed."""
+    """Shows the number of values that are not listed."""
     REFUSED = auto()
-    """Says how many of the topics that may not be read are not listed."""
+    """Shows the number of refused topics that are not listed."""
     NOTE = auto()
-    """Says what the token lacks for the topic above, its value, and for those before it that lack the same."""
+    """Says what the token lacks for the topic above, which is the row's value, and for those before it that lack the
+    same."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -63,7 +65,7 @@ class Section:
         self.title = TITLES[dimension]
         self.folded = False
         self.unfolded = False
-        """Whether more than the most frequent few are listed."""
+        """Whether more than the most frequent values are listed."""
         self.listed: list[str] = []
         self.counts: Mapping[str, int] = {}
         self.ticked: frozenset[str] = frozenset()
@@ -71,18 +73,18 @@ class Section:
 
     @property
     def more(self) -> int:
-        """Values that are not listed."""
+        """Number of values that are not listed."""
         return max(0, len(self.counts) - sum(value in self.counts for value in self.listed))
 
     def rank(self, counts: Mapping[str, int], *, hold: bool) -> Iterator[None]:
-        """Chooses the values to list, yielding after every millisecond or so; `hold` leaves those listed in place."""
-        limit = MANY if self.unfolded else FEW
+        """Chooses the values to list, yielding about every millisecond. `hold` keeps the listed values in place."""
+        limit = MAX_LISTED if self.unfolded else DEFAULT_LISTED
         best: list[tuple[int, str]] = []
         names = list(counts)
-        for start in range(0, len(names), VALUES_A_STEP):
-            some = ((counts.get(name, 0), name) for name in names[start : start + VALUES_A_STEP])
+        for start in range(0, len(names), VALUES_PER_STEP):
+            some = ((counts.get(name, 0), name) for name in names[start : start + VALUES_PER_STEP])
             best = nlargest(limit, chain(best, some), key=self._order)
-            if start + VALUES_A_STEP < len(names):
+            if start + VALUES_PER_STEP < len(names):
                 yield
         self.counts = counts
         found = [name for _, name in sorted(best, key=self._order, reverse=True)]
@@ -93,7 +95,7 @@ class Section:
         self.listed = [*found, *chosen]
 
     def _order(self, counted: tuple[int, str]) -> tuple[bool, int, tuple[int, ...]]:
-        """What is wrong first, then the most frequent, and by name where they are even; levels by their rank."""
+        """Sort key: bad statuses first, then by count, then by name; levels by their rank."""
         number, name = counted
         if self.dimension is Dimension.LEVEL:
             return False, read_level(name) or Level.ROUTINE, ()
@@ -112,9 +114,9 @@ class Section:
 
 
 class TopicSection(Section):
-    """Every known topic has its place; those without events are folded.
+    """Lists every known topic in a fixed order; those without events are folded.
 
-    Below them are the topics that the token may not read anywhere, grouped by what they need.
+    Below them are the topics that the token may not read in any namespace, grouped by what they need.
     """
 
     def __init__(self) -> None:
@@ -122,16 +124,16 @@ class TopicSection(Section):
         self.topics: list[str] = list(KINDS)
         self.hidden: frozenset[str] = frozenset()
         self.held: Mapping[str, int] = {}
-        """Events held of each topic, regardless of the filter."""
+        """Events in memory by topic, regardless of the filter."""
         self.permissions: Permissions | None = None
         """None while no topic is refused."""
         self.harmful: frozenset[str] = frozenset()
-        """Topics that are not subscribed to, because reading them harms the servers, or may."""
+        """Topics that are not subscribed to, because reading them harms or may harm the servers."""
         self.refused: list[str] = []
-        """Those that may be read nowhere and of which nothing is held."""
+        """Topics that the token may not read in any namespace, and without events in memory."""
         self.refused_unfolded = False
         self.notes_below = True
-        """Whether what the token lacks has a row of its own, because that of the topic has no room for it."""
+        """Whether notes have rows of their own, because the topics' rows have no room for them."""
         self._silent = 0
 
     @property
@@ -139,19 +141,19 @@ class TopicSection(Section):
         return self._silent
 
     def add(self, topics: Iterable[str]) -> None:
-        """Gives unknown topics a row each, as long as there are not too many."""
+        """Adds a row for each unknown topic, up to `MAX_UNKNOWN_TOPICS`."""
         known = set(self.topics)
         unknown = [topic for topic in topics if topic not in known]
-        self.topics += unknown[: max(0, len(KINDS) + MOST_UNKNOWN_TOPICS - len(self.topics))]
+        self.topics += unknown[: max(0, len(KINDS) + MAX_UNKNOWN_TOPICS - len(self.topics))]
 
     def rank(self, counts: Mapping[str, int], *, hold: bool) -> Iterator[None]:
         self.counts = counts
         before = set(self.listed) if hold else set()
         nowhere = set() if self.permissions is None else {*self.permissions.refused_everywhere} - self.held.keys()
         nowhere |= self.harmful & {*self.topics}
-        # A management token is the hardest to get, so what needs one is last.
+        # Topics that need a management token are last: it is the hardest to get.
         groups = list(dict.fromkeys(needed(topic) for topic in self.topics if topic in nowhere))
-        groups.sort(key=lambda need: need == MANAGEMENT)  # harmful topics are beside those with the same need
+        groups.sort(key=lambda need: need == MANAGEMENT)  # harmful topics among those with the same need
         self.refused = [topic for need in groups for topic in self.topics if topic in nowhere and needed(topic) == need]
         kept = {*self.held, *self.hidden, *self.ticked, *self.excluded, *before}
         if self.unfolded or len(self.hidden) > len(self.topics) // 2 or not self.held:
@@ -162,19 +164,19 @@ class TopicSection(Section):
 
     @property
     def refused_folded(self) -> list[str]:
-        """Topics that may not be read and have no row of their own for now."""
-        chosen = EVERYDAY | self.ticked | self.excluded | self.harmful
+        """Refused topics that are folded."""
+        chosen = CORE_TOPICS | self.ticked | self.excluded | self.harmful
         folded = [topic for topic in self.refused if topic not in chosen]
-        return [] if self.refused_unfolded or len(folded) <= TOO_FEW_TO_FOLD else folded
+        return [] if self.refused_unfolded or len(folded) <= MAX_REFUSED_UNFOLDED else folded
 
     def refused_in(self, topic: str) -> tuple[str, ...]:
-        """The namespaces in which a topic may not be read though it may be read elsewhere."""
+        """The namespaces in which a topic may not be read, if it may be read in others."""
         if self.permissions is None or not self.permissions.allowed.get(topic):
             return ()
         return self.permissions.refused.get(topic, ())
 
     def lacks(self, topic: str) -> object:
-        """What the token lacks for the topic, equal for topics that share a note; None if nothing."""
+        """What the token lacks for the topic, or None; topics with equal values share a note."""
         if topic in self.harmful:
             return self.harmful
         if self.permissions is None or topic not in self.permissions.refused:
@@ -182,7 +184,7 @@ class TopicSection(Section):
         return self.refused_in(topic) or needed(topic)
 
     def lacking_as(self, topic: str) -> list[str]:
-        """The topics that share a note."""
+        """The topics that share a note with `topic`."""
         lacks = self.lacks(topic)
         return [] if lacks is None else [each for each in self.topics if self.lacks(each) == lacks]
 
