@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nomad_tui.ui.connection_actions import ConnectionActions
 from nomad_tui.ui.dashboard import Dashboard
-from nomad_tui.ui.filter.filtering import learn_language
+from nomad_tui.ui.filter.filtering import load_parser
 from nomad_tui.ui.kept_marks import MarkKeeper
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Controllers:
         Rules look at earlier events, too.
         """
         await self._dashboard.session.quiet()
-        await asyncio.to_thread(learn_language)
+        await asyncio.to_thread(load_parser)
         if self._dashboard.panes.is_ready:
             self.watching  # noqa: B018  # reads the rules
 

@@ -13,7 +13,7 @@ from nomad_tui.config.folders import Folders
 from nomad_tui.session import Session, State
 from nomad_tui.ui.event.inspecting import INSPECT_AFTER, Inspecting
 from nomad_tui.ui.filter.filter_bar import FilterBar
-from nomad_tui.ui.filter.filter_updates import FILTER_AFTER, FilterUpdates
+from nomad_tui.ui.filter.filter_updates import APPLY_DELAY, FilterUpdates
 from nomad_tui.ui.filter.filtering import Filtering
 from nomad_tui.ui.panes import Panes
 from nomad_tui.ui.terminal.garbage import QUIET
@@ -79,7 +79,7 @@ class Dashboard:
         pause = options.key_pause
         self.inspecting = Inspecting(panes, session.history, INSPECT_AFTER if pause is None else pause)
         self.updates = FilterUpdates(
-            panes, filter_bar, filtering, self.inspecting, FILTER_AFTER if pause is None else pause
+            panes, filter_bar, filtering, self.inspecting, APPLY_DELAY if pause is None else pause
         )
 
     @property

@@ -187,7 +187,7 @@ class DashboardScreen(Screen[None]):
     @on(FilterLine.Changed, "#filter")
     def _read_filter(self) -> None:
         self.inspecting.look_at_selected()
-        self.updates.take_over()
+        self.updates.parse_soon()
 
     @on(TopicPicker.Changed)
     def _hide_topics(self, message: TopicPicker.Changed) -> None:

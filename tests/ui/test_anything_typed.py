@@ -19,8 +19,8 @@ from nomad_tui.core.search.paths import Paths, condition
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.session import Session
 from nomad_tui.ui.filter.filter_line import LONGEST_LINE
-from nomad_tui.ui.filter.filter_updates import READ_AT_ONCE
-from nomad_tui.ui.filter.filtering import Filtering, written
+from nomad_tui.ui.filter.filter_updates import LONGEST_PARSED_AT_ONCE
+from nomad_tui.ui.filter.filtering import Filtering, filter_text
 from nomad_tui.ui.filter.saved import SavedFilterCommands, hints
 from nomad_tui.ui.terminal.terminal import Keys, Terminal
 from tests.dashboard import CONNECTED, MEDIUM, NARROW, SIZES, WIDE, Dashboard, ScriptedSource, dashboard, frames, jobs
@@ -105,7 +105,7 @@ async def test_a_paste_of_100_kb_is_refused_in_a_sentence() -> None:
 
 async def test_a_long_filter_is_read_when_the_keys_pause_or_the_line_is_left() -> None:
     text = "job:=" + ",".join(f"job-{number}" for number in range(1, 1_000))
-    assert READ_AT_ONCE < len(text) < LONGEST_LINE
+    assert LONGEST_PARSED_AT_ONCE < len(text) < LONGEST_LINE
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(998, 1_003)))) as opened:
         await opened.shows(5)
         await opened.press("slash")
@@ -175,7 +175,7 @@ def test_what_may_not_be_drawn_is_written_as_an_escape_that_is_read_again() -> N
     for value in ("\U000e0041", "\U000e0101", "\u202e", "\x1b[31m", "\ufeff"):
         term = condition(("Job", "Meta", value), value)
         assert term is not None
-        text = written(Filter.parse(term))
+        text = filter_text(Filter.parse(term))
         assert value not in text
         assert Filter.parse(text) == Filter.parse(term)
 

@@ -15,7 +15,7 @@ from nomad_tui.core.search.paths import condition
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.session import Session
-from nomad_tui.ui.filter.filter_bar import MISTAKE_AFTER, mistake
+from nomad_tui.ui.filter.filter_bar import MISTAKE_DELAY, mistake
 from nomad_tui.ui.filter.filtering import Filtering
 from tests.dashboard import CONNECTED, NARROW, SIZES, WIDE, Dashboard, ScriptedSource, dashboard, event, frames, jobs
 from tests.kept import kept
@@ -258,7 +258,7 @@ async def test_an_unfinished_filter_is_not_called_wrong_while_it_is_typed() -> N
         for key in "status:failed":
             pressed.append(monotonic())
             await opened.press(key)
-            is_slow = monotonic() - pressed[-2] > MISTAKE_AFTER  # on a busy machine
+            is_slow = monotonic() - pressed[-2] > MISTAKE_DELAY  # on a busy machine
             assert is_slow or not opened.dashboard.filter_bar.mistake.display
         await applied(opened, "status:failed")
 

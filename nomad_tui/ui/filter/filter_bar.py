@@ -1,4 +1,4 @@
-"""The filter line and what belongs to it: the number of matches, suggestions, and what is wrong with the text."""
+"""The filter line with its number of matches, suggestions and error message."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -20,23 +20,23 @@ from nomad_tui.ui.filter.filter_line import CandidateList, FilterLine
 from nomad_tui.ui.line_view import LaidOutOnce, show_content
 
 LONGEST_TEXT: Final = 300
-"""Characters; on 80 columns they fill four rows, which is as much as the line gives away."""
+"""Characters of an error; at 80 columns they fill four rows, the most that the bar may take."""
 POINTER: Final = "^"
 BEFORE: Final = "‹"
-BEHIND: Final = "›"
-"""Instead of the pointer, where the place is out of view to the left or to the right."""
+AFTER: Final = "›"
+"""Shown instead of the pointer if the mistake is scrolled out of view to the left or to the right."""
 
 
 class Matches(Static, LaidOutOnce):
-    """How many events match."""
+    """The number of matching events."""
 
 
 class Mistake(Static):
-    """Hidden while there is none."""
+    """The error message, with a pointer to its place in the line. Hidden while there is none."""
 
     def point(self, error: FilterError, column: int, length: int, width: int) -> None:
-        """`column` is where the mistake begins, in cells from this widget's left edge, perhaps beyond either edge;
-        `length` is its length in cells, and `width` this widget's."""
+        """`column` is the start of the mistake in cells from this widget's left edge, and may be beyond either edge;
+        `length` is the mistake's length and `width` the widget's, in cells."""
         content = mistake(error, column, length, width)
         if content != self.content:
             self.update(content)
@@ -47,12 +47,12 @@ class Mistake(Static):
 
 
 def mistake(error: FilterError, column: int, length: int, width: int) -> Content:
-    """On one row if the text fits beside the pointer, and else below it."""
+    """The pointer and the message, in one row if both fit, otherwise in two."""
     text = printable(error.text, LONGEST_TEXT)
     if column < 0:
         at, pointer = 0, BEFORE
     elif column >= width:
-        at, pointer = max(0, width - 1), BEHIND
+        at, pointer = max(0, width - 1), AFTER
     else:
         at, pointer = column, POINTER * max(1, min(length, width - column))
     room = width - at - len(pointer) - 1
@@ -63,15 +63,15 @@ def mistake(error: FilterError, column: int, length: int, width: int) -> Content
     return Content.assemble(" " * at, (pointer, "bold $error"), "\n", text)
 
 
-MISTAKE_AFTER: Final = 0.3
-"""Seconds without a key after which a mistake is shown: most of them are a filter that is not typed to its end."""
+MISTAKE_DELAY: Final = 0.3
+"""Seconds without a key before a mistake is shown: most mistakes are just incomplete filters."""
 
 
 class FilterBar(Vertical):
-    """The error has rows of its own only while there is one."""
+    """Takes rows for an error message only while there is one."""
 
     def __init__(self, history: FilterHistory, view: View, hints: Sequence[str], id: str) -> None:  # noqa: A002
-        """`view` holds the events whose values are suggested; `hints` are what the empty line shows."""
+        """`view` contains the events whose values are suggested; `hints` are texts for the empty line."""
         super().__init__(id=id)
         self.history = history
         self.seen = Seen(view)
@@ -104,7 +104,7 @@ class FilterBar(Vertical):
         self.line.take(message.number)
 
     def show_error(self, error: FilterError | None) -> None:
-        """Marks the line at once; says what is wrong a moment later, or at once if something was wrong before."""
+        """Marks the line at once; shows the message after `MISTAKE_DELAY`, or at once if one is already shown."""
         self._error = error
         self.set_class(error is not None, "-mistaken")
         show_content(self.mark, Content("/" if error is None else "!"))
@@ -116,12 +116,12 @@ class FilterBar(Vertical):
         elif self.mistake.display:
             self.call_after_refresh(self._point)
         elif self._timer is None:
-            self._timer = self.set_timer(MISTAKE_AFTER, self._show_mistake)
+            self._timer = self.set_timer(MISTAKE_DELAY, self._show_mistake)
         else:
             self._timer.reset()
 
     def show_matches(self, text: str) -> None:
-        """Keeps the widest place it has had: another layout for each number would keep keys waiting."""
+        """Never gets narrower: a new layout for each number would delay keys."""
         before = str(self.matches.content)
         if text:
             text = text.rjust(len(before))
@@ -133,7 +133,7 @@ class FilterBar(Vertical):
         self._point()
 
     def _point(self) -> None:
-        """Puts the pointer under the place, wherever the line has scrolled to."""
+        """Shows the error with the pointer under its place, taking the line's scroll position into account."""
         error = self._error
         if error is None or not self.is_attached:
             return

@@ -1,4 +1,4 @@
-"""The line where a filter is typed."""
+"""The filter's input line and its list of suggestions."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Final
@@ -21,15 +21,15 @@ from nomad_tui.ui.line_view import LaidOutOnce
 
 MOST_ROWS: Final = 8
 TAKEN_BY: Final = "⇥"
-"""At the end of the marked row: Tab takes it."""
+"""Shown at the end of the row that Tab inserts."""
 WIDEST_LABEL: Final = 48
 WIDEST_NOTE: Final = 44
 
 
 class CandidateList(Static):
-    """Drawn over what is above the line, so that nothing moves when it opens.
+    """An overlay above the line, so that nothing moves when it opens.
 
-    It hangs on the bar that holds the line, and moves with it when a mistake is shown below the line.
+    It is positioned relative to the bar, and moves with the line when an error message appears below it.
     """
 
     DEFAULT_CLASSES: ClassVar[str] = "-closed"
@@ -44,11 +44,11 @@ class CandidateList(Static):
     def __init__(self, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._first = 0
-        """Number of the candidate on the first row."""
+        """Index of the candidate in the first row."""
         self._rows = 0
 
     def offer(self, completion: Completion, chosen: int, at: Offset) -> None:
-        """Lists the candidates around the chosen one above the line; `at` is where on the screen they begin in it."""
+        """Lists the candidates around the chosen one; `at` is the place on the screen where they would be inserted."""
         candidates = completion.candidates
         screen = self.screen.size
         rows = max(1, min(MOST_ROWS, len(candidates), at.y - 2))
@@ -95,29 +95,29 @@ def _note(candidate: Candidate) -> str:
 
 
 LONGEST_LINE: Final = 10_000
-"""Characters. A longer text is no filter but a clipboard that held something else."""
+"""Characters. A longer text is no filter, but a paste of something else."""
 
 
 class FilterLine(Input, LaidOutOnce, can_focus=False):
     """Takes the focus by a key or a click only, so that Tab moves between the panes.
 
-    Up and down are the history. The list of candidates has them from when `down` went into it, which it does unless
-    an earlier filter is being looked at; until then Tab takes the first candidate, and Enter leaves the line.
+    Up goes back in the history. Down goes forward in it or, if no earlier filter is shown, into the list of candidates,
+    where both then move. Before that, Tab inserts the first candidate and Enter leaves the line.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.FILTER)
 
     class Entered(Message):
-        """The line has got the focus."""
+        """The line got the focus."""
 
     class Leave(Message):
-        """The operator is done typing."""
+        """The operator has finished typing."""
 
     class Left(Message):
-        """The focus went elsewhere."""
+        """The line lost the focus."""
 
     class Save(Message):
-        """The operator wants to keep the filter under a name."""
+        """The operator asks to save the filter."""
 
     def __init__(
         self,
@@ -128,43 +128,43 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
         hints: Sequence[str],
         id: str,  # noqa: A002
     ) -> None:
-        """`hints` are what the empty line says, as many as there is room for, each with the blanks before it."""
+        """`hints` are texts for the empty line, shown as far as there is room; each starts with its separator."""
         super().__init__(id=id, compact=True, select_on_focus=False, max_length=LONGEST_LINE)
         self._hints = hints
         self._history = history
         self._vocabulary = vocabulary
         self._candidates = candidates
-        self._place: int | None = None
-        """Which of the earlier filters is looked at; None while none is."""
+        self._history_index: int | None = None
+        """Index of the earlier filter that is shown; None if none is."""
         self._draft = ""
-        """What was typed before an earlier filter was looked at."""
+        """What was typed before an earlier filter was shown."""
         self._silent_at: str | None = None
-        """The text at which no list is shown, because the operator closed it or did not type it."""
+        """The text for which no list is shown, because the operator closed the list or did not type the text."""
         self._asked_at: str | None = None
-        """The text for which the list was opened."""
+        """The text for which the operator opened the list."""
         self._chosen = 0
         self._choosing = False
         self._known: tuple[str, int, str | None, str | None] | None = None
         self._completion: Completion | None = None
 
     def edit(self) -> None:
-        """Takes the focus."""
+        """Focuses the line."""
         self.can_focus = True
         self._silent_at = self.value
         self.screen.set_focus(self)
 
     def put(self, text: str) -> None:
-        """Shows another text, as if it had been typed, but proposes nothing."""
-        self._place = None
+        """Replaces the text as if it had been typed, but without showing candidates."""
+        self._history_index = None
         self._set(printable(text))
 
     def hint(self, hints: Sequence[str]) -> None:
-        """Says other hints while the line is empty."""
+        """Replaces the hints of the empty line."""
         self._hints = hints
         self._fit_hints()
 
     def _fit_hints(self) -> None:
-        """A line that is too narrow for the first one cuts that."""
+        """Shows as many hints as fit; the first one is truncated if it does not."""
         shown, *others = map(keymap_of(self.app).text, self._hints)
         for hint in others:
             if cell_len(shown + hint) > self.content_size.width:
@@ -176,10 +176,10 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
         self._silent_at = text
         self.value = text
         self.cursor_position = len(text)
-        self.call_after_refresh(self._bring_cursor_into_view)
+        self.call_after_refresh(self._scroll_to_cursor)
 
-    def _bring_cursor_into_view(self) -> None:
-        """Textual leaves that out for the first text that an input gets."""
+    def _scroll_to_cursor(self) -> None:
+        """Textual does not do this for the first text of an input."""
         self.scroll_to_region(Region(self._cursor_offset, 0, 1, 1), force=True, animate=False)
 
     def on_mouse_down(self) -> None:
@@ -190,7 +190,7 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
 
     def on_blur(self) -> None:
         self.can_focus = False
-        self._place = None
+        self._history_index = None
         self._candidates.close()
         self.post_message(self.Left())
 
@@ -198,7 +198,7 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
 
     @property
     def completion(self) -> Completion | None:
-        """Suggestions at the cursor; None while the list is closed."""
+        """The candidates at the cursor; None while the list is closed."""
         state = (self.value, self.cursor_position, self._silent_at, self._asked_at)
         if state != self._known:
             self._known = state
@@ -211,17 +211,17 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
 
     def watch_value(self) -> None:
         if self._silent_at != self.value:
-            self._place = None
+            self._history_index = None
         self.call_later(self._show_candidates)
 
     def watch_selection(self) -> None:
         self.call_later(self._show_candidates)
 
     def on_resize(self) -> None:
-        """The number of matches beside the line takes some of its width, or gives it back."""
+        """The line's width changes with the number of matches next to it."""
         self._fit_hints()
         if self.has_focus:
-            self._bring_cursor_into_view()
+            self._scroll_to_cursor()
             self.call_later(self._show_candidates)
 
     def _show_candidates(self) -> None:
@@ -234,7 +234,7 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
         self._candidates.offer(completion, self._chosen, Offset(x + before - self.scroll_offset.x, y))
 
     def take(self, number: int) -> None:
-        """Puts a candidate where the cursor is."""
+        """Inserts a candidate at the cursor."""
         completion = self.completion
         if completion is None or number >= len(completion.candidates):
             return
@@ -254,7 +254,7 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
     # Keys
 
     def action_nothing(self) -> None:
-        """For a key that would leave the line, whereupon what is typed next would be commands."""
+        """For keys that would otherwise leave the line, so that the text typed next would act as commands."""
 
     def action_take(self) -> None:
         self.take(self._chosen)
@@ -269,26 +269,26 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
             self._choose(self._chosen - 1)
             return
         texts = self._history.texts
-        if self._place is None:
+        if self._history_index is None:
             self._draft = self.value
-        place = len(texts) if self._place is None else self._place
+        place = len(texts) if self._history_index is None else self._history_index
         place -= 1
         while 0 <= place < len(texts) and texts[place] == self.value:
             place -= 1
         if 0 <= place < len(texts):
             self._set(texts[place])
-            self._place = place
+            self._history_index = place
 
     def action_later(self) -> None:
-        if self._place is not None:
+        if self._history_index is not None:
             texts = self._history.texts
-            place = self._place + 1
+            place = self._history_index + 1
             if place < len(texts):
                 self._set(texts[place])
-                self._place = place
+                self._history_index = place
             else:
                 self._set(self._draft)
-                self._place = None
+                self._history_index = None
         elif (completion := self.completion) is not None:
             number = self._chosen + 1 if self._choosing else min(1, len(completion.candidates) - 1)
             self._choose(min(number, len(completion.candidates) - 1))
@@ -315,14 +315,14 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
             self.action_leave()
 
     def on_paste(self, event: events.Paste) -> None:
-        """A paste may hold several lines; the line takes them as one."""
+        """Inserts a paste of several lines as one."""
         event.prevent_default()
         event.stop()
         self.replace(" ".join(event.text.split()), *self.selection)
-        self.call_after_refresh(self._bring_cursor_into_view)
+        self.call_after_refresh(self._scroll_to_cursor)
 
     def replace(self, text: str, start: int, end: int) -> None:
-        """Typed or pasted text is made fit to be drawn before it is in the line."""
+        """Makes typed or pasted text safe to display before inserting it."""
         super().replace(printable(text), start, end)
 
     def restricted(self) -> None:

@@ -1,4 +1,4 @@
-"""From the filter line to the panes: when the text is read and applied, and which other keys change it."""
+"""Applies the filter line to the panes: when the text is parsed and applied, and which other keys change it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 FIELDS: Final = {"j": "job", "n": "node", "s": "ns"}
-"""By the letter of the menu, the fields of the filter language."""
+"""The fields of the filter language by the letter in the menu."""
 
 
 def narrowing(history: History, sequence: int) -> "tuple[Choice, ...]":
-    """The object, job, node and namespace of a held event; each with its value, or why it has none."""
+    """The object, job, node and namespace of an event, each with its value or why it has none."""
     from nomad_tui.ui.dialogs.letter_menu import Choice
 
     event = history.event(sequence)
@@ -45,16 +45,16 @@ def narrowing(history: History, sequence: int) -> "tuple[Choice, ...]":
     return tuple(Choice(letter, label, value or None, f"This event has no {label}.") for letter, label, value in found)
 
 
-FILTER_AFTER: Final = 0.01
-"""Seconds between a key in the filter and the search."""
-READ_AT_ONCE: Final = 2_000
-"""Characters of a filter that are read in some 10 ms; a longer one is read when the keys pause."""
-READ_AFTER: Final = 0.2
-"""Seconds without a key after which that is."""
+APPLY_DELAY: Final = 0.01
+"""Seconds from the last key in the filter to the search."""
+LONGEST_PARSED_AT_ONCE: Final = 2_000
+"""Characters of a filter that is parsed at each key, in some 10 ms; longer ones are parsed when typing pauses."""
+PARSE_DELAY: Final = 0.2
+"""Seconds without a key before a longer filter is parsed."""
 
 
 class FilterUpdates:
-    """Keeps the filter line, the error under it, the ticks, the list and its title at one filter."""
+    """Keeps the filter line, its error, the ticks, the list and its title in step with one filter."""
 
     def __init__(
         self,
@@ -62,9 +62,9 @@ class FilterUpdates:
         bar: FilterBar,
         filtering: Filtering,
         inspecting: Inspecting,
-        after: float = FILTER_AFTER,
+        after: float = APPLY_DELAY,
     ) -> None:
-        """`after` is how many seconds the keys must rest before the filter is applied."""
+        """`after` is the seconds without a key before the filter is applied."""
         self._panes = panes
         self._bar = bar
         self._line = bar.line
@@ -72,33 +72,33 @@ class FilterUpdates:
         self._inspecting = inspecting
         self._history = bar.history
         self._warned = bar.history.trouble
-        """The last warning about the history."""
+        """The last warning shown about the history of filters."""
         self._after = after
         self._picker = panes.topics
         self._event_list = panes.event_list
         self._timer: Timer | None = None
 
-    def take_over(self) -> None:
-        """Reads the line at once, so that a mistake shows as it is typed, unless that would hold up the next key."""
-        if len(self._line.value) <= READ_AT_ONCE:
+    def parse_soon(self) -> None:
+        """Parses the line at once, so that a mistake shows while typing, unless that would delay the next key."""
+        if len(self._line.value) <= LONGEST_PARSED_AT_ONCE:
             self.read()
         else:
-            self._wait(READ_AFTER, self.read)
+            self._wait(PARSE_DELAY, self.read)
 
     def read(self) -> None:
-        """Reads the line, and applies what can be read of it when the keys pause for a moment."""
+        """Parses the line, and applies the filter when typing pauses."""
         self._filtering.read(self._line.value)
         self.show()
         self._wait(self._after, None if self._filtering.is_applied else self.apply)
 
     def _wait(self, seconds: float, then: Callable[[], None] | None) -> None:
-        """Does that and nothing else, unless another key comes before."""
+        """Calls `then` after `seconds`, replacing any call that is pending."""
         if self._timer is not None:
             self._timer.stop()
         self._timer = None if then is None else self._panes.set_timer(seconds, then)
 
     def put(self, text: str) -> None:
-        """Shows another text and reads it at once: another key may add to it before the line's message comes."""
+        """Replaces the text and parses it at once: another key may change it before the line's message arrives."""
         self._line.put(text)
         self.read()
 
@@ -114,7 +114,7 @@ class FilterUpdates:
         if self._filtering.apply():
             self.begin_search()
         self._event_list.renew()
-        self._inspecting.look_soon(is_typing=self._line.has_focus)  # the newest event is another one
+        self._inspecting.look_soon(is_typing=self._line.has_focus)  # the newest matching event may be another one
         self.show_matches()
 
     def begin_search(self) -> None:
@@ -129,7 +129,7 @@ class FilterUpdates:
             self._event_list.sync()
 
     def highlight(self) -> None:
-        """Shows what does not match too, or hides it."""
+        """Toggles whether events that do not match are shown, dimmed."""
         filtering = self._filtering
         filtering.highlighting = not filtering.highlighting
         filtering.apply()
@@ -137,16 +137,16 @@ class FilterUpdates:
         self.show_matches()
 
     def fold(self) -> None:
-        """Cycles: no folding, repeats of one object's sentence, runs of routine."""
+        """Cycles through no folding, folded repeats of an object's sentence, and folded runs of routine events."""
         self._filtering.folding = Fold((self._filtering.folding + 1) % len(Fold))
         self.apply()
 
     def remember(self) -> None:
-        """Adds the line to the history of filters, unless there is a mistake in it."""
+        """Adds the line to the history of filters, unless it has a mistake."""
         if self._panes.is_ready:
             self.read()
             if not self._filtering.is_applied:
-                self.apply()  # the next key is for the list of the matches
+                self.apply()  # the next key acts on the list of matches
         if self._filtering.error is not None or not self._line.value.strip():
             return
         self._history.remember(self._line.value)
@@ -157,7 +157,7 @@ class FilterUpdates:
     # Other keys that change the filter
 
     def add(self, term: str) -> bool:
-        """Adds a condition; notifies why if that is not possible."""
+        """Adds a condition; if that is not possible, notifies why and returns False."""
         try:
             self.put(self._filtering.added(term))
         except FilterError as error:
@@ -166,14 +166,14 @@ class FilterUpdates:
         return True
 
     def add_value(self, term: str) -> None:
-        """Adds a condition on a value of the event that is shown, and confirms it."""
+        """Adds a condition on a value of the selected event, and confirms it."""
         if self._inspecting.gap is not None:
             self._panes.notify("A gap is not an event. Every filter shows gaps.", markup=False)
         elif self.add(term):
             self._panes.notify(f"Added to the filter: {printable(term, 200)}", markup=False, timeout=3)
 
     def narrow_to_event(self, only: bool) -> None:
-        """Offers to filter by the selected event."""
+        """Opens a menu to filter by the selected event."""
         event = self._inspecting.held_event("events.only" if only else "events.not")
         sequence = self._inspecting.sequence
         if event is None or sequence is None:
@@ -198,7 +198,7 @@ class FilterUpdates:
     # What is shown of it
 
     def show_matches(self) -> None:
-        """Says in the list's title and beside the line how many events match."""
+        """Shows the number of matches in the list's title and next to the line."""
         filtering = self._filtering
         view, history = filtering.view, filtering.view.history
         searching = "" if filtering.complete else " …"

@@ -1,7 +1,7 @@
-"""What is shown of what is held: the filter that is typed, the ticks, and the search that applies them.
+"""The filter and the search that applies it to the history.
 
-The filter's text is the one truth: ticks of facets and what is added from a payload are written into it. Only hidden
-topics are separate, because they narrow the subscription too.
+The filter's text is the single source of truth: ticks in Facets and conditions added from a payload are written into
+it. Only hidden topics are separate, because they also restrict the subscription.
 """
 
 import asyncio
@@ -31,63 +31,64 @@ from nomad_tui.core.text import printable
 from nomad_tui.session import Session, State
 
 FORWARD_SLICE: Final = 0.004
-"""Seconds a look may take to match what has come since the last one."""
+"""Seconds per tick spent matching new events."""
 FIRST_SLICE: Final = 0.004
-"""Seconds of searching at once after another filter: a screenful is there before the next drawing."""
+"""Seconds of searching right after the filter has changed: usually finds a screenful before the next drawing."""
 SEARCH_SLICE: Final = 0.004
 SEARCH_SLICE_WHILE_BUSY: Final = 0.002
-"""Seconds of searching between two turns for everything else; fewer while keys or events come."""
+"""Seconds of searching between two yields to the event loop; fewer while keys or events arrive."""
 SCREENFUL: Final = 60
+"""Rows."""
 HURRY_SECONDS: Final = 0.5
-"""Until so many rows are found, and for so long at most, a search does not pause: the operator waits for it."""
+"""Seconds at most for which a search does not pause until it has found a screenful: the operator is waiting for it."""
 SEARCH_PAUSE_WHILE_BUSY: Final = 0.005
-"""Seconds that reading has to itself then: a server cuts off a reader that falls 100 frames behind."""
+"""Seconds left for reading between two slices: a server disconnects a reader that falls 100 frames behind."""
 COUNTING_PAUSE: Final = 0.03
-"""Seconds between two slices of counting facets while events come; while keys come, nothing is counted."""
+"""Seconds between two slices of counting facets while events arrive; while keys arrive, nothing is counted."""
 PREPARATION_SLICE: Final = 0.003
-"""Seconds of a look that go into work ahead of the next search, while nothing comes and no key is pressed."""
+"""Seconds per tick spent preparing the next search, while no events and no keys arrive."""
 
 EVERYTHING: Final = Filter()
-_OF_EVERY_KIND: Final = 'web (a or -"b c") /d/ job:=e,"f" ~g H.I == "j" K not contains l m in N O is not empty'
-"""A filter with a term of every kind."""
+_EVERY_SYNTAX: Final = 'web (a or -"b c") /d/ job:=e,"f" ~g H.I == "j" K not contains l m in N O is not empty'
+"""A filter that contains every kind of term."""
 
 
-def learn_language() -> None:
-    """Makes the parser of filters, some 40 ms of work that the first key would wait for."""
-    Filter.parse(_OF_EVERY_KIND)
+def load_parser() -> None:
+    """Builds the filter parser: some 40 ms that the first key would otherwise wait for."""
+    Filter.parse(_EVERY_SYNTAX)
     import nomad_tui.config.watch_rules  # noqa: F401  # parses the filters of the presets
 
 
 class Filtering:
-    """Two views of one history: the matches, and while they are highlighted all other events, too."""
+    """The filter and two views of the history: the matches, and for highlighting all events."""
 
     def __init__(
         self, session: Session, text: str, timezone: tzinfo | None = None, clock: Callable[[], int] = time_ns
     ) -> None:
-        """`timezone` is that of times in a filter; None is this machine's. `clock` gives ns since 1970."""
+        """`timezone` applies to times in a filter; None for this machine's. `clock` returns ns since 1970."""
         self._clock = clock
         self.text = printable(text)
         """The text of the filter line."""
         self.filter = EVERYTHING
-        """The last one that could be read."""
+        """The last valid filter."""
         self.error: FilterError | None = None
-        """What is wrong with the text; the filter is an earlier one then."""
+        """The mistake in the text; `filter` is the previous valid one while there is one."""
         self.hidden: frozenset[str] = frozenset()
-        """Topics that are not shown, by released name."""
+        """Names of the hidden topics, as in Nomad's releases."""
         self.folding = Fold.OFF
         self.highlighting = False
-        """Whether what does not match is shown too."""
+        """Whether events that do not match are shown too."""
         self.read(text)
         self.view = View(session.history, self.filter, timezone=timezone)
         self.context = View(session.history, derived=self.view.derived, timezone=timezone)
-        """Everything but the hidden topics; searched only while the matches are highlighted."""
+        """All events but those of hidden topics; searched only while highlighting."""
         self._session = session
         self._searching = False
         self._preparation = Preparation(self.view.derived)
 
     @property
     def shown(self) -> View:
-        """What the list shows."""
+        """The view that the list shows."""
         return self.context if self.highlighting else self.view
 
     @property
@@ -95,7 +96,7 @@ class Filtering:
         return self.view.complete and (not self.highlighting or self.context.complete)
 
     def read(self, text: str) -> None:
-        """Applies the text of the filter line; the filter stays if the text has a mistake."""
+        """Parses the text of the filter line; keeps the previous filter if it has a mistake."""
         self.text = printable(text)
         try:
             chosen = Filter.parse(self.text)
@@ -108,13 +109,13 @@ class Filtering:
 
     @property
     def is_applied(self) -> bool:
-        """Whether the filter that was last read is the one that is searched for."""
+        """Whether the view uses the last valid filter."""
         return self.view.filter is self.filter
 
     def apply(self) -> bool:
-        """Begins to search for what the filter, the ticks and the folding let through; ends the search before.
+        """Starts a search with the current filter, hidden topics and folding, in place of any other.
 
-        True if there is more to search than was found at once.
+        Returns True if the first slice did not complete it.
         """
         self.view.show(self.filter, self.hidden, fold=self.folding, now=self._clock())
         if self.highlighting:
@@ -126,7 +127,7 @@ class Filtering:
         return self._session.source.live
 
     def why_empty(self) -> str:
-        """Why no events are shown, where the list cannot know that itself; else empty."""
+        """Why no events are shown, if the list does not know that itself; otherwise empty."""
         status, history = self._session.status, self._session.history
         if not len(history):
             if status.state is not State.ENDED:
@@ -136,15 +137,15 @@ class Filtering:
             return "all topics are hidden: press {app.facets}, then {facets.all}"
         return ""
 
-    def know_region(self, region: str) -> None:
-        """Takes over the server's region, which a filter may ask for."""
+    def set_region(self, region: str) -> None:
+        """Sets the server's region, which a filter may use."""
         if region != self.view.region:
             self.view.region = region
             if not self.filter.everything:
                 self.apply()
 
     def advance(self, seconds: float) -> bool:
-        """Matches what has come, and searches on for about so long; True if there is more to do."""
+        """Matches new events and continues the search for about `seconds`; returns True if there is more to do."""
         more = self.view.advance(seconds)
         if self.highlighting:
             more = self.context.advance(seconds) or more
@@ -153,46 +154,46 @@ class Filtering:
     # Changing the text
 
     def with_ticked(self, dimension: Dimension, values: frozenset[str]) -> str:
-        """The text with other ticks of one dimension."""
-        return written(with_ticked(self.filter, dimension, values))
+        """The text with `values` ticked in one dimension."""
+        return filter_text(with_ticked(self.filter, dimension, values))
 
     def narrowed(self, dimension: str, value: str, is_wanted: bool) -> str:
-        """The text with only one value of a field, or without it; with it again if it is left out already."""
+        """The text that selects only one value of a field, or that toggles its exclusion."""
         if is_wanted:
-            return written(only(self.filter, dimension, value))
+            return filter_text(only(self.filter, dimension, value))
         change = readmitted if value in left_out(self.filter, dimension) else without
-        return written(change(self.filter, dimension, value))
+        return filter_text(change(self.filter, dimension, value))
 
     def narrowed_to_object(self, topic: str, key: str, namespace: str, is_wanted: bool) -> str:
-        """As `narrowed`, for one object: other topics and namespaces have objects of the same key."""
+        """As `narrowed`, for one object: its topic and namespace matter, because others may use the same key."""
         named = [(field, value) for field, value in (("topic", topic), ("key", key), ("ns", namespace)) if value]
         chosen = self.filter if is_wanted else EVERYTHING
         for field, value in named:
             chosen = only(chosen, field, value)
         if is_wanted or chosen.root is None:
-            return written(chosen)
+            return filter_text(chosen)
         parts, left = self._parts, negated(chosen.root)
         rest = [part for part in parts if part != left]
         rest += [left] * (len(rest) == len(parts))
-        return written(Filter(all_of(rest)) if rest else EVERYTHING)
+        return filter_text(Filter(all_of(rest)) if rest else EVERYTHING)
 
     @property
     def _parts(self) -> tuple[Node, ...]:
-        """The conditions all of which the filter asks for."""
+        """The conditions that the filter combines with AND."""
         root = self.filter.root
         return root.parts if isinstance(root, And) else () if root is None else (root,)
 
     def added(self, term: str) -> str:
-        """The text with one more condition, in the place of its opposite. Raises `FilterError` for no term."""
+        """The text with one more condition, which replaces its negation. Raises `FilterError` if `term` is invalid."""
         wanted = Filter.parse(term).root
         if wanted is None:
             return self.text
-        return written(Filter(all_of([*(part for part in self._parts if part != negated(wanted)), wanted])))
+        return filter_text(Filter(all_of([*(part for part in self._parts if part != negated(wanted)), wanted])))
 
     def with_next_least_level(self) -> str:
-        """The text with the next least level shown: all, change, warning, failure, and all again."""
+        """The text with the next minimum level: change, warning, failure, and all again."""
         least = least_level(self.filter)
-        return written(with_least_level(self.filter, Level((least + 1) % len(Level))))
+        return filter_text(with_least_level(self.filter, Level((least + 1) % len(Level))))
 
     @property
     def ticks(self) -> dict[Dimension, frozenset[str]]:
@@ -206,20 +207,20 @@ class Filtering:
 
     @property
     def is_searching(self) -> bool:
-        """Whether the list lacks rows of the filter that was last read."""
+        """Whether the list still lacks rows that match the last valid filter."""
         return self._searching or not self.is_applied or not self.complete
 
     def begin_search(self, run: Callable[[], object]) -> None:
-        """Starts the search unless it is running; `run` runs `search` beside everything else."""
+        """Starts the search unless it is running; `run` runs `search` in a worker."""
         if not self._searching:
             self._searching = True
             run()
 
     async def search(self, show: Callable[[], None]) -> None:
-        """Looks through what is held, newest first, in slices that leave keys, drawing and reading their turn.
+        """Searches the history, newest first, in slices, so that keys, drawing and reading are not delayed.
 
-        Calls `show` as soon as there is a screenful of rows, or at the end. While the list is all there and only the
-        facets are still counted, keys and a flood of events stop that.
+        Calls `show` once a screenful of rows is found, or at the end. If the list is complete and only facets are left
+        to count, pauses while keys or a flood of events arrive.
         """
         history = self._session.history
         received = history.received_events
@@ -227,7 +228,7 @@ class Filtering:
         hurries_until = perf_counter() + HURRY_SECONDS
         is_shown = len(self.shown) >= SCREENFUL
         try:
-            while self.is_applied:  # else it is about to begin anew, and keys are pressed
+            while self.is_applied:  # otherwise the operator is typing, and the search will restart
                 if self.only_counts and self.must_wait:
                     await asyncio.sleep(COUNTING_PAUSE)
                     continue
@@ -248,22 +249,22 @@ class Filtering:
 
     @property
     def only_counts(self) -> bool:
-        """Whether the list is all there, so that a search does no more than count facets."""
+        """Whether the list is complete without a search, which then only counts facets."""
         return self.shown.everything
 
     @property
     def must_wait(self) -> bool:
-        """Whether keys or a flood of events need the time of what can wait."""
+        """Whether background work must wait for keys or a flood of events."""
         return self._session.pace.has_keys or self._session.pace.is_flooded
 
     def prepare(self, seconds: float) -> None:
-        """Derives what later searches will need, if there is nothing else to do."""
+        """Derives what later searches will need, if idle."""
         if not self._searching and not self.must_wait:
             self._preparation.advance(seconds)
 
 
-def written(chosen: Filter) -> str:
-    """A filter's text, fit to be drawn and typed: what may not be drawn is an escape in its quotes."""
+def filter_text(chosen: Filter) -> str:
+    """A filter's text, safe to display and type: characters that are not are escaped within quotes."""
     return "".join(each if printable(each) == each else _escaped(each) for each in str(chosen))
 
 
@@ -273,7 +274,7 @@ def _escaped(character: str) -> str:
 
 
 def ages_clock(session: Session, clock: Callable[[], int]) -> Callable[[], int]:
-    """What ages are relative to: live, `clock`; in a recording, the time of its newest event, if one is known."""
+    """The clock that ages are relative to: `clock` if live; in a recording, the time of its newest event, if known."""
     if session.source.live:
         return clock
     return lambda: clock() if (end := latest_moment(session.history)) is None else end

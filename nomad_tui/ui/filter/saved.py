@@ -1,4 +1,4 @@
-"""The prompts for a saved filter's name and key, and its commands in the palette."""
+"""The prompt for a saved filter's name and key, and the commands of saved filters in the palette."""
 
 from collections.abc import Callable
 from functools import partial
@@ -28,14 +28,14 @@ LONGEST_SHOWN: Final = 200
 
 
 class Naming(msgspec.Struct, frozen=True):
-    """What was answered."""
+    """The result of the prompt."""
 
     name: str
     key: str | None
 
 
 class NameInput(Input):
-    """Hands function keys on, and takes a paste as one line."""
+    """Inserts a paste as one line."""
 
     def on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
@@ -44,12 +44,12 @@ class NameInput(Input):
 
 
 class NameFilter(Dialog[Naming | None]):
-    """Asks under which name a filter is to be kept, and for a key if one is wanted."""
+    """Asks for the name of a filter to save, and optionally for a key."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.NAME_FILTER)
 
     def __init__(self, saved: SavedFilters, text: str, name: str = "", key: str | None = None, title: str = "") -> None:
-        """`text` is the filter; `name` and `key` are what it has already."""
+        """`text` is the filter; `name` and `key` are its current ones."""
         super().__init__()
         self._saved = saved
         self._text = text
@@ -71,7 +71,7 @@ class NameFilter(Dialog[Naming | None]):
         self.query_one(NameInput).focus()
 
     def _keys(self) -> Content:
-        """Every key and what it does; pressing one chooses it."""
+        """Every key and the filter it is assigned to."""
         lines = [Content.styled("F1 to F8 assign the key, again to remove it:", "$quiet")]
         for key in KEYS:
             has = self._saved.with_key(key)
@@ -94,7 +94,7 @@ class NameFilter(Dialog[Naming | None]):
 
 
 class SavedFilterActions:
-    """What the keys and the palette do with saved filters."""
+    """The actions on saved filters, for keys and the palette."""
 
     def __init__(self, screen: Screen[Any], filters: SavedFilters, line: FilterLine) -> None:
         self.filters = filters
@@ -105,7 +105,7 @@ class SavedFilterActions:
         self._line.put(saved.text)
 
     def toggle(self, key: str) -> None:
-        """Applies the filter with this key; clears it if it is in the line already."""
+        """Applies the filter with this key, or clears the line if it already contains that filter."""
         saved = self.filters.with_key(key)
         if saved is None:
             hint = f"{key} has no filter. Type one with {{app.filter}} and save it with {{filter.save}}."
@@ -116,7 +116,7 @@ class SavedFilterActions:
             self.apply(saved)
 
     def save(self, is_good: bool) -> None:
-        """Asks for a name for the filter in the line; `is_good` if it has no mistake."""
+        """Asks for a name for the filter in the line; `is_good` means that it has no mistake."""
         text = self._line.value.strip()
         if not text or not is_good:
             self._warn("This filter has a mistake. Correct it before you save it." if text else "Type a filter first.")
@@ -160,7 +160,7 @@ class HasSavedFilters(Protocol):
 
 
 class SavedFilterCommands(Provider):
-    """The saved filters in the palette: apply, rename and forget each."""
+    """The palette's commands to apply, rename and delete each saved filter."""
 
     async def discover(self) -> Hits:
         for title, callback, about in self._commands():
@@ -178,7 +178,7 @@ class SavedFilterCommands(Provider):
         commands: list[tuple[str, Callable[[], None], str]] = []
         for each in actions.filters.filters:
             about = printable(f"{each.key}  {each.text}" if each.key else each.text, LONGEST_SHOWN)
-            about = about.replace("[", "\\[")  # the palette takes it for markup, and Textual's `escape` misses some
+            about = about.replace("[", "\\[")  # the palette parses it as markup, and Textual's `escape` misses some
             commands += [
                 (f"Filter: {each.name}", partial(actions.apply, each), about),
                 (f"Rename filter: {each.name}", partial(actions.rename, each), about),
@@ -188,7 +188,7 @@ class SavedFilterCommands(Provider):
 
 
 def _highlighted(matcher: Matcher, title: str) -> Content:
-    """As the matcher does it, which takes brackets in a name for markup."""
+    """Highlights the match without parsing brackets in a name as markup, as Textual's matcher does."""
     content = Content(title)
     _, offsets = matcher.fuzzy_search.match(matcher.query, title)
     for offset in offsets:
@@ -197,7 +197,7 @@ def _highlighted(matcher: Matcher, title: str) -> Content:
 
 
 def hints(filters: SavedFilters) -> tuple[str, ...]:
-    """What the empty filter line says: what may be typed, and which key has which filter."""
+    """Texts for the empty filter line: what to type, and the keys of saved filters."""
     keys = [f"{each.key} {each.name}" for each in sorted(filters.filters, key=_by_key) if each.key]
     return (
         "press {app.filter} to filter, such as web status:failed",
