@@ -24,7 +24,7 @@ from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader, Overview
 from nomad_tui.journal.record import Record
 from nomad_tui.sources.source import Part
-from nomad_tui.stream.start import SHORT, Start, StartFilter
+from nomad_tui.stream.start import START_TOLERANCE, Start, StartFilter
 
 PAGE_BYTES: Final = 1024 * 1024
 """Read at once."""
@@ -96,7 +96,7 @@ class Pages:
 
     def _late(self, now: int, since: int) -> str:
         oldest = next(iter(self._reader.read(0, 1)), None)
-        if oldest is None or oldest.received - (now - since) <= SHORT:
+        if oldest is None or oldest.received - (now - since) <= START_TOLERANCE:
             return ""
         return (
             f"The journal begins {duration(max(0, now - oldest.received))} ago; the last "

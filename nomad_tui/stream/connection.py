@@ -1,10 +1,12 @@
-"""One connection to an event stream without its socket: bytes in, updates out.
+"""One connection to an event stream, without its socket: bytes in, updates out.
 
-`request` says what to ask the server for, `feed` takes what it sends, and `close` its end. Repeats are dropped, gaps
-named, and what lies before the start left out. Where a first frame does not prove that the stream goes on, `doubt` says
-so, and `resolve` takes what was found out about it: only then the rest of the bytes is read.
+`request` returns the request's parameters, `feed` takes received bytes, and `close` ends the stream. Repeats are
+dropped, gaps are reported, and frames before the start are left out. If the first frame does not prove that the stream
+continues where it stopped, `doubt` is set; no further bytes are parsed until `resolve` is called with the result of the
+investigation.
 
-An update counts as seen once it is yielded: what a caller did not take comes again on the next connection.
+An update counts as seen once it is yielded. Updates that the caller did not consume are sent again on the next
+connection.
 """
 
 from collections.abc import Generator, Iterator
@@ -22,34 +24,34 @@ from nomad_tui.stream.start import StartFilter
 HEARTBEAT: Final = 30.0
 """Seconds between two heartbeats (`command/agent/event_endpoint.go`)."""
 BACKLOG_SECONDS: Final = 1.0
-"""Seconds after which a server has sent what it had in its buffer, where it does not say its newest index."""
+"""Seconds after which a server has sent its buffer, if it does not report its newest index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A first frame that does not prove that the stream goes on: the server may have another history."""
+    """A first frame that does not prove that the stream continues: the server may have another history."""
 
     frame: Frame
     joined: Joined
     last_index: int
-    """The last index seen before."""
+    """The last index seen on earlier connections."""
     older: int
-    """An index seen before that one, to compare histories from; the last one where none is remembered."""
+    """An older index seen, from which histories are compared; equals `last_index` if none is remembered."""
 
     @property
     def is_rebuilt(self) -> bool:
-        """Whether the server's indexes are below those seen, or its frame is another one than was seen."""
+        """Whether the server's indexes are below those seen, or its frame differs from the one seen at that index."""
         return self.joined.gap is not None and self.joined.gap.reason is GapReason.REBUILT
 
 
 @dataclass(frozen=True, slots=True)
 class Parting:
-    """Where a server's history parts from the one seen, by comparing older frames."""
+    """Where a server's history diverges from the one seen, found by comparing older frames."""
 
     strange: int | None = None
-    """The first index that it holds and that was not seen: 0 for none, None where it holds nothing so old."""
+    """The first index that the server holds and that was not seen; 0 for none, None if it holds nothing that old."""
     has_common: bool = False
-    """Whether something before that was seen."""
+    """Whether an earlier frame is in both histories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +64,28 @@ class ConnectionSettings:
 
 
 class Heartbeats:
-    """Tells from the heartbeats of one connection whether something between holds the stream back.
+    """Detects from one connection's heartbeats whether a proxy delays the stream.
 
-    A server sends `{}` every 30 s beside everything else, so two of them come together only if they waited somewhere:
-    in a proxy that fills its buffer before it passes anything on, or here, while this program was stopped.
+    A server sends `{}` every 30 s independently of all other data, so two of them arrive together only if they waited
+    somewhere: in a proxy that fills its buffer before it passes anything on, or here, while this program was stopped.
     """
 
     def __init__(self, interval: float = HEARTBEAT) -> None:
         self._interval = interval
         self._together = 0
-        """Heartbeats in what arrived at about the same time."""
+        """Heartbeats in the current burst of data."""
         self._since = 0.0
-        """When the first of that arrived."""
+        """When the burst began."""
         self._silence = 0.0
-        """Seconds without anything before it."""
+        """Seconds of silence before the burst."""
         self._heard_at: float | None = None
         self._beat_at: float | None = None
         self.regular = False
-        """Whether the last heartbeat came alone, and one interval after the one before it."""
+        """Whether the last heartbeat arrived alone, one interval after the previous one."""
 
     def heard(self, heartbeats: int, now: float) -> int:
-        """`heartbeats` of what has just arrived, at `now` in seconds; how many came in bulk after a silence, or 0."""
+        """Records `heartbeats` received at `now`, in seconds. Returns how many arrived together after a silence, or
+        0."""
         before, self._heard_at = self._heard_at, now
         beat_before = self._beat_at
         if heartbeats:
@@ -102,7 +105,7 @@ class Heartbeats:
 
 @dataclass(slots=True)
 class StreamConnection:
-    """Made anew for each connection; `continuity` is what all of them have seen."""
+    """State of one connection; `continuity` is shared by all connections of a reader."""
 
     continuity: Continuity = field(default_factory=Continuity)
     subscription: Subscription = field(default_factory=Subscription)
@@ -110,50 +113,50 @@ class StreamConnection:
     to: str = ""
     """The server's address, for `Connected`."""
     readable: frozenset[str] | None = None
-    """Topics that a request may name, by released names; None for all."""
+    """Released names of the topics that a request may name; None for all."""
     newest: int | None = None
-    """The server's newest index before the connection was made, where it says so."""
+    """The server's newest index before the connection was made, if it reports one."""
     start: StartFilter | None = None
-    """Until the start is behind."""
+    """Set until the requested start has been reached."""
     last_byte: float | None = None
-    """When the last connection brought something; None if there was none."""
+    """When the previous connection last received a byte; None if there was none."""
 
     accepted: bool = field(default=False, init=False)
-    """Whether the first line has come: only that proves that a server took the subscription."""
+    """Whether the first line has arrived: only that proves that the server accepted the subscription."""
     has_joined: bool = field(default=False, init=False)
-    """Whether a frame has been compared with what was seen, beyond doubt."""
+    """Whether a frame has been matched with what was seen before, with no doubt left."""
     progressed: bool = field(default=False, init=False)
-    """Whether a frame has come that is newer than everything seen before."""
+    """Whether a frame has arrived that is newer than everything seen before."""
     doubt: Doubt | None = field(default=None, init=False)
-    """To be resolved before anything more is read."""
+    """Must be resolved before anything more is parsed."""
     is_rebuilt: bool = field(default=False, init=False)
-    """Whether the server has another history: the connection is to be left, and all that it holds asked for."""
+    """Whether the server has another history. The caller must then reconnect and read its whole buffer."""
     parted_at: int = field(default=0, init=False)
-    """The index from which on that history is another one; 0 for all of it."""
+    """The index at which that history diverges; 0 if all of it differs."""
     together: int = field(default=0, init=False)
-    """Heartbeats that came at once after a silence, up to the last bytes: something holds the stream back."""
+    """Heartbeats that arrived together after a silence, as of the last `feed`: a proxy delays the stream."""
     last_text: bytes | None = field(default=None, init=False)
-    """What came last, where that was no frame: a server's last words."""
+    """The last line if it was not a frame, such as an error message that a server sends before it closes the stream."""
     heartbeats: Heartbeats = field(init=False)
     unfinished_since: float | None = field(default=None, init=False)
-    """When the line began of which only a part has come; None between two lines."""
+    """When the current incomplete line began; None between two lines."""
 
     _splitter: LineSplitter = field(init=False)
     _narrow: Subscription | None = field(init=False)
-    """None if every event that comes was asked for."""
+    """None if every received event was requested."""
     _lines: Iterator[bytes] = field(default=iter(()), init=False)
-    """Not read yet."""
+    """Complete lines that are not parsed yet."""
     _now: float = field(default=0.0, init=False)
     _connected_at: float = field(default=0.0, init=False)
     _away: float = field(default=0.0, init=False)
     _beats: int = field(default=0, init=False)
-    """Heartbeats in the bytes that are being read."""
+    """Heartbeats in the bytes being parsed."""
     _resumed_from: int = field(init=False)
     _seen_before: int = field(init=False)
-    """What is above this index is new."""
+    """Frames above this index are new."""
     _older: int = field(init=False)
     _is_resuming: bool = field(init=False)
-    """Whether nothing newer than what was seen has come."""
+    """Whether no frame newer than those seen has arrived yet."""
 
     def __post_init__(self) -> None:
         self.heartbeats = Heartbeats(self.settings.heartbeat)
@@ -165,21 +168,21 @@ class StreamConnection:
 
     @property
     def unfinished(self) -> int:
-        """Bytes of the line of which only a part has come."""
+        """Bytes of the current incomplete line."""
         return self._splitter.unfinished
 
     def request(self, beta: bool = False) -> list[tuple[str, str]]:
-        """The parameters `index` and `topic` to ask for; `beta` for a server of the 1.0-beta dialect."""
+        """The request's parameters `index` and `topic`; `beta` for a server of the 1.0-beta dialect."""
         return request(self.continuity, self.subscription, self.readable, self.start, beta)
 
     def request_older(self) -> list[tuple[str, str]]:
-        """The same for an older index, to compare the server's history with what was seen."""
+        """The same from an older index, to compare the server's history with what was seen."""
         return [("index", str(self._older)), *self.request()[1:]]
 
     def feed(self, data: bytes, now: float) -> Iterator[Update]:
-        """The updates that `data` completes; the first of them is `Connected`.
+        """The updates that `data` completes; the first one is `Connected`.
 
-        `now` is when it came, in seconds from anywhere, the machine's sleep included.
+        `now` is when `data` arrived, by a clock in seconds that includes the machine's sleep.
         """
         self._now = now
         lines = self._splitter.feed(data)
@@ -202,23 +205,24 @@ class StreamConnection:
         yield from self._read()
 
     def resolve(self, parting: Parting) -> Iterator[Update]:
-        """The updates of the doubtful frame, and of what came after it."""
+        """The updates for the doubtful frame and the lines after it."""
         doubt, self.doubt = self.doubt, None
         assert doubt is not None
         strange, gap = parting.strange, doubt.joined.gap
         if not doubt.is_rebuilt:
             self.parted_at = strange or 0 if parting.has_common else 0
             if strange or (strange == 0 and gap is None):
-                # Where older frames are still held and what was seen last is not, the server was set back.
+                # The server still holds older frames but not the last one seen: it was set back.
                 before = min(strange or doubt.frame.index, doubt.frame.index)
                 doubt.joined.gap = Gap(GapReason.REBUILT, doubt.last_index, before, gap.away if gap else 0.0)
         if not (yield from self._take(doubt.frame, doubt.joined, was_set_back=False)):
             yield from self._read()
 
     def leave(self) -> list[Update]:
-        """What counts as seen and is not yielded yet, for a connection that is left before its doubt is resolved.
+        """Updates that count as seen but were not yielded, for a connection that is abandoned before its doubt is
+        resolved.
 
-        What may be of another history does not count.
+        Leaves out frames that may belong to another history.
         """
         left: list[Update] = []
         while self.doubt is not None and not self.doubt.is_rebuilt:
@@ -226,7 +230,8 @@ class StreamConnection:
         return left
 
     def close(self) -> Iterator[Update]:
-        """What the stream's end completes. A cut frame is the normal end, and comes again on the next connection."""
+        """The updates that the stream's end completes. An incomplete frame is normal: it is sent again on the next
+        connection."""
         rest = self._splitter.finish()
         yield from self._splitter.oversized
         if rest and not rest.lstrip().startswith(b"{"):
@@ -275,9 +280,10 @@ class StreamConnection:
         self._beats = 0
 
     def _take(self, frame: Frame, joined: Joined, was_set_back: bool) -> Generator[Update, None, bool]:
-        """The gaps before a frame and what of it is new; `was_set_back` if the server was, after it had gone on.
+        """Yields the gaps before a frame, then its new events. `was_set_back` if the server lost history during this
+        connection, after it had continued where the last one stopped.
 
-        Returns whether the connection is to be left.
+        Returns whether the connection must be closed.
         """
         for gap in (joined.missed, joined.unread, joined.gap):
             if gap is not None:
@@ -314,14 +320,14 @@ def request(
     start: StartFilter | None,
     beta: bool = False,
 ) -> list[tuple[str, str]]:
-    """The parameters `index` and `topic` of a request that goes on where `continuity` stopped."""
+    """The parameters `index` and `topic` of a request that continues where `continuity` stopped."""
     resumption = continuity.resumption(subscription.released_topics, readable)
     index = resumption.index or (start.request if start is not None else 0)
     return [("index", str(index)), *subscription.parameters(beta, resumption.witnesses)]
 
 
 def _narrowed(frame: Frame, subscription: Subscription) -> Frame:
-    """The frame with the events asked for; the line stays as it came only if all of them are."""
+    """The frame with only the requested events. Its original line is kept only if no event is dropped."""
     wanted = [event for event in frame.events if subscription.admits(event)]
     if len(wanted) == len(frame.events):
         return frame

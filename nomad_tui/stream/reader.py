@@ -1,10 +1,10 @@
 """The loop that reads one subscription in one namespace, or in all of them.
 
-It chooses a server, connects, reads, resumes, and is the only place that waits between attempts; `stream.connection`
-interprets the bytes. A status of 200 proves nothing: only the first line does, and a body that ends before it is a
-refusal, whose reason is asked for (`nomad.inquiry`).
+It chooses a server, connects, reads and resumes, and is the only place that waits between attempts; `stream.connection`
+interprets the bytes. A status of 200 proves nothing, only the first line does: a body that ends before it is a refusal,
+and `nomad.inquiry` finds out the reason.
 
-When the operator selects other topics, the reader subscribes anew at a frame's end, without a wait.
+When the operator selects other topics, the reader resubscribes after a complete frame, without a delay.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ from nomad_tui.nomad.probing import first_line_patience
 from nomad_tui.nomad.release_discovery import Discovery
 from nomad_tui.stream.connection import ConnectionSettings, StreamConnection, request
 from nomad_tui.stream.reports import (
-    EXAMINED,
+    CLUSTER_WIDE,
     HAS_ANOTHER_HISTORY,
-    OF_CLUSTER,
+    INVESTIGATED,
     REFUSALS,
     LineWatch,
     PartlyRefusedError,
@@ -53,7 +53,7 @@ class Reader:
         settings: Settings,
         discovery: Discovery | None = None,
     ) -> None:
-        """`connection` names the namespace, and the servers to choose from. Readers of the same servers share a
+        """`connection` names the namespace and the servers to choose from. Readers of the same servers share a
         `discovery`."""
         self.connection = connection
         self.settings = settings
@@ -61,7 +61,7 @@ class Reader:
         self.failed = False
         """Whether the last attempt to connect failed."""
         self.newest: int | None = None
-        """The server's newest index just before the connection was made, where it says so."""
+        """The server's newest index just before the connection was made, if it reports one."""
         self.selection = TopicSelection(
             subscription,
             settle=settings.selection_settle,
@@ -70,26 +70,26 @@ class Reader:
         )
         self.harm = Harm(self.selection, discovery or Discovery(), connection.allow_harmful_topics)
         self.standstill = 0.0
-        """Seconds for which nothing was read during this connection, because this program did not run."""
+        """Seconds during this connection in which nothing was read because this program was not running."""
         self.continuity = Continuity(self.settings.remembered_frames)
         self._start = settings.start
         self._start_filter: StartFilter | None = None
-        """From the first connection on until the start is behind."""
+        """Set from the first connection until the requested start has been reached."""
         self._last_byte: float | None = None
-        """When the last connection brought something, by the settings' clock; None if there was none."""
+        """When the previous connection last received a byte, by the settings' clock; None if there was none."""
         self._pending: deque[Update] = deque()
-        """Updates of others, to be yielded between two lines."""
+        """Updates from `pass_on`, yielded between two lines."""
         self._interrupted = False
-        """Whether the wait for bytes is to end at once."""
+        """Whether the wait for bytes must end at once."""
         self._reading: asyncio.Timeout | None = None
-        """Of the wait for bytes, while there is one."""
+        """Timeout of the current wait for bytes, if any."""
         self._retry_now = False
         self._woken = asyncio.Event()
-        """Ends the wait for the next attempt, or for as long as pending updates take."""
+        """Ends the wait for the next attempt, or interrupts it to yield pending updates."""
         self._at = 0
-        """Which of the servers is read, or is tried first."""
+        """Position in `connection.servers` of the server being read, or tried first."""
         self._is_held_back = False
-        """Whether silence was found to be something between that holds the stream back, and not a refusal."""
+        """Whether the silence of the connection was found to be a buffering proxy and not a refusal."""
         self._cuts = Cuts(settings.shortest_cut_period)
         self.doubts = Doubts(settings)
         self._line_watch = LineWatch(settings)
@@ -101,15 +101,14 @@ class Reader:
 
     @property
     def server(self) -> Connection:
-        """The server that is read, or tried."""
+        """The server being read or tried."""
         return self.connection.servers[self._at]
 
-    # For others
+    # Called by others
 
     def resume(self, continuity: Continuity, restricted: bool = False, away: float | None = None) -> None:
-        """Goes on where another reader stopped; to be called before `updates`. `restricted` if that one could not read
-        everything. `away` is for how many seconds nobody has read, if that is known.
-        """
+        """Continues where another reader stopped; call it before `updates`. `restricted` if that reader's token could
+        not read everything. `away` is for how many seconds nothing has been read, if known."""
         self.continuity = continuity
         self._reports.restricted = restricted
         self._last_byte = None if away is None else self.settings.clock() - away
@@ -117,46 +116,46 @@ class Reader:
             self._start = Start()
 
     def pass_on(self, update: Update) -> None:
-        """Yields an update of somebody else as soon as the current line is complete."""
+        """Yields an update from elsewhere as soon as the current line is complete."""
         self._pending.append(update)
         self._interrupted = True
         self._wake()
         self._woken.set()
 
     def add_namespace(self, namespace: str, created: int) -> None:
-        """Reconnects to read a namespace that the connection does not cover."""
+        """Reconnects in order to read a namespace that the connection does not cover."""
         self.continuity.appeared(namespace, created)
         self.selection.reconnect()
 
     def connect_again(self) -> None:
-        """Leaves the connection at a frame's end and makes another at once, or cuts the wait for one short."""
+        """Reconnects at once after the current frame, or ends the wait for the next attempt."""
         self.selection.reconnect()
         self._retry_now = True
         self._woken.set()
 
     def ask_for_all(self) -> None:
-        """Asks again for everything wanted: the token may read more by now."""
+        """Requests all selected topics again: the token may have gained permissions."""
         self.selection.restrict(None)
         self.connect_again()
 
-    # Attempts, and the waits between them
+    # Attempts, and the delays between them
 
     async def updates(self) -> AsyncGenerator[Update, None]:
-        """Everything that happens, for as long as anybody reads it.
+        """All updates, reconnecting until the caller stops reading.
 
-        Ends after a `Permitted` of other namespaces than the connection's: one subscription cannot cover those.
+        Ends after a `Permitted` that names other namespaces than the connection's: one subscription cannot cover those.
         """
         settings = self.settings
         waits, refusal_waits = self._delays()
         attempt = 0
         changing = probed = False
-        """Whether permissions have been examined since the last connection, or the last wait."""
+        """Whether permissions have been examined since the last connection or delay."""
         while True:
             if not changing:
                 yield Connecting(str(self.server.address))
             connected_at: float | None = None
             trouble: Trouble | None = None
-            self._progressed = asked_anew = False
+            self._progressed = asking_again = False
             was_held_back = self._is_held_back
             subscription = self.selection.subscription(self.continuity.seen.last_index > 0)
             servers = self.connection.servers
@@ -171,24 +170,24 @@ class Reader:
             except NomadError as error:
                 trouble = error.trouble
                 if isinstance(error, PartlyRefusedError) and not probed:
-                    # What was found allowed a moment ago and is refused again is waited for below.
+                    # Topics just found to be permitted and refused again: retry them only after the delay below.
                     probed = True
                     yield Permitted(error.permissions)
                     if error.permissions.namespaces != (self.connection.namespace,):
                         return
                     self.selection.restrict(error.permissions.topics_in(self.connection.namespace))
-                    self._reports.restricted = asked_anew = True
+                    self._reports.restricted = asking_again = True
             self.connected = False
             if connected_at is not None:
                 attempt = 0
                 probed = False
                 is_settled = self._progressed or monotonic() - connected_at > settings.settled
-                if is_settled or trouble is HAS_ANOTHER_HISTORY:  # that is certain, and its buffer runs over meanwhile
+                if is_settled or trouble is HAS_ANOTHER_HISTORY:  # rebuilt for certain: do not let its buffer overflow
                     waits, refusal_waits = self._delays()
-            if changing := trouble is None or asked_anew:
+            if changing := trouble is None or asking_again:
                 continue
             if trouble.kind is Kind.BUFFERED and self._is_held_back and not was_held_back:
-                # Silence is no refusal there: what the proxy holds is waited for at once, for as long as it may take.
+                # Not a refusal: reconnect at once and wait as long as the proxy needs to release its buffer.
                 yield self._reports.held_back(trouble)
                 continue
             if connected_at is not None:
@@ -217,18 +216,18 @@ class Reader:
             probed = False
 
     def _delays(self) -> tuple[Iterator[float], Iterator[float]]:
-        """From the shortest on: before the next attempt, and before that after a refusal."""
+        """Delays before the next attempt, and before the next attempt after a refusal, from the shortest on."""
         shortest = self.settings.shortest_delay
         return delays(shortest), delays(max(shortest, self.settings.shortest_delay_after_refusal))
 
     def _wake(self) -> None:
-        """Ends the wait for bytes in time for what is due."""
+        """Reschedules the timeout of the wait for bytes to the next deadline."""
         if self._reading is not None and not self._reading.expired():
             left = self._seconds_left()
             self._reading.reschedule(None if left is None else asyncio.get_running_loop().time() + left)
 
     def _seconds_left(self) -> float | None:
-        """Until something is due that the wait for bytes must not delay; None for never."""
+        """Until the next deadline that the wait for bytes must not exceed; None if there is none."""
         if self._interrupted:
             return 0.0
         due = [self.selection.seconds_left()] if self.selection.is_changing else []
@@ -237,9 +236,9 @@ class Reader:
         return min((left for left in due if left is not None), default=None) if due else None
 
     async def _next_chunk(self, response: aiohttp.ClientResponse, connection: StreamConnection) -> bytes | None:
-        """The next bytes; empty at the stream's end, None if it is time to leave it or an update is pending.
+        """The next bytes; empty at the end of the stream, None if it is time to reconnect or an update is pending.
 
-        In that case nothing that has arrived is lost.
+        In the latter case, bytes that have already arrived stay buffered.
         """
         selection = self.selection
         selection.holding = not connection.accepted or self.continuity.seen.last_index == 0
@@ -263,7 +262,7 @@ class Reader:
     # Servers
 
     async def _one_of_several(self, subscription: Subscription) -> AsyncGenerator[Update, None]:
-        """One connection to the best of the servers. Raises `NomadError` with what ended it, if anything."""
+        """One connection to the best of the servers. Raises `NomadError` with the reason if the connection failed."""
         settings, servers = self.settings, self.connection.servers
         order = [(self._at + step) % len(servers) for step in range(len(servers))]
         troubles: list[Trouble] = []
@@ -296,7 +295,7 @@ class Reader:
                         yield update
                 return
             except NomadError as error:
-                if connected or isinstance(error, PartlyRefusedError) or error.trouble.kind in OF_CLUSTER:
+                if connected or isinstance(error, PartlyRefusedError) or error.trouble.kind in CLUSTER_WIDE:
                     raise
                 troubles.append(error.trouble)
         if second_best:
@@ -309,15 +308,15 @@ class Reader:
         raise NomadError(all_failed(troubles))
 
     def _request(self, subscription: Subscription) -> list[tuple[str, str]]:
-        """What a server is asked for, to go on from here."""
+        """The parameters of a request that resumes here."""
         return request(self.continuity, subscription, self.selection.readable, self._start_filter)
 
     # One connection
 
     async def _one_server(self, subscription: Subscription) -> AsyncGenerator[Update, None]:
-        """One connection to one server; ends where it is to be made anew at once.
+        """One connection to one server; returns if the caller should reconnect at once.
 
-        Raises `NomadError` with what ended it, as exactly as could be found out.
+        Raises `NomadError` with the most specific reason that could be found.
         """
         connected = False
         self.selection.begin()
@@ -333,7 +332,7 @@ class Reader:
                 if not connected and (trouble.refused or error.status is not None):
                     if self.selection.refuse(subscription):
                         return
-                    if trouble.kind in EXAMINED:
+                    if trouble.kind in INVESTIGATED:
                         findings = await inquiry.why_refused(client, self.selection.started_with, trouble)
                         trouble = findings.trouble
                         self._is_held_back = trouble.kind is Kind.BUFFERED
@@ -344,7 +343,7 @@ class Reader:
                 raise NomadError(trouble) from error
 
     async def _read(self, client: Client, subscription: Subscription) -> AsyncGenerator[Update, None]:
-        """As `_one_server`, without finding out more about what ended it."""
+        """As `_one_server`, but without investigating why the connection ended."""
         settings = self.settings
         server = await identify(client, settings.identity_patience)
         if server is not None and server.publishes is False:
@@ -418,7 +417,7 @@ class Reader:
                 if connection.is_rebuilt:
                     raise self._start_over(connection.parted_at)
                 if connection.together or self._reports.is_held_back:
-                    await asyncio.sleep(0)  # a stop of this program is reported first, if that was the reason
+                    await asyncio.sleep(0)  # if this program was suspended, report that first
                     for each in self._reports.bulk(connection, settings.heartbeat, self.standstill):
                         yield each
                 self.standstill = max(self.standstill, settings.clock() - heard_at)
@@ -433,13 +432,14 @@ class Reader:
             raise NomadError(diagnose.ended(connection.last_text))
 
     async def _begin(self, client: Client) -> StartFilter | None:
-        """None if everything that comes is wanted."""
+        """None if every received frame is wanted."""
         if self._start.is_bounded and self._start_filter is None:
             self._start_filter = await filter_from(self._start, client, self.newest)
         return self._start_filter
 
     def _start_over(self, parted_at: int) -> NomadError:
-        """For a rebuilt server: asked for an index above its newest, it sends its newest frame and none before it."""
+        """Resets the reader for a server with another history. A request above the server's newest index would return
+        only its newest frame and none before it."""
         self.continuity = Continuity(self.settings.remembered_frames)
         self._start, self._start_filter = Start(parted_at), None
         return NomadError(HAS_ANOTHER_HISTORY)

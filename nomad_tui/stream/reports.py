@@ -1,4 +1,4 @@
-"""What a reader reports beside the frames: why a stream ended or was refused, and warnings, each of them once."""
+"""What a reader reports besides frames: why a stream ended or was refused, and warnings, each reported once."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -19,9 +19,9 @@ from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.topic_selection import Harm, TopicSelection
 
 SKEW: Final = 5.0
-"""Seconds by which two clocks may differ without a warning."""
+"""Seconds by which the clocks may differ without a warning."""
 SKEW_CHANGED: Final = 2.0
-"""Seconds by which that must change to be reported again: a server tells its time to the second."""
+"""Seconds by which the skew must change to be reported again; a server reports its time in whole seconds."""
 
 REFUSALS: Final = frozenset(
     (
@@ -34,13 +34,13 @@ REFUSALS: Final = frozenset(
         Kind.HARMFUL,
     )
 )
-"""What a Nomad server answers to a subscription that it will not serve. Other troubles that waiting does not mend, a
-certificate or a wrong address, are tried again as seldom, but nobody has refused anything yet."""
-OF_CLUSTER: Final = REFUSALS - {Kind.REFUSED, Kind.PUBLISHING_DISABLED, Kind.HARMFUL}
-"""What every server of a cluster would answer alike. A refusal without a reason may be that of one that is stopping."""
-EXAMINED: Final = frozenset((Kind.REFUSED, Kind.PERMISSION, Kind.AUTHENTICATION, Kind.REGION_UNKNOWN))
-"""Refusals whose reason is asked for."""
-UNHEARD: Final = frozenset((Kind.SILENT, Kind.TIMED_OUT))
+"""How a Nomad server answers a subscription that it will not serve. Other permanent troubles, such as a certificate or
+a wrong address, are retried as rarely, but they are not refusals."""
+CLUSTER_WIDE: Final = REFUSALS - {Kind.REFUSED, Kind.PUBLISHING_DISABLED, Kind.HARMFUL}
+"""Refusals that every server of a cluster would give. One without a reason may come from a server that is stopping."""
+INVESTIGATED: Final = frozenset((Kind.REFUSED, Kind.PERMISSION, Kind.AUTHENTICATION, Kind.REGION_UNKNOWN))
+"""Refusals whose reason is investigated."""
+NO_RESPONSE: Final = frozenset((Kind.SILENT, Kind.TIMED_OUT))
 HAS_ANOTHER_HISTORY: Final = Trouble(
     Kind.ENDED,
     "The server has another history now",
@@ -51,7 +51,7 @@ HAS_ANOTHER_HISTORY: Final = Trouble(
 
 
 class PartlyRefusedError(NomadError):
-    """A subscription was refused of which something may be read."""
+    """A subscription was refused, but part of it may be read."""
 
     def __init__(self, trouble: Trouble, permissions: Permissions) -> None:
         super().__init__(trouble)
@@ -59,12 +59,12 @@ class PartlyRefusedError(NomadError):
 
 
 async def explain_ending(error: NomadError, client: Client, subscription: Subscription, connected: bool) -> Trouble:
-    """Why a connection ended, as exactly as asking the server tells. `connected` if its first line had come."""
+    """Why a connection ended, as precisely as further requests can tell. `connected` if its first line had arrived."""
     trouble = await inquiry.explain_fully(error, client.connection)
-    if trouble.kind in UNHEARD and not connected:
+    if trouble.kind in NO_RESPONSE and not connected:
         trouble = await inquiry.why_silent(client, trouble)
         if trouble.kind is Kind.BUFFERED:
-            # A proxy that passes nothing on looks the same as a refusal that it passed on.
+            # A buffering proxy looks the same as one that passed on a refusal.
             found = (await inquiry.why_refused(client, subscription, trouble)).trouble
             trouble = found if found.kind in REFUSALS else trouble
     return trouble
@@ -86,29 +86,29 @@ def all_failed(troubles: list[Trouble]) -> Trouble:
 
 
 class Reports:
-    """Warnings of one reader: each when it begins to hold, changes, or ends."""
+    """The warnings of one reader, each yielded when it starts to apply, changes, or no longer applies."""
 
     def __init__(self, connection: Connection, selection: TopicSelection, harm: Harm) -> None:
         self.losses = 0
         """Connections lost so far."""
         self.restricted = False
-        """Whether the token may not read everything asked for."""
+        """Whether the token may not read everything requested."""
         self._connection = connection
         self._selection = selection
         self._harm = harm
         self._read_from: int | None = None
-        """Which of the servers was read last."""
+        """Position of the server that was read last."""
         self.is_held_back = False
-        """Whether a warning is in force that something holds the stream back."""
+        """Whether the warning that a proxy delays the stream is in force."""
         self._permission: Warned | None = None
         self._skew: float | None = None
-        """Seconds by which the server's clock was ahead when that was reported last; None if it was right."""
+        """Seconds by which the server's clock was ahead in the last warning; None if there is none in force."""
         self._has_noted_release = False
         self._lacking: list[str] = []
-        """Topics asked for by name that the server read last does not have."""
+        """Topics requested by name that the server read last does not have."""
 
     def connected(self, client: Client, server: ServerInfo | None, at: int) -> Iterator[Update]:
-        """For a connection whose first line has come, to the server with the number `at`."""
+        """Reports a connection whose first line has arrived; `at` is the server's position in the list."""
         name = str(client.connection.address)
         before = self._read_from or 0
         if before != at:
@@ -138,7 +138,8 @@ class Reports:
             yield from self.clock(client.ahead)
 
     def _topics(self, server: ServerInfo | None) -> Iterator[Warned]:
-        """A topic that is newer than the server: it accepts the subscription and sends nothing."""
+        """Warns about topics that are newer than the server, which accepts the subscription and sends nothing for
+        them."""
         release = Release.parse(server.version) if server is not None else None
         asked = self._selection.started_with.released_topics or ()
         lacking = [name for name in sorted(asked) if release is not None and kind(name).since > release.number]
@@ -157,7 +158,7 @@ class Reports:
         )
 
     def clock(self, ahead: float) -> Iterator[Warned]:
-        """`ahead` is by how many seconds the server's clock is."""
+        """Warns if the server's clock is wrong; `ahead` is by how many seconds it is ahead."""
         reported = self._skew
         if reported is not None and abs(ahead - reported) < SKEW_CHANGED:
             ahead = reported
@@ -168,19 +169,19 @@ class Reports:
             yield Warned(Concern.CLOCK)
 
     def permission(self, trouble: Trouble) -> Iterator[Warned]:
-        """Part of what was asked for is refused."""
+        """Warns that part of the subscription is refused."""
         warned = _warning(Concern.PERMISSION, trouble)
         if warned != self._permission:
             self._permission = warned
             yield warned
 
     def held_back(self, trouble: Trouble) -> Warned:
-        """Something between holds the stream back."""
+        """Warns that a proxy delays the stream."""
         self.is_held_back = True
         return _warning(Concern.BUFFERED, trouble)
 
     def bulk(self, connection: StreamConnection, heartbeat: float, standstill: float) -> Iterator[Warned]:
-        """Whether something between holds the stream back, by its heartbeats, `heartbeat` seconds apart."""
+        """Warns if a proxy delays the stream, judged by its heartbeats, which are `heartbeat` seconds apart."""
         if together := connection.together:
             if not self.is_held_back and standstill < heartbeat / 2:
                 yield self.held_back(diagnose.buffered(together * heartbeat, together))
@@ -190,30 +191,30 @@ class Reports:
 
 
 class LineWatch:
-    """Notices lines that do not end, on any number of connections."""
+    """Detects lines that do not end, across connections."""
 
     def __init__(self, settings: Settings) -> None:
         self._clock = settings.clock
         self._settings = settings
         self._longest = settings.longest_line
         self.since: float | None = None
-        """When the line under way began, as of the last `check`; None between two lines."""
+        """When the current incomplete line began, as of the last `check`; None between two lines."""
         self._next = 0.0
-        """When it is looked at again."""
+        """When the line is checked again."""
         self._is_accepted = False
         self._is_reported = False
 
     def seconds_left(self) -> float | None:
-        """Until `check` has something to report if the line does not end; None between two lines.
+        """Until `check` will report the line if it does not end; None between two lines.
 
         The wait for a first line has its own limit.
         """
         return None if self.since is None or not self._is_accepted else max(0.0, self._next - self._clock())
 
     def check(self, connection: StreamConnection) -> Iterator[Warned]:
-        """Whether a line takes long, or does no more. Raises `NomadError` if it takes too long.
+        """Warns if a line takes long, or ends the warning. Raises `NomadError` if it takes too long.
 
-        Patience grows with each such end: a long line must come through a slow network in the end.
+        Each such error doubles the limit, so that a long line eventually gets through a slow network.
         """
         self._is_accepted = connection.accepted
         now, since = self._clock(), connection.unfinished_since

@@ -1,4 +1,4 @@
-"""Questions to a server beside its stream: who it is, what it holds, and whether its history is the one seen."""
+"""Requests to a server besides its stream: its identity, what it holds, and whether its history is the one seen."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -25,9 +25,9 @@ HOLDS_NOTHING: Final = 1 << 63
 
 
 async def identify(client: Client, patience: float) -> ServerInfo | None:
-    """Who answers, unless that takes long: a server that hangs on this question may still send its events.
+    """The server's identity; None if it takes too long. A server that hangs on this request may still send events.
 
-    Of a server that only passes the stream on to another region, only its release.
+    For a server that forwards the stream to another region, only its release and that region.
     """
     try:
         async with asyncio.timeout(patience):
@@ -41,7 +41,7 @@ async def identify(client: Client, patience: float) -> ServerInfo | None:
 
 
 async def is_replaying(client: Client, last_index: int, patience: float) -> bool | None:
-    """Whether a server is still replaying its raft log, up to the last index seen; None where nothing says so."""
+    """Whether a server is still replaying its raft log up to the last index seen; None if that cannot be determined."""
     server = await identify(client, patience)
     if server is not None and server.newest_index is not None and server.applied_index is not None:
         if server.newest_index < last_index:
@@ -53,7 +53,7 @@ async def is_replaying(client: Client, last_index: int, patience: float) -> bool
 
 
 async def filter_from(start: Start, client: Client, newest: int | None) -> StartFilter:
-    """What leaves out the frames before `start`; `newest` is the server's newest index, where it says so."""
+    """A filter for frames before `start`; `newest` is the server's newest index, if it reports one."""
     reached = await questions.newest_index(client) if newest is None and start.live else newest
     ahead = client.ahead or 0.0
     began = time_ns() + (int(ahead * 1e9) if abs(ahead) > SKEW else 0)
@@ -61,7 +61,7 @@ async def filter_from(start: Start, client: Client, newest: int | None) -> Start
 
 
 async def has_leader(client: Client) -> bool:
-    """Whether the cluster has a leader. Raises `NomadError`, except for a server that says there is none."""
+    """Whether the cluster has a leader. Raises `NomadError`, unless the server answers that there is none."""
     try:
         return await questions.leader(client) != ""
     except NomadError as error:
@@ -71,9 +71,9 @@ async def has_leader(client: Client) -> bool:
 
 
 async def check_answers(server: Connection) -> None:
-    """Raises `NomadError` if a server says nothing at all, as a stalled one that still takes connections.
+    """Raises `NomadError` if a server does not respond at all, such as a stalled one that still accepts connections.
 
-    A stream's silence tells that only after a heartbeat's time: servers of old releases may be silent so long.
+    The stream alone would show that only after a heartbeat interval: servers of old releases may be silent that long.
     """
     try:
         async with Client(server) as client:
@@ -109,7 +109,8 @@ async def first_index_of(
     settings: Settings,
     request: Callable[[Subscription], list[tuple[str, str]]],
 ) -> int | None:
-    """As `first_index_held`, of a server that is to be tried, by what `request` makes of the harmless topics."""
+    """As `first_index_held`, for a server not connected to yet; `request` returns the parameters for the harmless
+    topics."""
     try:
         async with Client(server, first_line=settings.first_line) as client:
             harmless = await harm.harmless(client, subscription)
@@ -125,17 +126,17 @@ async def first_index_of(
 
 
 class Doubts:
-    """Finds out what a first frame means that does not prove that the stream goes on."""
+    """Investigates a first frame that does not prove that the stream continues."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.since: float | None = None
         """When a server first seemed to have been rebuilt, by `monotonic`; None if it does not."""
         self.left: list[Update] = []
-        """What counts as seen and was not yielded, because the reading was cancelled meanwhile."""
+        """Updates that count as seen but were not yielded because reading was cancelled."""
 
     async def settle(self, client: Client, connection: StreamConnection) -> Parting:
-        """What `connection.resolve` takes. Raises `NomadError` if the server is starting, or may be."""
+        """The argument for `connection.resolve`. Raises `NomadError` if the server is starting, or may be."""
         try:
             return await self._settle(client, connection)
         except asyncio.CancelledError:
@@ -153,12 +154,14 @@ class Doubts:
             if starting:
                 raise NomadError(diagnose.fill(by_inquiry.STARTING, client.connection))
         elif doubt.older < doubt.last_index:
-            return await _compared(client, connection, doubt.last_index, settings)
+            return await _compare_histories(client, connection, doubt.last_index, settings)
         return Parting()
 
 
-async def _compared(client: Client, connection: StreamConnection, last_index: int, settings: Settings) -> Parting:
-    """Where a server's history parts from the one seen, by what it holds below the last index seen."""
+async def _compare_histories(
+    client: Client, connection: StreamConnection, last_index: int, settings: Settings
+) -> Parting:
+    """Where a server's history diverges from the one seen, judged by what it holds below the last index seen."""
     parameters = [*connection.request_older(), *scope(client.connection)]
     strange: int | None = None
     has_common = False
@@ -183,6 +186,6 @@ async def _compared(client: Client, connection: StreamConnection, last_index: in
 
 
 def scope(connection: Connection) -> list[tuple[str, str]]:
-    """The parameters of a request that name the namespace and the region."""
+    """The request parameters `namespace` and `region`."""
     region = [("region", connection.region)] if connection.region is not None else []
     return [("namespace", connection.namespace), *region]

@@ -1,7 +1,7 @@
-"""Where in a server's buffer the reading starts: its oldest frame, an index, a moment, or now.
+"""Where in a server's buffer to start: its oldest frame, an index, a time, or now.
 
-A server only knows indexes, and answers one that it does not hold with the next frame that it does, or with its
-newest. So frames before the start are dropped here, and a note says where the start cannot be reached.
+A server only knows indexes. If it does not hold the requested one, it sends the next frame that it does hold, or its
+newest. So frames before the start are dropped here, and a note says if the start is not available.
 """
 
 from typing import Final
@@ -13,11 +13,11 @@ from nomad_tui.core.readable import duration
 from nomad_tui.core.wire import Frame
 
 STANDARD_INPUT: Final = "-"
-"""In the place of a file's name."""
+"""In place of a file name."""
 NEWEST: Final = (1 << 63) - 1
-"""An index above every other: asked for it, a server sends its newest frame and then what is new."""
-SHORT: Final = 2_000_000_000
-"""ns by which a buffer may miss the moment asked for without a note: times of payloads are no more exact."""
+"""An index above every other: asked for it, a server sends its newest frame, then new ones."""
+START_TOLERANCE: Final = 2_000_000_000
+"""ns by which the buffer may miss the requested time without a note: times in payloads are no more precise."""
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -26,39 +26,38 @@ class Start(msgspec.Struct, frozen=True):
     index: int = 0
     """The first index wanted; 0 for the oldest held."""
     live: bool = False
-    """Nothing that had happened before the connection was made."""
+    """Skip everything that happened before the connection was made."""
     since: int | None = None
-    """ns: nothing that happened longer ago than that when the reading began."""
+    """ns: skip what happened longer ago than that when reading began."""
 
     @property
     def is_bounded(self) -> bool:
-        """Whether something that the server holds is not wanted."""
+        """Whether part of what the server holds is skipped."""
         return self.live or self.index > 0 or self.since is not None
 
 
 class StartFilter:
-    """Tells of the frames of a first connection which of them lie before the start, and of those after it until one
-    does not."""
+    """Drops the frames of the first connections that lie before the start, until one does not."""
 
     def __init__(self, start: Start, began: int, reached: int | None = None, *, is_newest: bool = False) -> None:
-        """`began` is when the reading began, in ns since 1970 by the server's clock. `reached` is an index that the
-        server had reached by then, if one is known; `is_newest` tells that no other was above it."""
+        """`began` is when reading began, in ns since 1970 by the server's clock. `reached` is an index that the server
+        had reached by then, if known; `is_newest` if it was the newest."""
         self._start = start
         self._began = began
         self._reached = reached
         self._is_newest = is_newest
         self._connections = 0
         self._waiting: list[Frame] = []
-        """Frames of which nothing tells when they happened, since the last one that was too old."""
+        """Frames without a known time, since the last one that was too old."""
         self._first: Frame | None = None
         self.over = not start.is_bounded
-        """Whether everything that comes from now on is wanted."""
+        """Whether the start has been reached: every further frame is wanted."""
         self.note = ""
-        """What to say of where it began; empty if it began where it was to."""
+        """Why reading did not begin at the requested start; empty if it did."""
 
     @property
     def request(self) -> int:
-        """The index to ask a server for as long as nothing has been seen."""
+        """The index to request as long as nothing has been seen."""
         if not self._start.live:
             return self._start.index
         if not (self._is_newest or self._connections):
@@ -66,14 +65,14 @@ class StartFilter:
         return (self._reached or 0) + 1
 
     def connected(self) -> None:
-        """A server has accepted what was asked for."""
+        """Notes that a server has accepted the request."""
         self._connections += 1
 
     def wanted(self, frame: Frame, fresh: bool) -> list[Frame]:
-        """What can be shown now that `frame` has come; `fresh` if it happened after this connection was made.
+        """Frames to show now that `frame` has arrived; `fresh` if it happened after this connection was made.
 
-        What lies before the start is never shown; it is to be remembered all the same, so that a connection after
-        this one can go on from it.
+        Frames before the start are never shown, but the caller must remember them so that the next connection can
+        resume.
         """
         if self.over:
             return [frame]
@@ -86,7 +85,7 @@ class StartFilter:
         return self._from_moment(frame, fresh, self._start.since)
 
     def left(self) -> list[Frame]:
-        """What has waited for a frame that tells its time, once the server has sent all that it held."""
+        """Frames that still waited for one with a known time, once the server has sent its buffer."""
         waiting, self._waiting = self._waiting, []
         return waiting
 
@@ -94,10 +93,10 @@ class StartFilter:
         if self._reached is not None and frame.index <= self._reached:
             return []
         if first and not (self._is_newest or fresh or self._connections > 1):
-            # Asked for an index above its newest, a server sends its newest frame first, unless that was not
-            # subscribed to: so one of no known time is shown.
+            # Asked for an index above its newest, a server sends its newest frame first, unless its topic was not
+            # subscribed to: so a frame without a known time is shown.
             moment = frame_moment(frame)
-            if moment is not None and moment < self._began - SHORT:
+            if moment is not None and moment < self._began - START_TOLERANCE:
                 return []
         self.over = True
         return [frame]
@@ -124,9 +123,9 @@ class StartFilter:
             return []
         if frame is self._first or (self._waiting and self._waiting[0] is self._first):
             oldest = min(moment or self._began, self._began)
-            if oldest - (self._began - since) > SHORT:
+            if oldest - (self._began - since) > START_TOLERANCE:
                 held = self._began - oldest
-                # The topics and namespaces asked for may not go back as far as the rest of the buffer.
+                # The requested topics and namespaces may not reach as far back as the rest of the buffer.
                 holds = f"The server's oldest event of these topics is {duration(held)} old"
                 self.note = (
                     f"{holds if held else 'The server held no event of these topics'}: "

@@ -1,4 +1,4 @@
-"""What a source's updates add up to, for the dashboard, `tail` and the runner; and the pace of reading."""
+"""The status that a source's updates add up to, for the dashboard, `tail` and the runner; and the pace of reading."""
 
 import asyncio
 from collections import deque
@@ -24,20 +24,20 @@ from nomad_tui.core.updates import (
 from nomad_tui.core.wire import Frame, Heartbeat, Unreadable
 
 UNREADABLE_KEPT: Final = 20
-"""The first unreadable lines; later ones are only counted."""
+"""Unreadable lines kept; later ones are only counted."""
 SLICE: Final = 0.004
-"""Seconds of reading between two turns for the rest of the program."""
+"""Seconds of reading before yielding to the event loop."""
 SLICE_WITH_KEYS: Final = 0.003
 PAUSE_WITH_KEYS: Final = 0.002
 KEYS_COUNT_FOR: Final = 0.3
-"""Seconds after a key during which keys come first."""
+"""Seconds after a key press during which input has priority."""
 FLOOD_BYTES: Final = 64 * 1024
-"""Bytes read within one turn of the event loop, where the source has more at hand than a cluster's usual rate."""
+"""Bytes read in one turn of the event loop that exceed a cluster's usual rate."""
 TURNS: Final = 8
 FLOODED_TURNS: Final = 3
-"""So many of the last turns that brought something make a flood: one of them may come after any long drawing."""
+"""Of the last `TURNS` turns, how many must exceed `FLOOD_BYTES`; a single one may follow any long redraw."""
 FLOOD_SECONDS: Final = 0.5
-"""For which a flood lasts, unless more comes."""
+"""For which a flood lasts unless more data arrives."""
 
 
 class State(StrEnum):
@@ -50,52 +50,52 @@ class State(StrEnum):
 
 @dataclass(slots=True)
 class StreamStatus:
-    """How a source is doing. Times are by `clock`, in seconds."""
+    """The status of a source. Times are by `clock`, in seconds."""
 
     clock: Callable[[], float] = field(default=monotonic, repr=False)
     state: State = State.CONNECTING
     to: str = ""
     version: str | None = None
     region: str | None = None
-    """The last one known."""
+    """The last known region."""
     what: str = ""
-    """While not live: what happened and why, in one or two sentences."""
+    """What happened and why, in one or two sentences; empty while live."""
     remedy: str = ""
     connecting_since: float = 0.0
     """When the current attempt to connect began."""
     next_attempt: float = 0.0
-    """When a lost connection is tried again."""
+    """When the next attempt starts."""
     attempt: int = 0
     """Failed attempts in a row."""
     refusals: int = 0
     """Refusals since the last frame."""
     reconnects: int = 0
     been_connected: bool = False
-    """Whether a connection has ever been made: before that, another attempt is no reconnect."""
+    """Whether a connection has ever been made: before that, an attempt is not a reconnect."""
     refused_topics: tuple[str, ...] = ()
-    """Selected topics that the server would not send; the stream goes on without them."""
+    """Selected topics that the server refused; the stream continues without them."""
     harmful_topics: tuple[str, ...] = ()
-    """Topics that were asked for and are left out, because reading them harms the servers, or may."""
+    """Requested topics that are left out because reading them harms the servers, or may."""
     csi_read_warning: str = ""
-    """What reading a CSI volume does to these servers, or may."""
+    """What reading a CSI volume does to these servers, or may do."""
     permissions: Permissions | None = None
-    """What the token may read, where that is not all that was asked for."""
+    """What the token may read, if that is not everything requested."""
     warnings: dict[Concern, Warned] = field(default_factory=dict)
     """Warnings in force, the newest last."""
     last_heard: float | None = None
-    """When the last line came, heartbeats included; None before the first."""
+    """When the last line arrived, including heartbeats; None before the first."""
     events: int = 0
     """Events received."""
     gaps: int = 0
     unreadable: int = 0
     """Lines, or parts of them, that could not be shown."""
     unreadable_lines: list[Unreadable] = field(default_factory=list)
-    """The first few of them."""
+    """The first `UNREADABLE_KEPT` of them."""
     repaired: int = 0
-    """Frames that were shown after something in them was replaced."""
+    """Frames in which something was replaced before they could be shown."""
 
     def take(self, update: Update) -> None:
-        """Adds one update of the source."""
+        """Applies one update of the source."""
         match update:
             case Frame():
                 self.last_heard = self.clock()
@@ -147,35 +147,36 @@ class StreamStatus:
 
 
 class Pace:
-    """Gives the rest of the event loop its turns while a source is read without a pause.
+    """Yields to the event loop while a source is read without a pause.
 
-    A key takes several turns of the loop to become a frame on the screen, and `sleep(0)` gives it only one: while keys
-    arrive, reading pauses for a time instead (key to frame 21 → 8 ms, measured).
+    A key press takes several turns of the event loop to become a frame on the screen, and `sleep(0)` yields only one.
+    While keys arrive, reading therefore pauses for a time (key to frame 21 → 8 ms, measured).
     """
 
     def __init__(self) -> None:
         self.last_key = 0.0
-        """`perf_counter()` of the operator's last key or click."""
+        """`perf_counter()` of the last key press or click."""
         self._turn = perf_counter()
         self._bytes = 0
-        """Read in this turn of the event loop."""
+        """Bytes read in this turn of the event loop."""
         self._is_counting = False
         self._floods: deque[bool] = deque(maxlen=TURNS)
-        """Whether each of the last turns brought `FLOOD_BYTES`."""
+        """For each of the last turns, whether it brought `FLOOD_BYTES`."""
         self._flooded_at = 0.0
 
     @property
     def has_keys(self) -> bool:
-        """Whether the operator pressed a key a moment ago: what can wait leaves the time to the next one."""
+        """Whether a key was pressed a moment ago: low-priority work should wait for the next one."""
         return perf_counter() - self.last_key < KEYS_COUNT_FOR
 
     @property
     def is_flooded(self) -> bool:
-        """Whether the source brings more than is read at once: what can wait leaves the time to reading."""
+        """Whether the source delivers faster than it can be read: low-priority work should leave the time to
+        reading."""
         return perf_counter() - self._flooded_at < FLOOD_SECONDS
 
     def end(self) -> None:
-        """The source has nothing more: a flood that was is over at once."""
+        """Ends a flood at once, because the source has no more data."""
         self._floods.clear()
         self._flooded_at = float("-inf")
         self._bytes = 0
@@ -188,7 +189,7 @@ class Pace:
         self._is_counting = False
 
     async def give_turn(self, size: int = 0) -> None:
-        """Pauses if a turn is due; to be awaited after each update, of `size` bytes."""
+        """Yields to the event loop if a turn is due; await it after each update, `size` bytes long."""
         self._bytes += size
         if not self._is_counting:
             self._is_counting = True

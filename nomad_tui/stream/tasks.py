@@ -1,17 +1,17 @@
-"""Ending tasks for certain."""
+"""Reliable cancellation of tasks."""
 
 import asyncio
 from typing import Any, Final
 
-AGAIN: Final = 10.0
-"""Seconds until a task that goes on is cancelled again: longer than any of them takes to close what it has open."""
+CANCEL_AGAIN_AFTER: Final = 10.0
+"""Seconds after which a task that is still running is cancelled again: longer than any of them takes to clean up."""
 
 
-async def end(*tasks: "asyncio.Task[Any] | None", again: float = AGAIN) -> None:
-    """Cancels tasks until all have ended; what they raise is left to their owner.
+async def end(*tasks: "asyncio.Task[Any] | None", again: float = CANCEL_AGAIN_AFTER) -> None:
+    """Cancels tasks until all have ended; their exceptions are left to their owner.
 
-    One cancellation may be lost: `asyncio.wait_for` of Python 3.11 returns what came at the same moment instead. A task
-    that loops would then be waited for without end.
+    A cancellation may be lost: `asyncio.wait_for` of Python 3.11 returns a result that arrives at the same moment
+    instead. A task that loops would then never end.
     """
     there = [task for task in tasks if task is not None]
     while left := [task for task in there if not task.done()]:

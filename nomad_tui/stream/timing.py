@@ -12,17 +12,17 @@ from nomad_tui.nomad import diagnose
 from nomad_tui.nomad.cases import Kind, Trouble, by_inquiry
 
 CUTS: Final = 3
-"""Cuts in a row after about the same time that are no accident."""
+"""Cuts in a row after about the same time that are not a coincidence."""
 SHORTEST_PERIOD: Final = 2.0
-"""Seconds below which a server that ends each connection at once looks the same."""
+"""Seconds; a shorter period may be a server that ends each connection at once."""
 TOLERANCE: Final = 0.03
-"""By which part of the longest they may differ, or by `SLACK` seconds."""
-SLACK: Final = 0.7
-OF_CUTS: Final = frozenset((Kind.CUT, Kind.ENDED))
+"""Fraction of the longest time by which the times may differ, if that is more than `TOLERANCE_SECONDS`."""
+TOLERANCE_SECONDS: Final = 0.7
+CUT_KINDS: Final = frozenset((Kind.CUT, Kind.ENDED))
 
 
 class Cuts:
-    """The last endings of one reader's connections."""
+    """How long the last connections of one reader lasted."""
 
     def __init__(self, shortest_period: float = SHORTEST_PERIOD) -> None:
         self._shortest_period = shortest_period
@@ -30,11 +30,11 @@ class Cuts:
         self._silent: deque[float] = deque(maxlen=CUTS)
 
     def named(self, trouble: Trouble, lasted: float, silent: float) -> Trouble:
-        """The trouble that ended a connection, or what is behind it if it came at a regular period.
+        """The trouble that ended a connection, or its likely cause if connections end at regular intervals.
 
-        `lasted` is for how many seconds the connection was good, `silent` for how many nothing had come at its end.
+        `lasted` is for how many seconds the connection was good, `silent` for how many it had been idle at its end.
         """
-        if trouble.kind not in OF_CUTS:
+        if trouble.kind not in CUT_KINDS:
             self._lasted.clear()
             self._silent.clear()
             return trouble
@@ -49,7 +49,11 @@ class Cuts:
 
 def is_regular(times: deque[float], shortest_period: float = SHORTEST_PERIOD) -> bool:
     longest, shortest = max(times), min(times)
-    return len(times) == CUTS and shortest >= shortest_period and longest - shortest <= max(SLACK, TOLERANCE * longest)
+    return (
+        len(times) == CUTS
+        and shortest >= shortest_period
+        and longest - shortest <= max(TOLERANCE_SECONDS, TOLERANCE * longest)
+    )
 
 
 NOTICED_FROM: Final = 5.0
@@ -57,7 +61,7 @@ NOTICED_FROM: Final = 5.0
 
 
 def _clock_of_machine() -> Callable[[], float]:
-    """Seconds that go on while the machine sleeps, as `time.monotonic` does on neither Linux nor macOS."""
+    """A clock in seconds that includes the machine's sleep, which `time.monotonic` does on neither Linux nor macOS."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         number = time.CLOCK_BOOTTIME
     elif sys.platform == "darwin":
@@ -68,11 +72,11 @@ def _clock_of_machine() -> Callable[[], float]:
 
 
 elapsed: Final = _clock_of_machine()
-"""Seconds from anywhere, sleep included."""
+"""Seconds from an arbitrary origin, including sleep."""
 
 
 class Suspension:
-    """Notices that nothing ran for a while; `noticed` is to be called every `interval` seconds."""
+    """Detects that the program did not run for a while; call `noticed` every `interval` seconds."""
 
     def __init__(
         self, interval: float, clock: Callable[[], float] = elapsed, noticed_from: float = NOTICED_FROM
@@ -83,7 +87,7 @@ class Suspension:
         self._asked = clock()
 
     def noticed(self) -> float:
-        """Seconds for which nothing ran since the last call; 0 for an ordinary delay."""
+        """Seconds since the last call in which the program did not run; 0 for an ordinary delay."""
         now = self._clock()
         late = now - self._asked - self.interval
         self._asked = now
