@@ -1,1 +1,1 @@
-"""Where events come from: a live server, a recording, and the stand-in server behind demo and tests."""
+"""Sources of events: a live server, a journal, a recording, a JetStream stream."""

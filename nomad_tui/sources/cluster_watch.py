@@ -1,8 +1,8 @@
 """Checks of a cluster that no stream reports.
 
-The list of namespaces, because a server resolves `*` only once; whether this machine slept; whether the
-cluster has a leader, because the stream of one without stays open; whether a token that may not read everything may
-read more by now; and whether servers that reading harmed were upgraded.
+It checks the list of namespaces, because a server resolves `*` only once; whether this machine slept; whether the
+cluster has a leader, because the stream of one without a leader stays open; whether a token with limited permissions
+has gained some; and whether servers that reading some topics harmed were upgraded.
 """
 
 import asyncio
@@ -29,24 +29,24 @@ from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.tasks import end
 from nomad_tui.stream.timing import Suspension
 
-NAMESPACES_AT_ONCE: Final = 1.0
-"""Seconds within which an answer was not waited for: a proxy's cache, which is not asked again without a pause."""
+IMMEDIATE_ANSWER: Final = 1.0
+"""Seconds; a faster answer did not block. It comes from a proxy's cache, and polling it needs a delay."""
 
 
 class ClusterWatch:
-    """Makes the readers of one cluster reconnect, or pass something on, when what it checks has changed."""
+    """Makes the readers of one cluster reconnect, or yield an update, when something it checks has changed."""
 
     def __init__(self, connection: Connection, subscription: Subscription, settings: Settings) -> None:
         self.readers: list[Reader] = []
-        """Those that read the cluster now."""
+        """The readers in use."""
         self.discovery = Discovery(settings.release_patience)
         self.connected = asyncio.Event()
         self.permissions: Permissions | None = None
-        """What the token may read, where that is not everything."""
+        """What the token may read, if that is not everything."""
         self.permissions_outdated = asyncio.Event()
-        """A connection was made with what was known before."""
+        """Set when a connection was made with permissions that may be outdated."""
         self.permissions_changed = asyncio.Event()
-        """The readers are to be replaced: what the token may read has changed, or the list of namespaces."""
+        """Set when the readers must be replaced, because the token's permissions or the list of namespaces changed."""
         self._connection = connection
         self._subscription = subscription
         self._settings = settings
@@ -67,7 +67,7 @@ class ClusterWatch:
             await end(*tasks)
 
     async def recheck(self, permissions: Permissions) -> None:
-        """Sees to it that the topics and namespaces are asked for anew if the token may read others by now."""
+        """Requests topics and namespaces again if the token may read more or others than `permissions`."""
         connection = replace(self._server, namespace=self._connection.namespace)
         trouble = diagnose.refusal(connection)
         subscription = self.readers[0].harm.allowed_of(self._subscription)
@@ -84,7 +84,7 @@ class ClusterWatch:
                     self.permissions_changed.set()
 
     async def _watch_sleep(self) -> None:
-        """A connection does not outlive the sleep of this machine, and may take more than a minute to say so."""
+        """Reconnects after this machine slept: the connection is dead but may not report it for more than a minute."""
         suspension = Suspension(
             self._settings.sleep_checked_every, self._settings.clock, self._settings.sleep_noticed_from
         )
@@ -99,7 +99,7 @@ class ClusterWatch:
                     self.readers[0].pass_on(Noted(f"{pause} was stopped. Missed events are requested from the server."))
 
     async def _watch_permissions(self) -> None:
-        """What the token may read besides by now is read without waiting for a reconnect."""
+        """Reads newly permitted topics without waiting for a reconnect."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.permissions_watched_every):
@@ -112,7 +112,7 @@ class ClusterWatch:
                         await self.recheck(permissions)
 
     async def _may_read_more(self, permissions: Permissions) -> bool:
-        """Whether one topic of each capability that is refused, in each namespace where it is, is allowed by now."""
+        """Whether a topic of a refused capability is now allowed; tries one per capability and namespace."""
         wanted: dict[tuple[str, str], str] = {}
         harmful = frozenset() if self._connection.allow_harmful_topics else self.discovery.worst.harmful_topics
         for topic, namespaces in permissions.refused.items():
@@ -134,7 +134,7 @@ class ClusterWatch:
         return False
 
     async def _watch_leader(self) -> None:
-        """The stream of a cluster without a leader stays open, and brings nothing."""
+        """Warns while the cluster has no leader: its stream stays open and sends nothing."""
         await self.connected.wait()
         lost = False
         while True:
@@ -150,7 +150,7 @@ class ClusterWatch:
             await asyncio.sleep(self._settings.leader_awaited_every if lost else self._settings.leader_watched_every)
 
     async def _watch_namespaces(self) -> None:
-        """Namespaces that are made while the stream runs are read from their first event on."""
+        """Reads a namespace created while the stream runs, from its first event on."""
         known: frozenset[str] | None = None
         index = 0
         warned = False
@@ -161,19 +161,19 @@ class ClusterWatch:
                     while True:
                         asked_at = monotonic()
                         listed = await questions.namespaces(client, index, self._settings.namespaces_wait)
-                        index = listed.index if listed.index >= index else 0  # it goes back on a restored server
-                        self._take_namespaces([each for each in listed.listed if self._is_new(each, known)])
+                        index = listed.index if listed.index >= index else 0  # lower on a restored server
+                        self._add_namespaces([each for each in listed.listed if self._is_new(each, known)])
                         same = known == frozenset(listed.names)
                         known = frozenset(listed.names)
                         warned = await self._warn_of_namespace(client, known, warned)
-                        if not index or (same and monotonic() - asked_at < NAMESPACES_AT_ONCE):
-                            break  # what does not wait, such as a proxy's cache, is not asked without a pause
+                        if not index or (same and monotonic() - asked_at < IMMEDIATE_ANSWER):
+                            break  # not a blocking query, but a proxy's cache: poll it with a delay
             except NomadError:
                 index = 0
             await asyncio.sleep(self._settings.namespaces_again)
 
     async def _watch_releases(self) -> None:
-        """Reads what was left out once the servers are upgraded, without waiting for the next connection."""
+        """Reads topics that were left out once the servers are upgraded, without waiting for the next connection."""
         while True:
             await asyncio.sleep(self._settings.releases_checked_every)
             if not any(reader.harm.left_out for reader in self.readers):
@@ -188,17 +188,17 @@ class ClusterWatch:
 
     @property
     def _server(self) -> Connection:
-        """Whichever is being read, or tried."""
+        """The server being read or tried."""
         return self.readers[0].server if self.readers else self._connection
 
     def _is_new(self, namespace: questions.Namespace, known: frozenset[str] | None) -> bool:
-        """Whether a connection may have been made without it."""
+        """Whether the current connection may have been made before the namespace existed."""
         if known is not None:
             return namespace.name not in known
         newest = self.readers[0].newest if self.readers else None
         return bool(newest) and namespace.created > (newest or 0)
 
-    def _take_namespaces(self, new: list[questions.Namespace]) -> None:
+    def _add_namespaces(self, new: list[questions.Namespace]) -> None:
         if not new or self._connection.namespace not in (ALL, *(each.name for each in new)):
             return
         if len(self.readers) == 1 and self.readers[0].connection.namespace == self._connection.namespace:
@@ -208,7 +208,7 @@ class ClusterWatch:
             self.permissions_changed.set()
 
     async def _warn_of_namespace(self, client: Client, known: frozenset[str], warned: bool) -> bool:
-        """Warn that the one namespace watched does not exist, or withdraw it; return whether the warning is on."""
+        """Warns if the configured namespace does not exist, or ends the warning; returns whether it is in force."""
         wanted = self._connection.namespace
         if wanted == ALL or (wanted in known) is not warned:
             return warned

@@ -1,6 +1,6 @@
 """Finds the recordings at a path: a file, a pipe, an archive or a directory of `nomad operator debug`.
 
-Looks into each file for something to read, so that a mistake is reported before any screen is opened.
+Checks that each file has something to read, so that a mistake is reported before the dashboard opens.
 """
 
 import stat
@@ -10,11 +10,11 @@ from typing import BinaryIO, Final
 
 from nomad_tui.core.capture import Capture
 from nomad_tui.core.text import printable
-from nomad_tui.sources.unpacking import BROKEN, EVENT_STREAM, Document, Interruptible, Opened, is_event_stream
+from nomad_tui.sources.unpacking import EVENT_STREAM, READ_ERRORS, Document, Interruptible, Opened, is_event_stream
 from nomad_tui.stream.start import STANDARD_INPUT
 
-LOOKED_AT: Final = 1024 * 1024
-"""Bytes of a file in which there must be something to read, unless it is one long line, before a screen is opened."""
+INSPECTED_BYTES: Final = 1024 * 1024
+"""Bytes at the start of a file that must contain a frame, unless it is a single long line."""
 REMEDY: Final = (
     "name a file of NDJSON, other JSON or a log with JSON in its lines (plain, .gz or .zst), an archive of nomad "
     "operator debug, or - for standard input"
@@ -26,7 +26,7 @@ class RecordingError(ValueError):
 
 
 def find(path: str, max_line: int, *, follow: bool) -> list[Document]:
-    """What there is to read at a path, which may grow if it is to be followed. Raises `RecordingError`."""
+    """The documents at a path, which may be empty if it is followed. Raises `RecordingError`."""
     if path == STANDARD_INPUT:
         return [Document(path)]
     try:
@@ -37,12 +37,12 @@ def find(path: str, max_line: int, *, follow: bool) -> list[Document]:
                     f"{printable(path, 200)} is a directory, and --follow reads one file on as it grows: name a file."
                 )
             return _of_directory(path)
-        # What is read from a pipe is gone, and closing it ends its writer.
+        # Do not open a pipe here: data read from it is lost, and closing it ends its writer.
         if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
             return [Document(path)]
         with Path(path).open("rb") as file:
             return _of_file(path, file, max_line, follow)
-    except BROKEN as error:
+    except READ_ERRORS as error:
         raise RecordingError(
             f"The recording {printable(path)} cannot be opened ({reason(error).lower()}): {REMEDY}."
         ) from None
@@ -65,19 +65,19 @@ def _of_file(path: str, file: BinaryIO, max_line: int, follow: bool) -> list[Doc
             return _of_archive(path, opened)
         capture = Capture(max_line)
         length = 0
-        while not capture.read_any and length < LOOKED_AT and (chunk := opened.read()):
+        while not capture.read_any and length < INSPECTED_BYTES and (chunk := opened.read()):
             length += len(chunk)
             for _ in capture.feed(chunk):
                 pass
-        if length < LOOKED_AT and not capture.read_any:
+        if length < INSPECTED_BYTES and not capture.read_any:
             for _ in capture.finish():
                 pass
-        # A single long line, or a log of something else at first, is seen only when all of it is read.
-        is_done = capture.is_binary or (length < LOOKED_AT and not follow)
+        # A single long line, or a log that starts with something else, can be judged only after reading all of it.
+        is_done = capture.is_binary or (length < INSPECTED_BYTES and not follow)
         if is_done and not (capture.read_any or capture.is_empty):
             raise RecordingError(unlike(path, capture))
     except EOFError:
-        pass  # of an archive that is cut off, what can be read is shown
+        pass  # the readable part of a truncated archive is shown
     finally:
         waiting.interrupt()
     return [Document(path)]
@@ -85,7 +85,7 @@ def _of_file(path: str, file: BinaryIO, max_line: int, follow: bool) -> list[Doc
 
 def _of_archive(path: str, opened: Opened) -> list[Document]:
     names: list[str] = []
-    with suppress(*BROKEN):
+    with suppress(*READ_ERRORS):
         names.extend(name for name, _ in opened.members())
     count = sum(map(is_event_stream, names))
     if not count:

@@ -1,4 +1,4 @@
-"""A stream of JetStream as a source: what `nomad-tui sink run` publishes there, with its history."""
+"""A JetStream stream as a source: what `nomad-tui sink run` publishes there, including its history."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
@@ -33,14 +33,14 @@ from nomad_tui.stream.start import Start
 
 __all__ = ["JetStreamAddress", "JetStreamAddressError", "JetStreamSource", "Keys"]
 
-CONNECTING_TAKES: Final = 15.0
-"""Seconds, at most."""
+CONNECT_TIMEOUT: Final = 15.0
+"""Seconds."""
 REFUSED_DELAY: Final = 30.0
-TOGETHER: Final = 0.05
+FRAME_WINDOW: Final = 0.05
 """Seconds for which a message may wait for others of its frame."""
-WAIT: Final = 5.0
+READ_TIMEOUT: Final = 5.0
 REMEMBERED: Final = 128 * 1024
-"""IDs of messages, to recognize one that comes twice."""
+"""Message IDs kept to recognize duplicates."""
 CLOUDEVENTS: Final = "application/cloudevents"
 GAP: Final = "Gap"
 
@@ -54,7 +54,7 @@ _decode_gap = msgspec.json.Decoder(GapMessage).decode
 
 
 class JetStreamSource:
-    """Goes on where it was after every interruption: a stream's sequence numbers show what was read."""
+    """Resumes by sequence number after every interruption."""
 
     def __init__(
         self,
@@ -63,26 +63,26 @@ class JetStreamSource:
         start: Start | None = None,
         shortest_delay: float = 0.5,
     ) -> None:
-        """`start.since` and `start.index` are about when events were received, and their Nomad indexes."""
+        """`start.since` refers to when events were received, `start.index` to their Nomad index."""
         self.address = address
         self.keys = keys or Keys()
         self.start = start or Start()
         self._shortest_delay = shortest_delay
         self._others: frozenset[str] = frozenset()
         self._next = 0
-        """The sequence number to go on from; 0 before the first connection."""
+        """The sequence number to resume from; 0 before the first connection."""
         self._created: datetime | None = None
         self._before_start = self.start.is_bounded and not self.start.live
         self._began = 0
         self._known = KnownIds(REMEMBERED)
         self._last_index = 0
         self._missing_since: float | None = None
-        """When it was noticed that messages are missing before the next one."""
+        """When messages before the next one were found to be missing."""
         self._lost_at = 0.0
         self._fresh_after = 0
-        """Messages up to this sequence number were there before the connection."""
+        """Messages up to this sequence number existed before the connection was made."""
         self.repeats = 0
-        """Messages dropped because they had been read."""
+        """Messages dropped as duplicates."""
 
     @property
     def name(self) -> str:
@@ -103,7 +103,7 @@ class JetStreamSource:
             yield Connecting(self.address.to)
             link: NatsLink | None = None
             try:
-                async with asyncio.timeout(CONNECTING_TAKES):
+                async with asyncio.timeout(CONNECT_TIMEOUT):
                     link = await NatsLink.open(self.address, self.keys, self._others)
                     self._others |= link.others
                     stream = await self._stream(link)
@@ -162,7 +162,7 @@ class JetStreamSource:
                 self._lost_at = monotonic()
             finally:
                 await reading.close()
-            async with asyncio.timeout(CONNECTING_TAKES):
+            async with asyncio.timeout(CONNECT_TIMEOUT):
                 stream = await self._stream(link)
 
     async def _begin(self, link: NatsLink, stream: StreamInfo, reading: Reading) -> None:
@@ -185,7 +185,8 @@ class JetStreamSource:
         await reading.open(sequence=self._next)
 
     async def _first_of_index(self, link: NatsLink, stream: StreamInfo, index: int) -> int:
-        """Indexes rise with the sequence numbers, nearly always: where they do not, too much is read, or not all."""
+        """Binary search. Indexes almost always rise with sequence numbers; where they do not, the start is
+        imprecise."""
         low, high = max(stream.state.first_seq, 1), stream.state.last_seq + 1
         while low < high:
             middle = (low + high) // 2
@@ -201,9 +202,9 @@ class JetStreamSource:
         heard = reading.heard
         while True:
             try:
-                messages = await reading.some(TOGETHER if group else WAIT)
+                messages = await reading.some(FRAME_WINDOW if group else READ_TIMEOUT)
             except (ReadingLostError, NatsError):
-                for update in self._frames(group):  # what follows begins after them
+                for update in self._frames(group):  # the frame is complete: what follows starts a new one
                     yield update
                 raise
             if not messages:
@@ -290,7 +291,7 @@ def _decoded(message: Message) -> Frame | Gap | Unreadable | None:
         if message.headers.get("Nomad-Topic") == GAP and b'"Gap"' in content:
             return _gap(_decode_gap(content).gap)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass  # what it is instead is reported by its content
+        pass  # reported as unreadable below
     decoded = decode(content)
     return decoded if isinstance(decoded, Frame | Unreadable) else None
 
@@ -299,12 +300,12 @@ def _gap(record: GapRecord) -> Gap:
     try:
         reason = GapReason(record.reason)
     except ValueError:
-        reason = GapReason.BUFFER  # of a newer nomad-tui
+        reason = GapReason.BUFFER  # from a newer nomad-tui
     return record.gap(reason)
 
 
 def _joined(frames: list[Frame]) -> list[Frame]:
-    """One frame of those that were published event by event."""
+    """Joins frames that were published as single events into one frame."""
     if len(frames) < 2:
         return frames
     try:
@@ -316,12 +317,12 @@ def _joined(frames: list[Frame]) -> list[Frame]:
 
 
 async def _message_at(link: NatsLink, stream: str, sequence: int) -> dict[str, str]:
-    """The headers of the first message from there on; empty where there is none."""
+    """The headers of the first message at or after `sequence`; empty if there is none."""
     reading = Reading(link, stream, headers_only=True)
     try:
         if not await reading.open(sequence=sequence):
             return {}
-        messages: list[Any] = await reading.some(WAIT)
+        messages: list[Any] = await reading.some(READ_TIMEOUT)
         return messages[0].headers if messages else {}
     except (ReadingLostError, NotFoundError):
         return {}

@@ -1,6 +1,6 @@
-"""A journal as a source: what a runner wrote into it, and on request what the runner continues to write.
+"""A journal as a source: what a runner wrote to it and, on request, what the runner continues to write.
 
-No server is asked for anything.
+Makes no requests to any server.
 """
 
 import asyncio
@@ -27,44 +27,44 @@ from nomad_tui.sources.source import Part
 from nomad_tui.stream.start import START_TOLERANCE, Start, StartFilter
 
 PAGE_BYTES: Final = 1024 * 1024
-"""Read at once."""
+"""Size of a page."""
 
 Result = TypeVar("Result")
 
 
 class Pages:
-    """A part of a journal, page by page, from `opened`."""
+    """Part of a journal, read page by page; created by `opened`."""
 
     def __init__(self, reader: JournalReader, part: Part, thread: ThreadPoolExecutor) -> None:
-        """`thread` is where the reader is used; nothing else may use it meanwhile."""
+        """`thread` is the reader's thread; nothing else may use it meanwhile."""
         self._reader = reader
         self._part = part
         self._thread = thread
         self._file = file_identity(reader.path)
         self._position = 0
-        """Everything up to this one was read, or is not wanted."""
+        """Records up to this position were read or skipped."""
         self._last_index = 0
         self._events_read = 0
-        """Events that the journal had counted up to there; 0 before the first page."""
+        """Events counted by the journal up to `_position`; 0 before the first page."""
         self._beginning: StartFilter | None = None
         self._note = ""
         self.received = 0
-        """When the last record read had come, in ns since 1970."""
+        """When the last record read had been received, in ns since 1970."""
 
     async def begin(self) -> None:
-        """To be awaited before the first page."""
+        """Seeks to the start; await it before the first page."""
         await self._do(self._begin)
 
     async def next(self) -> list[Update]:
-        """What follows; empty at the end of the journal, where more may follow later. Raises `JournalError`."""
+        """The next page; empty at the end of the journal, which may grow later. Raises `JournalError`."""
         return await self._do(self._next)
 
     async def changed(self) -> bool:
-        """Whether anybody has written to the journal since this was asked last."""
+        """Whether the journal has been written to since the last call."""
         return await self._do(self._reader.changed)
 
     async def overview(self) -> Overview | None:
-        """How the runner and its sinks are; None if the file is not the journal any more that was opened."""
+        """The status of the runner and its sinks; None if the file was replaced since it was opened."""
         return await self._do(self._overview)
 
     async def close(self) -> None:
@@ -84,17 +84,17 @@ class Pages:
         elif start.since is not None:
             position = reader.seek(since=now - start.since)
             self._beginning = StartFilter(start, now)
-            self._note = self._late(now, start.since) if position < first else ""
+            self._note = self._note_late_start(now, start.since) if position < first else ""
         elif start.index:
             position = reader.seek(index=start.index)
-            self._note = self._above(start.index) if position < first else ""
+            self._note = self._note_index_below_start(start.index) if position < first else ""
         newest = self._part.newest_events
         if newest is not None and (after := reader.seek(newest_events=newest)) > max(position, first - 1):
             position = after
             self._note = f"Only the newest {newest:,} events of the journal are shown (--max-events)."
         self._position = max(position, first - 1)
 
-    def _late(self, now: int, since: int) -> str:
+    def _note_late_start(self, now: int, since: int) -> str:
         oldest = next(iter(self._reader.read(0, 1)), None)
         if oldest is None or oldest.received - (now - since) <= START_TOLERANCE:
             return ""
@@ -103,7 +103,7 @@ class Pages:
             f"{duration(since)} were requested."
         )
 
-    def _above(self, index: int) -> str:
+    def _note_index_below_start(self, index: int) -> str:
         oldest = next((each.content for each in self._reader.read(0) if isinstance(each.content, Frame)), None)
         if oldest is None or oldest.index <= index:
             return ""
@@ -121,9 +121,9 @@ class Pages:
                     updates += self._beginning.left()
                 break
             if records[0].position > self._position + 1:
-                updates.append(self._vanished(records))
+                updates.append(self._retention_gap(records))
             for record in records:
-                updates += self._of(record)
+                updates += self._updates_of(record)
             last = records[-1]
             self._position, self.received = last.position, last.received
             self._events_read = last.events_before + (
@@ -131,7 +131,7 @@ class Pages:
             )
         return updates
 
-    def _of(self, record: Record) -> list[Frame] | list[Gap | Unreadable]:
+    def _updates_of(self, record: Record) -> list[Frame] | list[Gap | Unreadable]:
         content = record.content
         if isinstance(content, Frame):
             self._last_index = content.index
@@ -140,14 +140,14 @@ class Pages:
         if isinstance(wanted, Frame):
             if self._beginning is None:
                 return [wanted]
-            # What had waited in the server's buffer when it was journaled may have happened long before.
+            # Frames journaled from the server's buffer may have happened long before they were received.
             frames = self._beginning.wanted(wanted, wanted.fresh)
             if self._beginning.over:
                 self._beginning = None
             return frames
         return [] if wanted is None else [wanted]
 
-    def _vanished(self, records: list[Record]) -> Gap:
+    def _retention_gap(self, records: list[Record]) -> Gap:
         indexes = (record.content.index for record in records if isinstance(record.content, Frame))
         part = self._part
         selects_all = part.namespace == ALL and part.subscription.everything
@@ -160,7 +160,7 @@ class Pages:
 
 @asynccontextmanager
 async def opened(path: Path, part: Part) -> AsyncIterator[Pages]:
-    """The pages of a journal, of which the first is next. Raises `JournalError`."""
+    """A journal's pages, positioned at the start. Raises `JournalError`."""
     with ThreadPoolExecutor(1, "journal") as thread:
         reader = await asyncio.get_running_loop().run_in_executor(thread, JournalReader, path)
         pages = Pages(reader, part, thread)
@@ -172,23 +172,23 @@ async def opened(path: Path, part: Part) -> AsyncIterator[Pages]:
 
 
 STREAM_LOST: Final = frozenset(("retrying", "refused"))
-"""States of a runner's stream, by the names of `stream.status.State`, in which nothing can come."""
+"""States of a runner's stream in which nothing is received, by the names of `stream.status.State`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds between what a source does while it follows a journal."""
+    """Intervals while following a journal, in seconds."""
 
     poll: float = 0.2
-    """Two looks whether something was committed: one number, read from memory that is shared."""
-    look: float = 2.0
-    """Two looks at how the runner is."""
+    """Between two checks for a commit; cheap, as they read one number from shared memory."""
+    check: float = 2.0
+    """Between two checks of the runner's status."""
     shortest_delay: float = 5.0
-    """A runner's stop and the first look for another one: it may only be starting anew."""
+    """Between a runner's stop and the first check for a new one: it may only be restarting."""
 
 
 class JournalSource:
-    """A journal from a start to its end or, with `follow`, for as long as anybody reads it."""
+    """A journal from a start to its end or, with `follow`, until the caller stops reading."""
 
     def __init__(
         self,
@@ -227,7 +227,7 @@ class JournalSource:
         return " · ".join(part for part in parts if part)
 
     def check(self) -> None:
-        """Raises `JournalError` for a file that is missing or cannot be read, before any screen is opened."""
+        """Raises `JournalError` if the file is missing or unreadable; called before the dashboard opens."""
         JournalReader(self.path).close()
 
     async def updates(self) -> AsyncGenerator[Update, None]:
@@ -248,17 +248,17 @@ class JournalSource:
         yield Ended("end of journal")
 
     async def _following(self, pages: Pages, region: str | None) -> AsyncGenerator[Update, None]:
-        """What is committed from now on, and the status of its writer; ends if the file is another one."""
+        """Records committed from now on, and the status of their writer; ends if the file is replaced."""
         attempt = losses = heard = 0
         waits = delays(self._pace.shortest_delay)
-        look_at = next_attempt = 0.0
+        check_at = next_attempt = 0.0
         while True:
             if await pages.changed():
                 while page := await pages.next():
                     for update in page:
                         yield update
-            if (now := monotonic()) >= look_at:
-                look_at = now + self._pace.look
+            if (now := monotonic()) >= check_at:
+                check_at = now + self._pace.check
                 overview = await pages.overview()
                 if overview is None:
                     yield Noted(
@@ -283,7 +283,7 @@ class JournalSource:
 
 
 def _trouble(overview: Overview) -> tuple[str, str] | None:
-    """Why nothing can come, and what to do; None as far as all is well."""
+    """Why no events can be received, and what to do; None if nothing is wrong."""
     runner = overview.runner
     if runner is None:
         return "This journal is still empty.", f"{_START} New events appear here."

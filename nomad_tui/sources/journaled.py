@@ -1,8 +1,8 @@
-"""A live server whose past is in a journal: first what the journal holds, then the stream, joined where they meet.
+"""A live server whose history is in a journal: the journal's records, then the stream, joined without repeats.
 
-What the server sends again of the journal's newest frames is dropped, which proves that nothing is missing between the
-two. While a runner writes to the same journal, it may hold what the server has dropped meanwhile; so before a gap is
-shown where they meet, the journal is looked at again.
+The server sends the journal's newest frames again. They are dropped, and prove that nothing is missing in between.
+While a runner writes to the same journal, it may hold what the server has dropped meanwhile, so the journal is read
+again before a gap between the two is shown.
 """
 
 from collections.abc import AsyncGenerator
@@ -21,12 +21,12 @@ from nomad_tui.sources.live import LiveServer, SeenFrames
 from nomad_tui.sources.source import Part
 from nomad_tui.stream.settings import Settings
 
-MOST_JOININGS: Final = 5
-"""How often the journal is gone back to for what the server no longer holds, before a gap is shown."""
+MAX_REJOINS: Final = 5
+"""How often the journal is read again before a gap is shown."""
 
 
 class JournaledLive(LiveServer):
-    """To be used as the live server that it is, and read once."""
+    """Used like any live server, but can be read only once."""
 
     def __init__(
         self,
@@ -37,14 +37,14 @@ class JournaledLive(LiveServer):
         *,
         newest_events: int | None = None,
     ) -> None:
-        """The journal's part that is read is that which the connection and `settings.start` name, and of it only the
-        newest events, about so many. Where there is none of it, the live stream has that start."""
+        """The connection and `settings.start` select the part of the journal to read, and `newest_events` limits it to
+        about that many. If that part is empty, the live stream has that start."""
         super().__init__(connection, subscription, settings)
         self.path = path
         self._part = Part(self.settings.start, self.subscription, connection.namespace, newest_events)
         self._newest = SeenFrames()
         self._page: list[Update] = []
-        """Read from the journal and not passed on yet."""
+        """Updates read from the journal and not yielded yet."""
         self._broken = False
 
     @property
@@ -55,7 +55,7 @@ class JournaledLive(LiveServer):
         return f"{super().scope(region)} · journal"
 
     def check(self) -> None:
-        """Raises `JournalError` for a journal that is missing or cannot be read, before any screen is opened."""
+        """Raises `JournalError` if the journal is missing or unreadable; called before the dashboard opens."""
         JournalReader(self.path).close()
 
     async def updates(self) -> AsyncGenerator[Update, None]:
@@ -65,8 +65,8 @@ class JournaledLive(LiveServer):
                 pages = await stack.enter_async_context(opened(self.path, self._part))
             except JournalError as error:
                 yield Noted(str(error))
-            for joinings_left in reversed(range(MOST_JOININGS)):
-                async with aclosing(self._past(pages)) as past:
+            for rejoins_left in reversed(range(MAX_REJOINS)):
+                async with aclosing(self._unread_records(pages)) as past:
                     async for update in past:
                         yield update
                 self._seen = tuple(self._newest)
@@ -75,7 +75,7 @@ class JournaledLive(LiveServer):
                 async with aclosing(super().updates()) as updates:
                     async for update in updates:
                         if not joined and isinstance(update, Gap) and update.reason is GapReason.BUFFER:
-                            if joinings_left and await self._goes_on(pages):
+                            if rejoins_left and await self._read_page(pages):
                                 break
                             joined = True
                         joined = joined or isinstance(update, Frame)
@@ -83,17 +83,17 @@ class JournaledLive(LiveServer):
                     else:
                         return
 
-    async def _past(self, pages: Pages | None) -> AsyncGenerator[Update, None]:
-        """What the journal holds and was not read yet."""
-        while self._page or await self._goes_on(pages):
-            yield Connecting(self.name)  # that this takes a while is no silence of the server's
+    async def _unread_records(self, pages: Pages | None) -> AsyncGenerator[Update, None]:
+        """Journal records that have not been read yet."""
+        while self._page or await self._read_page(pages):
+            yield Connecting(self.name)  # so that a long read does not look like a silent server
             page, self._page = self._page, []
             for update in page:
                 self._newest.take(update)
                 yield update
 
-    async def _goes_on(self, pages: Pages | None) -> bool:
-        """Whether there is more in the journal than was read."""
+    async def _read_page(self, pages: Pages | None) -> bool:
+        """Reads the next page of the journal. Returns whether there is one."""
         if pages is None or self._broken:
             return False
         try:
@@ -105,7 +105,7 @@ class JournaledLive(LiveServer):
 
 
 async def _read_until(pages: Pages | None) -> int | None:
-    """When the journal's writer last read the stream, in ns since 1970; None if that is not known."""
+    """When the journal's writer last read the stream, in ns since 1970; None if unknown."""
     if pages is None:
         return None
     try:

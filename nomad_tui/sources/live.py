@@ -1,7 +1,7 @@
-"""A live cluster as a source: what of it may be read, and through how many streams.
+"""A live cluster as a source: what may be read of it, and through how many streams.
 
-Usually that is one stream (`stream.reader`). Where a token may not read every namespace, a server refuses `*`
-altogether, and each namespace that the token may read gets a stream of its own (`ordered` merges them).
+Usually that is one stream (`stream.reader`). If a token may not read every namespace, the server refuses `*`
+altogether, and each namespace that the token may read gets a stream of its own; `ordered` merges them.
 `sources.cluster_watch` checks what no stream reports.
 """
 
@@ -44,8 +44,8 @@ from nomad_tui.stream.reader import Reader
 from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.tasks import end
 
-WAITING: Final = 512
-"""Updates that wait between the streams and their reader: beyond that the sockets wait."""
+QUEUE_SIZE: Final = 512
+"""Updates queued between the streams and the caller; if the queue is full, the sockets are not read."""
 
 
 @dataclass(order=True, slots=True)
@@ -60,12 +60,12 @@ class _Held:
 async def ordered(
     readers: Sequence[Reader], stop: asyncio.Event, settings: Settings
 ) -> AsyncGenerator[tuple[Reader, Update], None]:
-    """The updates of several readers: frames by index, gaps before the frame that they precede, the rest at once.
+    """Merges the updates of several readers: frames by index, a gap before its frame, all others at once.
 
-    Ends after everything that the readers yielded until `stop` was set: what counts as seen must have been passed on.
+    After `stop` is set, yields what the readers have already yielded, because that counts as seen, and ends.
     """
-    queue: asyncio.Queue[tuple[Reader, Update] | BaseException | None] = asyncio.Queue(WAITING)
-    in_hand: list[tuple[Reader, Update]] = []
+    queue: asyncio.Queue[tuple[Reader, Update] | BaseException | None] = asyncio.Queue(QUEUE_SIZE)
+    undelivered: list[tuple[Reader, Update]] = []
 
     async def read(reader: Reader) -> None:
         try:
@@ -74,15 +74,15 @@ async def ordered(
                     try:
                         await queue.put((reader, update))
                     except asyncio.CancelledError:
-                        in_hand.append((reader, update))
+                        undelivered.append((reader, update))
                         with suppress(TimeoutError, StopAsyncIteration):
                             async with asyncio.timeout(0):
-                                while isinstance(update, Gap):  # the frame behind it counts as seen too
+                                while isinstance(update, Gap):  # the frame after the gap counts as seen too
                                     update = await anext(updates)
-                                    in_hand.append((reader, update))
+                                    undelivered.append((reader, update))
                         raise
         except asyncio.CancelledError:
-            in_hand.extend((reader, each) for each in reader.doubts.left)
+            undelivered.extend((reader, each) for each in reader.doubts.left)
             raise
         except Exception as error:
             await queue.put(error)
@@ -90,7 +90,7 @@ async def ordered(
     async def finish() -> None:
         await stop.wait()
         await end(*tasks)
-        for each in in_hand:
+        for each in undelivered:
             await queue.put(each)
         await queue.put(None)
 
@@ -120,7 +120,7 @@ async def ordered(
             reader, update = item
             number += 1
             if isinstance(update, Gap) and update.reason is GapReason.REBUILT:
-                # From here on indexes begin anew: what was held belongs before.
+                # Indexes restart here: frames held back belong before it.
                 while held:
                     first = heappop(held)
                     yield first.reader, first.update
@@ -139,7 +139,7 @@ async def ordered(
 
 
 class SeenFrames:
-    """The newest frames of a source, as many as a connection can be compared with: `seen` of a `LiveServer`."""
+    """The newest frames of a source, as many as a connection can compare; for a `LiveServer`'s `seen`."""
 
     def __init__(self) -> None:
         self._frames: deque[Frame] = deque()
@@ -149,7 +149,7 @@ class SeenFrames:
         return iter(tuple(self._frames))
 
     def take(self, update: Update) -> None:
-        """Keeps a frame; what came before the indexes began anew is forgotten."""
+        """Remembers a frame. If the indexes restart, forgets those before."""
         if isinstance(update, Frame):
             self._frames.append(update)
             self._bytes += len(update.line)
@@ -161,7 +161,7 @@ class SeenFrames:
 
 
 class LiveServer:
-    """A cluster's event stream, for as long as anybody reads it."""
+    """A cluster's event stream, until the caller stops reading it."""
 
     def __init__(
         self,
@@ -172,10 +172,9 @@ class LiveServer:
         seen: Iterable[Frame] = (),
         seen_until: int | None = None,
     ) -> None:
-        """`seen` are the newest frames that were read before, by whomever, oldest first: what the server sends again
-        of them is dropped, and where it cannot, a gap is shown. `seen_until` is when that reading stopped, in ns since
-        1970. A start that `settings` name counts only if nothing was seen.
-        """
+        """`seen` are the newest frames read earlier by any reader, oldest first. Those that the server sends again are
+        dropped; if it cannot, a gap is shown. `seen_until` is when that reading stopped, in ns since 1970. The start in
+        `settings` is used only if nothing was seen."""
         self.connection = connection
         self.subscription = subscription or Subscription()
         self.settings = settings or Settings()
@@ -183,7 +182,7 @@ class LiveServer:
         self._seen_until = seen_until
         self._topics: frozenset[str] | None = None
         self._rebuilt: set[Reader] = set()
-        """Readers of single namespaces for which the indexes began anew."""
+        """Readers of single namespaces whose indexes restarted."""
         self._watch = ClusterWatch(connection, self.subscription, self.settings)
 
     @property
@@ -208,18 +207,19 @@ class LiveServer:
 
     @property
     def last_index(self) -> int:
-        """The highest index seen; 0 before the first."""
+        """The highest index seen; 0 if there is none."""
         return max((reader.last_index for reader in self._watch.readers), default=0)
 
     def watch(self, topics: frozenset[str] | None) -> None:
-        """Asks for these topics only, by released names, once that has not changed for some seconds; None is for all.
+        """Subscribes to these topics only, by released names, once the selection has not changed for some seconds; None
+        for all.
 
-        It is never more than the session was started with. Topics that are left out and come back are read on from
-        where they were left, or a gap says what the server no longer holds of them.
+        The subscription never exceeds the one the session was started with. A topic that is selected again resumes
+        where it was left; a gap shows what the server no longer holds.
 
-        An unknown topic cannot be asked for by name: while anything is left out, the first event
-        of a new kind does not come. None gets it, if the server still holds it. If nothing would be left to ask for,
-        the connection stays as it is: it costs little, and shows whether the server is there.
+        An unknown topic cannot be requested by name: while any topic is left out, the first event of a new one is not
+        received. None gets it if the server still holds it. If no topic remains, the connection stays as it is: it
+        costs little, and shows whether the server is up.
         """
         self._topics = topics
         for reader in self._watch.readers:
@@ -227,11 +227,11 @@ class LiveServer:
 
     @property
     def watched(self) -> Subscription:
-        """What the server sends now, or was last known to send, in the first of the namespaces."""
+        """What the first namespace's server sends now, or was last known to send."""
         return self._watch.readers[0].selection.accepted if self._watch.readers else self.subscription
 
     def retry_now(self) -> None:
-        """Connects again at once: leaves the connection there is, or cuts the wait for one short."""
+        """Reconnects at once, or ends the wait for the next attempt."""
         for reader in self._watch.readers:
             reader.connect_again()
 
@@ -274,13 +274,13 @@ class LiveServer:
                 undivided = self._reunite(undivided, readers)
                 if monotonic() - begun_at > self.settings.settled:
                     waits = delays(self.settings.shortest_delay)
-                await asyncio.sleep(next(waits))  # a server may refuse in the end what it allowed when asked about
+                await asyncio.sleep(next(waits))  # a server may refuse what it allowed in the probe
 
     def _first_reader(self) -> Reader:
         reader = self._reader(self.connection, self.subscription)
         continuity = Continuity(self.settings.remembered_frames)
         for frame in self._seen:
-            # What is not asked for now cannot prove anything.
+            # Events outside the current subscription prove nothing about it.
             events = [each for each in frame.events if self._admits(each)]
             if events:
                 continuity.join(frame if len(events) == len(frame.events) else frame.with_events(events))
@@ -305,7 +305,7 @@ class LiveServer:
     # One stream per namespace
 
     def _divided(self, permissions: Permissions, undivided: Reader) -> list[Reader]:
-        """A reader for each namespace of which something may be read; what has no namespace comes from one of them."""
+        """A reader for each readable namespace; topics without a namespace are read by the first one that may."""
         readers: list[Reader] = []
         taken: frozenset[str] = frozenset()
         for namespace in permissions.namespaces:
@@ -322,7 +322,8 @@ class LiveServer:
         return readers
 
     def _reunite(self, before: Reader, readers: list[Reader]) -> Reader:
-        """A reader of all namespaces that continues where those of single ones stopped, which replaced one."""
+        """A reader of all namespaces that continues where those of single namespaces stopped. `before` is the reader of
+        all namespaces that they had replaced."""
         undivided = self._reader(self.connection, self.subscription)
         continuity = before.continuity
         if self._rebuilt:
@@ -342,7 +343,7 @@ class LiveServer:
         return undivided
 
     async def _several(self, readers: list[Reader], permissions: Permissions) -> AsyncGenerator[Update, None]:
-        """The updates of several readers; ends when what the token may read has changed."""
+        """The updates of several readers; ends when the token's permissions have changed."""
         stop = self._watch.permissions_changed
         self._rebuilt.clear()
         been_connected: set[Reader] = set()
@@ -350,7 +351,7 @@ class LiveServer:
         rechecks: list[asyncio.Task[None]] = []
         last: Connected | None = None
         warned: dict[Concern, dict[Reader, Warned]] = {}
-        """Warnings in force: what one stream has got over, another may still be in."""
+        """Warnings in force. If one stream's warning ends, another's may still be in force."""
 
         def recheck() -> None:
             if not rechecks or rechecks[-1].done():
@@ -402,7 +403,7 @@ class LiveServer:
                         case _:
                             yield update
             for concern in (each for each, of_readers in warned.items() if of_readers):
-                yield Warned(concern)  # the reader that follows has warnings of its own
+                yield Warned(concern)  # the next reader yields its own warnings
         finally:
             await end(*rechecks)
 
@@ -421,5 +422,5 @@ def _topic_unknown(names: list[str]) -> Warned:
 
 
 def _is_without_namespace(topic: str) -> bool:
-    """Whether the events of a topic, by released name, come in the stream of every namespace."""
+    """Whether the events of a topic, by released name, are in the stream of every namespace."""
     return topic == "CSIPlugin" or not is_namespaced(topic)

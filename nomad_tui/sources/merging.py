@@ -1,4 +1,4 @@
-"""Recordings of one cluster as one stream in the order of its indexes, with what several of them hold shown once."""
+"""Merges recordings of one cluster by index, and drops what several of them hold."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing
@@ -15,11 +15,11 @@ from nomad_tui.core.wire import Event, Frame, decode
 _ID: Final = lazy_pattern(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NO_ID: Final = b"00000000-0000-0000-0000-000000000000"
 SAME_TIME: Final = 5_000_000_000
-"""ns by which the clocks of one cluster's servers may differ."""
+"""ns by which the clocks of a cluster's servers may differ."""
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """An index and when it was written, in ns since 1970, by a server's clock."""
+    """An index and its time in ns since 1970, by a server's clock."""
 
     index: int
     written: int
@@ -34,7 +34,7 @@ def samples(frames: Sequence[Frame]) -> Iterator[Sample]:
 
 
 def are_of_one_cluster(recordings: Sequence[Sequence[Sample]]) -> bool:
-    """Whether time goes the way of the indexes in all of them together; so does a recording without times."""
+    """Whether times rise with the indexes across all recordings; a recording without times does not contradict that."""
     latest = 0
     last = -1
     for sample in sorted((each for recording in recordings for each in recording), key=_by_index):
@@ -45,7 +45,7 @@ def are_of_one_cluster(recordings: Sequence[Sequence[Sample]]) -> bool:
 
 
 def share_ids(recordings: Sequence[Sequence[Frame]]) -> bool:
-    """Whether each has a generated ID in common with another, and all of them are connected that way."""
+    """Whether shared generated IDs connect all recordings, directly or through others."""
     found = [{match[0] for frame in frames for match in _ID.finditer(frame.line)} - {_NO_ID} for frames in recordings]
     joined, apart = found[0], found[1:]
     while linked := [ids for ids in apart if not joined.isdisjoint(ids)]:
@@ -71,7 +71,7 @@ class _Head:
 
     @property
     def place(self) -> tuple[int, int]:
-        """Where its next frame belongs among those of all recordings."""
+        """Position of its next frame in the merged order."""
         return self._histories, self._index
 
     @property
@@ -79,11 +79,11 @@ class _Head:
         return self.place, self._position
 
     async def advance(self) -> AsyncGenerator[Update, None]:
-        """What comes before its next frame."""
+        """Moves to the next frame, and yields the updates before it."""
         self.frame = None
         async for update in self._updates:
             if isinstance(update, Frame):
-                # A frame of no index stays behind the one before it.
+                # A frame without an index keeps the position of the one before it.
                 if 0 <= update.index < self._index:
                     self._histories += 1
                 self._index = max(update.index, 0) or self._index if update.index < 0 else update.index
@@ -93,7 +93,8 @@ class _Head:
 
 
 async def merged(recordings: Sequence[AsyncGenerator[Update, None]]) -> AsyncGenerator[Update, None]:
-    """Their frames by index; of one index those of the first recording first, and of the others what it lacks."""
+    """The frames of all recordings by index. For the same index, the first recording's frames come first, then those
+    events of the others that it lacks."""
     async with AsyncExitStack() as stack:
         heads = [
             _Head(await stack.enter_async_context(aclosing(updates)), position)

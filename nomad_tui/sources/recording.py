@@ -1,6 +1,7 @@
-"""Recordings as a source: files, pipes and archives of events, in any of the forms that are recognized.
+"""Recordings as a source: files, pipes and archives of events, in any supported format.
 
-A file's first bytes tell its form, not its name (`core.capture`). Files of one cluster are read as one, by index.
+The format is detected from a file's first bytes, not its name (`core.capture`). Files of one cluster are merged by
+index.
 """
 
 import asyncio
@@ -27,9 +28,9 @@ from nomad_tui.sources.finding import RecordingError, find, is_pipe, reason, unl
 from nomad_tui.sources.merging import are_of_one_cluster, merged, samples, share_ids
 from nomad_tui.sources.source import Part
 from nomad_tui.sources.unpacking import (
-    BROKEN,
     CHUNK_BYTES,
     EVENT_STREAM,
+    READ_ERRORS,
     Document,
     Growing,
     Interruptible,
@@ -44,18 +45,19 @@ UNPROVEN: Final = (
     "If they are not, open each separately."
 )
 SAMPLED: Final = (400, 10_000)
-"""First frames of each recording, which show whether they are of one cluster; more where the fewer prove nothing."""
+"""Frames at the start of each recording that are compared to see whether they are of one cluster. The larger number is
+used if the smaller proves nothing."""
 SAMPLED_BYTES: Final = 64 * 1024 * 1024
-"""Of each recording at most."""
+"""Limit per recording."""
 LAST_FRAMES: Final = 1_000
-"""Of each recording, among which the time of its end is looked for."""
+"""Frames at the end of each recording that are searched for the time of its end."""
 LONGEST_NAME: Final = 120
 
 
 class Recording:
-    """Files read as if one server had sent them, from the first byte to the last.
+    """Files read as if one server had sent them, from start to end.
 
-    A pipe (`-`) is shown as it grows, and with `follow` a file too.
+    A pipe (`-`) is shown as it grows, and so is a file with `follow`.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class Recording:
         self._standard_input = standard_input
         self._documents: list[Document] | None = None
         self._kinds: dict[str, None] = {}
-        """What was read so far is, in the order in which it was found out."""
+        """Formats found so far, in that order."""
         self._read_any = False
         self._failed = False
 
@@ -89,7 +91,7 @@ class Recording:
 
     @property
     def is_pipe(self) -> bool:
-        """Whether anything of it can be read only once."""
+        """Whether any part can be read only once."""
         return any(map(is_pipe, self.paths))
 
     @property
@@ -104,26 +106,26 @@ class Recording:
         return " · ".join(["recording", *list(self._kinds)[:1], *(["…"] if len(self._kinds) > 1 else [])])
 
     def check(self) -> None:
-        """Raises `RecordingError` for what is missing or no recording, before any screen is opened."""
+        """Raises `RecordingError` if a path is missing or not a recording; called before the dashboard opens."""
         self._documents = [document for path in self.paths for document in self._found(path)]
 
     def _found(self, path: str) -> list[Document]:
-        """What there is to read at a path. Raises `RecordingError`."""
+        """The documents at a path. Raises `RecordingError`."""
         found = find(path, self.max_line, follow=self.follow)
-        if found[0].path != path:  # it is in the directory of this path
+        if found[0].path != path:  # a document inside the directory
             self._kinds.setdefault("nomad operator debug")
         return found
 
     async def updates(self) -> AsyncGenerator[Update, None]:
         if self._documents is None:
-            self._documents = await asyncio.to_thread(self._found_if_any)
+            self._documents = await asyncio.to_thread(self._find_documents)
         end = None
         if self.part.start.since is not None and not self.follow and not self.is_pipe:
             end = await self._end(self._documents)
             if end is not None:
                 at = datetime.fromtimestamp(end // SECOND)
                 yield Noted(f"--since counts back from the recording's end, {at:%Y-%m-%d %H:%M:%S}.")
-        wanted = _Wanted(self.part, end)
+        wanted = _PartFilter(self.part, end)
         async with aclosing(self._read(self._documents)) as updates:
             async for update in updates:
                 if not isinstance(update, Frame):
@@ -138,17 +140,17 @@ class Recording:
             failed=self._failed and not self._read_any,
         )
 
-    def _found_if_any(self) -> list[Document]:
+    def _find_documents(self) -> list[Document]:
         found: list[Document] = []
         for path in self.paths:
             try:
                 found += self._found(path)
             except RecordingError:
-                found.append(Document(path))  # why it cannot be read is reported when its turn comes
+                found.append(Document(path))  # the error is reported when its turn comes
         return found
 
     async def _read(self, documents: Sequence[Document]) -> AsyncGenerator[Update, None]:
-        """All documents, those of one cluster merged, with gaps."""
+        """All documents, with gaps; those of one cluster are merged."""
         files = [each for each in documents if not is_pipe(each.path)]
         pipes = [each for each in documents if is_pipe(each.path)]
         groups = [[each] for each in files]
@@ -174,18 +176,18 @@ class Recording:
                 async for update in updates:
                     if isinstance(update, Frame):
                         if not update.events and (recorded := Gap.of_line(update.line)) is not None:
-                            # The frame behind it shows that the server was rebuilt.
+                            # The next frame shows that the server was rebuilt.
                             if recorded.reason is not GapReason.REBUILT and self.part.of(recorded) is not None:
                                 yield recorded
                             continue
-                        # It may go back to where another server, or an older one, begins; it repeats nothing of itself.
+                        # A lower index is the start of another or an older server: a recording does not repeat itself.
                         if 0 <= update.index < last:
                             yield Gap(GapReason.REBUILT, last, update.index, 0.0)
                         last = update.index if update.index >= 0 else last
                     yield update
 
     async def _end(self, documents: Sequence[Document]) -> int | None:
-        """When the newest event with a time happened, in ns since 1970."""
+        """The time of the newest event that has one, in ns since 1970."""
         kinds = dict(self._kinds)
         newest: list[int] = []
         for document in documents:
@@ -199,7 +201,7 @@ class Recording:
         return max(newest, default=None)
 
     async def _are_of_one_cluster(self, documents: Sequence[Document], sampled: int) -> bool | None:
-        """None where they are not, as far as their first frames show; else whether something proves that they are."""
+        """None if the first frames contradict that they are of one cluster, True if they prove it, False otherwise."""
         found: list[list[Frame]] = []
         kinds = dict(self._kinds)
         for document in documents:
@@ -221,7 +223,7 @@ class Recording:
         return await asyncio.to_thread(compared)
 
     async def _updates(self, document: Document) -> AsyncGenerator[Update, None]:
-        """What one document holds, without gaps."""
+        """The updates of one document, without gaps."""
         capture = Capture(self.max_line)
         before = ""
         trouble: Unreadable | None = None
@@ -243,7 +245,7 @@ class Recording:
                             for update in self._kind(document, member, capture):
                                 yield update
                         yield found
-        except BROKEN as error:
+        except READ_ERRORS as error:
             trouble = Unreadable(f"reading the recording failed: {reason(error)}", b"", 0, cut=True)
         for update in self._rest(document, before, capture):
             yield update
@@ -252,7 +254,7 @@ class Recording:
             yield trouble
 
     def _kind(self, document: Document, member: str, capture: Capture) -> Iterator[Update]:
-        """What it is, where that is not what everybody expects."""
+        """Notes the format, and yields a note if it is not plain NDJSON."""
         self._read_any = True
         kind = capture.kind
         name = printable(document.name, LONGEST_NAME)
@@ -283,8 +285,8 @@ class Recording:
                 yield Unreadable(unlike(document.name, capture).removesuffix("."), b"", 0, cut=True)
 
     async def _chunks(self, document: Document) -> AsyncGenerator[tuple[str, bytes | str], None]:
-        """What a document holds, unpacked, in pieces of at most `CHUNK_BYTES`, each with the name of the part of an
-        archive that it is from; and what happened to a file that is followed."""
+        """A document's decompressed bytes in chunks of at most `CHUNK_BYTES`, each with the name of its archive member;
+        and notes on a followed file, such as its rotation."""
         waiting = await asyncio.to_thread(self._open, document)
         try:
             pieces = _pieces(waiting, document)
@@ -323,11 +325,11 @@ def _pieces(file: Interruptible, document: Document) -> Iterator[tuple[str, byte
         raise OSError(f"a tar archive without an {EVENT_STREAM}")
 
 
-class _Wanted:
-    """Leaves out what lies before the start, and topics and namespaces that were not asked for."""
+class _PartFilter:
+    """Drops frames before the start, and topics and namespaces that are not selected."""
 
     def __init__(self, part: Part, end: int | None) -> None:
-        """`end` is what `--since` counts back from; None for the present."""
+        """`end` is the time from which `--since` counts back; None for now."""
         self._part = part
         self._from = None if part.start.since is None else (time_ns() if end is None else end) - part.start.since
         self._begun = part.start.index <= 0 and self._from is None
@@ -348,7 +350,7 @@ class _Wanted:
         return wanted if isinstance(wanted, Frame) else None
 
     def note(self) -> str:
-        """What to say at the end where nothing lay behind the start."""
+        """A note for the end if no frame was after the start."""
         if self._begun:
             return ""
         if self._from is None:
@@ -360,5 +362,5 @@ class _Wanted:
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    """Opening a named pipe would otherwise wait for a writer."""
+    """Opens without blocking: a named pipe would otherwise wait for a writer."""
     return os.open(path, flags | os.O_NONBLOCK)

@@ -1,4 +1,4 @@
-"""What a history holds and what comes to it, written to a file that `nomad-tui open` reads."""
+"""Writes a history, and what is added to it, to a file that `nomad-tui open` reads."""
 
 import asyncio
 import os
@@ -13,14 +13,14 @@ from typing import Final
 from nomad_tui.core.export.formats import EventLines, Export, Output
 from nomad_tui.core.history.history import History
 
-WRITTEN_EVERY: Final = 0.2
-"""Seconds until what came is in the file: what a kill may cost."""
-RETRIED_EVERY: Final = 1.0
+WRITE_INTERVAL: Final = 0.2
+"""Seconds between two writes: what a kill may lose."""
+RETRY_DELAY: Final = 1.0
 SLICE: Final = 0.004
 PAUSE: Final = 0.002
-"""Seconds of work, and for everything else then."""
-AT_ONCE: Final = 1024 * 1024
-"""Bytes handed to the disk at once."""
+"""Seconds of work before yielding, and of the pause."""
+WRITE_BYTES: Final = 1024 * 1024
+"""Bytes per write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class _Piece:
     content: bytes
     events: int
     missed: int
-    """Events that were evicted while the piece was in the making."""
+    """Events evicted while the piece was prepared."""
     next: int
-    """The sequence number behind the piece."""
+    """The sequence number after the piece."""
 
 
 class RecordingFile:
-    """Holds complete lines at any time. What cannot be written waits in the history, until that has to evict it."""
+    """A file that only ever holds complete lines. What cannot be written waits in the history until it is evicted."""
 
     def __init__(
         self,
@@ -44,20 +44,20 @@ class RecordingFile:
         *,
         redacts: bool,
         replace: bool,
-        retried_every: float = RETRIED_EVERY,
+        retried_every: float = RETRY_DELAY,
     ) -> None:
         """Records the rows from sequence number `first` on. Raises `OSError`, such as `FileExistsError`.
 
-        `retried_every`: seconds between two attempts to write to a disk that is full.
+        `retried_every`: seconds between two attempts to write to a full disk.
         """
         self.path = path
         self.events = 0
         """Events in the file."""
         self.size = 0
         self.missed = 0
-        """Events that were evicted before they could be written."""
+        """Events evicted before they could be written."""
         self.trouble = ""
-        """Why nothing can be written at the moment, such as `no space left on device`."""
+        """Why nothing can be written now, such as `no space left on device`."""
         self._history = history
         self._next = first
         self._retried_every = retried_every
@@ -70,23 +70,23 @@ class RecordingFile:
 
     @property
     def waiting(self) -> int:
-        """Rows that came and are not in the file."""
+        """Rows not written yet."""
         return self._history.end - self._next
 
     async def run(self, changed: Callable[[], None]) -> None:
-        """Writes until `stop`. `changed` is called whenever there is trouble, or none any more."""
+        """Writes until `stop`. Calls `changed` when `trouble` changes."""
         while not self._is_stopping.is_set():
             before = self.trouble
-            await self._write_what_came()
+            await self._write_pending()
             if self.trouble != before:
                 changed()
             try:
-                async with asyncio.timeout(self._retried_every if self.trouble else WRITTEN_EVERY):
+                async with asyncio.timeout(self._retried_every if self.trouble else WRITE_INTERVAL):
                     await self._is_stopping.wait()
             except TimeoutError:
                 pass
 
-    async def _write_what_came(self) -> None:
+    async def _write_pending(self) -> None:
         pieces = self._pieces()
         turn = perf_counter()
         while (piece := next(pieces, None)) is not None:
@@ -100,7 +100,7 @@ class RecordingFile:
                 turn = perf_counter()
 
     def stop(self) -> None:
-        """Ends `run`, and writes what is left if the disk takes it."""
+        """Ends `run`, and writes the rest if the disk accepts it."""
         self._is_stopping.set()
         for piece in self._pieces():
             if piece.content:
@@ -114,7 +114,8 @@ class RecordingFile:
                 self._descriptor = None
 
     def _pieces(self) -> Iterator[_Piece]:
-        """What is not in the file yet, in pieces of some size; empty ones while the next is in the making."""
+        """What is not in the file yet, in pieces of about `WRITE_BYTES`; yields empty ones while the next is
+        prepared."""
         history = self._history
         with self._lock:
             lost = max(0, history.first - self._next)
@@ -127,20 +128,20 @@ class RecordingFile:
         for lines in export:
             content.append(lines)
             size += len(lines)
-            if size >= AT_ONCE or export.done == export.total:
+            if size >= WRITE_BYTES or export.done == export.total:
                 yield _Piece(b"".join(content), export.events - counted, export.evicted - missed, start + export.done)
                 content, size, counted, missed = [], 0, export.events, export.evicted
             else:
                 yield _Piece(b"", 0, 0, start)
 
     def _write_unless_stopping(self, piece: _Piece) -> None:
-        """In a thread. Once `stop` has begun, that alone writes: the file would hold a piece twice."""
+        """Runs in a thread. After `stop`, only that method writes; otherwise the file would hold a piece twice."""
         with self._lock:
             if not self._is_stopping.is_set():
                 self._write(piece)
 
     def _write(self, piece: _Piece) -> None:
-        """Writes a piece completely, or nothing of it and notes the `trouble`."""
+        """Writes a whole piece, or nothing and sets `trouble`."""
         if self._descriptor is None:
             return
         try:

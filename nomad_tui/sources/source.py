@@ -1,4 +1,4 @@
-"""What the dashboard and `tail` need of a source of events."""
+"""What the dashboard and `tail` need from a source of events."""
 
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
@@ -20,12 +20,12 @@ class Part(msgspec.Struct, frozen=True):
     start: Start = msgspec.field(default_factory=Start)
     subscription: Subscription = msgspec.field(default_factory=Subscription)
     namespace: str = ALL
-    """What belongs to no namespace comes with each of them, as from a server."""
+    """Events without a namespace belong to every namespace, as on a server."""
     newest_events: int | None = None
-    """About so many events at most; None for all."""
+    """Approximate limit; None for all."""
 
     def of(self, content: "Content") -> "Content | None":
-        """What of a record is wanted."""
+        """The selected part of a record's content, or None."""
         match content:
             case Frame():
                 if self.namespace == ALL and self.subscription.everything:
@@ -52,7 +52,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What is being watched, for the header: a cluster's address, a file's name. Untrusted text."""
+        """The name for the header, such as a cluster's address or a file's name. Untrusted text."""
         ...
 
     @property
@@ -61,31 +61,31 @@ class Source(Protocol):
         ...
 
     def scope(self, region: str | None) -> str:
-        """Which part of it is watched, given the region the server is in: `global · all namespaces`."""
+        """Which part is watched, given the server's region: `global · all namespaces`."""
         ...
 
     def updates(self) -> AsyncGenerator[Update, None]:
-        """Everything that happens, until there is nothing more to come.
+        """All updates, until the source ends.
 
-        Expected trouble is an update, never an exception. Closing the generator closes what it holds open.
+        Expected trouble is an update, never an exception. Closing the generator releases its resources.
         """
         ...
 
 
 @runtime_checkable
 class Watchable(Protocol):
-    """A source that can leave topics out while it is read, to spare the server and the network."""
+    """A source that can leave out topics while it is read, to save load on the server and the network."""
 
     def watch(self, topics: frozenset[str] | None) -> None:
-        """The topics whose events are wanted, by released names; None for all."""
+        """Selects topics by released names; None for all."""
         ...
 
 
 @runtime_checkable
 class Stored(Protocol):
-    """A source that is read from files, wholly or in part."""
+    """A source that is read from files, at least in part."""
 
     @property
     def files(self) -> Sequence[Path]:
-        """Those that the next run can read again; none for a pipe."""
+        """Files that can be read again later; none for a pipe."""
         ...

@@ -1,4 +1,4 @@
-"""Files as bytes: waited for without keeping the program from ending, unpacked, and taken out of archives."""
+"""Files as bytes: interruptible reads, decompression and archive members."""
 
 import glob
 import io
@@ -20,41 +20,41 @@ from nomad_tui.core.text import printable
 from nomad_tui.stream.start import STANDARD_INPUT
 
 CHUNK_BYTES: Final = 1024 * 1024
-PACKED_BYTES: Final = 2 * 1024
-"""Of a zstandard archive at once: of a stream they are 45 KB, of an archive made to do harm up to 64 MB."""
+COMPRESSED_BYTES: Final = 2 * 1024
+"""Compressed bytes decompressed at once: 45 KB for a stream, but up to 64 MB for a malicious archive."""
 EVENT_STREAM: Final = "eventstream.json"
-"""What `nomad operator debug` calls the events that it captured."""
-PACKED: Final = (".gz", ".zst")
+"""The name of captured events in an archive of `nomad operator debug`."""
+COMPRESSED_SUFFIXES: Final = (".gz", ".zst")
 
 
 class BrokenArchiveError(Exception):
     """A tar archive that cannot be read further."""
 
 
-BROKEN: Final = (OSError, EOFError, zlib.error, zstandard.ZstdError, BrokenArchiveError)
-"""What reading may raise."""
+READ_ERRORS: Final = (OSError, EOFError, zlib.error, zstandard.ZstdError, BrokenArchiveError)
+"""Exceptions that reading may raise."""
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
 _TAR_MAGIC: Final = slice(257, 262)
 _TAR_BLOCK: Final = 512
 POLL_EVERY: Final = 0.2
-"""Seconds between two looks whether a file has grown or was rotated."""
+"""Seconds between two checks whether a file has grown or was rotated."""
 _ROTATED_SUFFIX: Final = lazy_pattern(r"[.-]\d[\d.TZ_-]*?(\.gz|\.zst)?")
-"""What rotation adds to a file's name."""
+"""What rotation appends to a file's name."""
 HEAD_BYTES: Final = 1024
-"""Of a file that is followed, to see whether it was cut and has grown again between two looks."""
+"""Start of a followed file, kept to detect that it was truncated and has grown again between two checks."""
 
 Read = Callable[[int], bytes]
-"""Some bytes, at most as many as asked for, and none at the end."""
+"""Returns some bytes, at most the given number, and none at the end."""
 
 
 class Document(msgspec.Struct, frozen=True):
-    """One sequence of events: a file, a pipe, or a part of an archive."""
+    """One sequence of events: a file, a pipe, or a member of an archive."""
 
     path: str
     member: int | None = None
-    """Which of an archive's event streams; None for all, one after another."""
+    """Number of the event stream in the archive; None for all in turn."""
 
     @property
     def name(self) -> str:
@@ -62,9 +62,9 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class Interruptible(io.RawIOBase):
-    """A file on which a thread may wait without keeping the program from ending.
+    """A file whose reads in a thread do not keep the program from exiting.
 
-    `interrupt` makes a wait end as if the file had, and closes the file once nothing waits any more.
+    `interrupt` ends a blocked read as if the file had ended, and closes the file once no read is active.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -97,10 +97,9 @@ class Interruptible(io.RawIOBase):
 
 
 def unpacked(file: io.RawIOBase) -> Read:
-    """The file as it was before it was packed with gzip or zstandard, if the first bytes say so.
+    """The file's content, decompressed if its first bytes are those of gzip or zstandard.
 
-    What is returned gives some bytes, at most as many as it is asked for, and none at the end. Members one after
-    another are read as one, as `cat a.gz b.gz` makes them and `zstd` of several inputs.
+    Several members are read as one, such as those of `cat a.gz b.gz` or of `zstd` with several inputs.
     """
     buffered = io.BufferedReader(file, CHUNK_BYTES)
     head = buffered.peek(len(_ZSTANDARD))
@@ -114,21 +113,21 @@ def unpacked(file: io.RawIOBase) -> Read:
 
 
 class _Zstandard:
-    """Frames one after another. (The library's own reader takes a truncated archive for a complete one.)"""
+    """Reads consecutive frames. (The library's own reader accepts a truncated archive as complete.)"""
 
     def __init__(self, packed: "io.BufferedReader[io.RawIOBase]") -> None:
         self._packed = packed
         self._frame = zstandard.ZstdDecompressor().decompressobj()
         self._rest = b""
-        """Packed bytes behind the end of a frame."""
+        """Compressed bytes after the end of a frame."""
         self._unpacked = b""
         self._given = 0
-        """Bytes of `_unpacked` that were returned."""
+        """Bytes of `_unpacked` already returned."""
 
     def read(self, size: int) -> bytes:
-        """At most `size` bytes, none at the end. Raises `EOFError` where the archive is truncated."""
+        """At most `size` bytes, none at the end. Raises `EOFError` if the archive is truncated."""
         while self._given == len(self._unpacked):
-            packed = self._rest or self._packed.read1(PACKED_BYTES)
+            packed = self._rest or self._packed.read1(COMPRESSED_BYTES)
             if not packed:
                 if not self._frame.eof:
                     raise EOFError
@@ -143,12 +142,12 @@ class _Zstandard:
 
 
 class Opened:
-    """An unpacked file whose first bytes were looked at."""
+    """A decompressed file with its first bytes peeked at."""
 
     def __init__(self, file: io.RawIOBase) -> None:
         self._read = unpacked(file)
         self._head = self._read(CHUNK_BYTES)
-        # A tar archive begins with a name and zeros; text with so many of them is no UTF-8.
+        # A tar archive starts with a name and zeros; text with that many zeros is not UTF-8.
         while b"\0" in self._head and len(self._head) < _TAR_BLOCK and (more := self._read(CHUNK_BYTES)):
             self._head += more
         self.is_tar = self._head[_TAR_MAGIC] == b"ustar"
@@ -161,7 +160,7 @@ class Opened:
         return self._read(size)
 
     def members(self) -> Iterator[tuple[str, Read]]:
-        """Of a tar archive: what it holds, one after another. Each must be read before the next is asked for."""
+        """The members of a tar archive, in order. Read each before requesting the next."""
         import tarfile
 
         try:
@@ -178,8 +177,8 @@ def is_event_stream(name: str) -> bool:
     return PurePosixPath(name).name == EVENT_STREAM
 
 
-class _Packed:
-    """A rotated file that was packed as well, as if it had not been; what is cut off ends early."""
+class _Compressed:
+    """A rotated file that may be compressed; a truncated one just ends early."""
 
     def __init__(self, file: io.FileIO) -> None:
         self._file = file
@@ -190,20 +189,20 @@ class _Packed:
     def read(self, size: int) -> bytes:
         try:
             return self._read(size)
-        except BROKEN:
+        except READ_ERRORS:
             return b""
 
 
 class Growing(Interruptible):
-    """A file that others write to: at its end more is waited for, in it and in the file that takes its place."""
+    """A file that others write to: at its end, waits for more in it and in the file that replaces it."""
 
     def __init__(self, path: str, *, at_end: bool = False) -> None:
-        """With `at_end` only what is written from now on is read, from the next line on."""
+        """`at_end` skips what is already in the file, up to the next complete line."""
         self._path = Path(path)
         self._rotated: list[Path] = []
-        """Files that were written and put aside while this one was read, oldest first."""
+        """Files that were written and rotated while this one was read, oldest first."""
         self.notes: list[str] = []
-        """What happened to the file, for the user; emptied once it is shown."""
+        """What happened to the file, for the user; emptied once shown."""
         super().__init__(self._path.open("rb", buffering=0))
         self._head = b""
         self._last = b"\n"
@@ -216,7 +215,7 @@ class Growing(Interruptible):
         with self._lock, memoryview(buffer).cast("B") as space:
             while not self.closed:
                 some: bytes | None = self._file.read(len(space) - 1)
-                if self._is_another():
+                if self._was_truncated():
                     some = self._from_start()
                 elif not some:
                     some = self._next_file()
@@ -231,9 +230,9 @@ class Growing(Interruptible):
                     return len(some)
             return 0
 
-    def _is_another(self) -> bool:
-        """Whether the file was cut and written anew, as far as its first bytes show; a packed one never is."""
-        if isinstance(self._file, _Packed):
+    def _was_truncated(self) -> bool:
+        """Whether the file was truncated and rewritten, judged by its first bytes; a compressed file never is."""
+        if isinstance(self._file, _Compressed):
             return False
         head = os.pread(self._file.fileno(), HEAD_BYTES, 0)
         if head and not head.startswith(self._head):
@@ -252,17 +251,17 @@ class Growing(Interruptible):
         return b"" if self._last == b"\n" else b"\n"
 
     def _next_file(self) -> bytes | None:
-        """At the end of a file: what is read before the next one's bytes, perhaps nothing; None if it continues."""
+        """Bytes to return at the end of a file before those of the next one, may be empty; None if it has not ended."""
         held = os.fstat(self._file.fileno())
         try:
             now = self._path.stat()
         except OSError:
-            return None  # between being moved away and made anew
+            return None  # between the move and the creation of the new file
         if (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino):
             if now.st_size >= self._file.tell():
                 return None
             return self._from_start()
-        # A writer continues with the old file until it has opened the new one.
+        # A writer keeps using the old file until it has opened the new one.
         if not stat.S_ISREG(now.st_mode) or not now.st_size:
             return None
         if some := self._file.read(CHUNK_BYTES // 2):
@@ -275,22 +274,22 @@ class Growing(Interruptible):
         except OSError:
             return None
         self._file.close()
-        self._file = cast("BinaryIO", _Packed(file)) if following.suffix in PACKED else file
+        self._file = cast("BinaryIO", _Compressed(file)) if following.suffix in COMPRESSED_SUFFIXES else file
         self._head = b""
         self.notes.append(f"{printable(self._path.name, 60)} was rotated: the new file is read.")
         return b"" if self._last == b"\n" else b"\n"
 
 
 def _rotated_after(path: Path, held: os.stat_result, now: os.stat_result, head: bytes) -> list[Path]:
-    """Files that were rotated away after the one held and before the one that is there now: while nobody looked.
+    """Files rotated after the held one and before the current one, between two checks.
 
-    `head` is how the one held begins: packed meanwhile, it may be as new as they are.
+    `head` is the start of the held one: if it was compressed meanwhile, it may look as new as they do.
     """
     known = (held.st_ino, now.st_ino)
     found: list[tuple[int, Path]] = []
     for each in path.parent.glob(f"{glob.escape(path.name)}[.-]*"):
         suffix = _ROTATED_SUFFIX.fullmatch(each.name[len(path.name) :])
-        if suffix is None or (suffix[1] and each.with_suffix("").exists()):  # the second is being packed
+        if suffix is None or (suffix[1] and each.with_suffix("").exists()):  # the second one is still being compressed
             continue
         with suppress(OSError):
             status = each.stat()
@@ -304,7 +303,7 @@ def _rotated_after(path: Path, held: os.stat_result, now: os.stat_result, head: 
 def _begins_with(packed: Path, head: bytes) -> bool:
     """Raises `OSError`."""
     with packed.open("rb", buffering=0) as file:
-        unpacking = _Packed(file)
+        unpacking = _Compressed(file)
         begun = b""
         while len(begun) < len(head) and (some := unpacking.read(CHUNK_BYTES)):
             begun += some

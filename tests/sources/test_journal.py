@@ -114,7 +114,7 @@ class Replayed:
             yield update
 
 
-SOON = Pace(poll=0.01, look=0.02, shortest_delay=0.05)
+SOON = Pace(poll=0.01, check=0.02, shortest_delay=0.05)
 """How the runner is doing is looked at often enough for a test."""
 
 

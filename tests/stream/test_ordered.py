@@ -10,7 +10,7 @@ from nomad_tui.core.continuity import Continuity
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Gap, GapReason, Update
 from nomad_tui.core.wire import Frame, Heartbeat, decode
-from nomad_tui.sources.live import WAITING, ordered
+from nomad_tui.sources.live import QUEUE_SIZE, ordered
 from nomad_tui.stream.reader import Reader
 from nomad_tui.stream.servers import Doubts
 from nomad_tui.stream.settings import Settings
@@ -24,7 +24,7 @@ class Fake:
     doubts = Doubts(Settings())
 
     async def updates(self) -> AsyncGenerator[Update, None]:
-        for _ in range(WAITING + 1):
+        for _ in range(QUEUE_SIZE + 1):
             yield Heartbeat.HEARTBEAT
         yield Gap(GapReason.BUFFER, 5, 9, 1.0)
         frame = decode(b'{"Index":9,"Events":[]}')
