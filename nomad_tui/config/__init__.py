@@ -1,1 +1,1 @@
-"""Settings, profiles and connections: what the operator configured, and where the files are."""
+"""Settings, profiles and connections that the operator configures, and where their files are."""

@@ -1,4 +1,4 @@
-"""Where a Nomad server is, and how it is reached: `NOMAD_ADDR` and the proxy variables as Go reads them."""
+"""The address of a Nomad server and the proxy to reach it: `NOMAD_ADDR` and the proxy variables as Go parses them."""
 
 import ipaddress
 import re
@@ -15,33 +15,33 @@ DEFAULT: Final = "http://127.0.0.1:4646"
 _PATH_SAFE: Final = "%!$&'()*+,;=:@~"
 
 PROXY_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
-"""Of a proxy that names none, as Go takes it."""
+"""Ports of proxies without one, as in Go."""
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-"""Of an address that names none: the scheme's own, not Nomad's 4646."""
+"""Ports of addresses without one: the scheme's own, not Nomad's 4646."""
 
 Credentials = tuple[str, str]
 """User and password of HTTP basic authentication."""
 
 
 class Address(msgspec.Struct, frozen=True):
-    """`str()` of it is fit to be shown: it never holds credentials."""
+    """Its `str()` never contains credentials, so it may be displayed."""
 
     scheme: Literal["http", "https", "unix"]
     host: str = "127.0.0.1"
-    """Without an IPv6 address' brackets. With a Unix socket: what the Host header says."""
+    """An IPv6 address has no brackets. For a Unix socket, the value of the Host header."""
     port: int = 80
     socket: Path | None = None
     path: str = ""
-    """Where Nomad's API begins below host and port, such as `/nomad`, for a proxy that serves it there; without a slash
-    at its end. Nomad's own commands (`api.go`, `newRequest`) leave it out."""
+    """Path of Nomad's API behind a proxy, such as `/nomad`; without a trailing slash. Nomad's own commands (`api.go`,
+    `newRequest`) do not support one."""
 
     def __str__(self) -> str:
         return f"unix://{self.socket}" if self.socket is not None else self.base_url + self.path
 
     @property
     def base_url(self) -> str:
-        """Scheme, host and port, without a slash at the end."""
+        """Scheme, host and port, without a trailing slash."""
         if self.socket is not None:
             return f"http://{self.host}"
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -58,7 +58,7 @@ class Address(msgspec.Struct, frozen=True):
 @dataclass(frozen=True, slots=True)
 class Proxy:
     url: str
-    """Without credentials. With SOCKS, the proxy looks the names up, as Go has it do."""
+    """Without credentials. A SOCKS proxy resolves the host names, as in Go."""
     variable: str
     """The environment variable that named it."""
     credentials: Credentials | None = field(default=None, repr=False)
@@ -69,9 +69,9 @@ class Proxy:
 
 
 def parse_address(text: str) -> tuple[Address, Credentials | None]:
-    """A server's address and the credentials written into it, if any.
+    """A server's address and the credentials in it, if any.
 
-    Raises ValueError whose text says what is wrong and what to write instead, without the address itself.
+    Raises ValueError, whose text says what is wrong and what to write instead, without the address itself.
     """
     if text.startswith("unix:"):
         return _unix_address(text.removeprefix("unix:")), None
@@ -84,16 +84,16 @@ def parse_address(text: str) -> tuple[Address, Credentials | None]:
 
 
 def without_credentials(text: str) -> str:
-    """An address as it was typed, fit to be shown."""
+    """An address as it was typed, with its credentials masked."""
     return re.sub(r"^([^/]*//)?.*@", r"\1…@", text)
 
 
 def proxy_for(address: Address, environ: Mapping[str, str], *, socks: bool = True) -> Proxy | None:
-    """The proxy that Go's `http.ProxyFromEnvironment` would take to `address`.
+    """The proxy that Go's `http.ProxyFromEnvironment` returns for `address`.
 
-    HTTPS_PROXY or HTTP_PROXY by the address' scheme, in upper case before lower case, unless NO_PROXY names the
-    host; never for this machine's own addresses. Without `socks` only one that speaks HTTP
-    counts. Raises ValueError, whose text starts with the variable.
+    HTTPS_PROXY or HTTP_PROXY, by the address's scheme, in upper case before lower case, unless NO_PROXY matches the
+    host; none for this machine's own addresses. Without `socks`, only HTTP proxies are allowed. Raises ValueError,
+    whose text starts with the variable.
     """
     if address.loopback:
         return None
@@ -123,7 +123,7 @@ def proxy_for(address: Address, environ: Mapping[str, str], *, socks: bool = Tru
 
 
 def _prefix(path: str) -> str:
-    """The path without what belongs to a page of the web interface or to one request: such addresses are pasted."""
+    """The path before `/ui` or `/v1`: people paste addresses of the web UI or of API requests."""
     kept: list[str] = []
     for part in filter(None, path.split("/")):
         if part in ("ui", "v1"):
@@ -142,7 +142,7 @@ def _split(text: str) -> SplitResult:
 
 
 def _refuse_invisible(text: str) -> None:
-    """`urlsplit` drops tabs and line breaks in silence, so a pasted address would lead somewhere else."""
+    """`urlsplit` silently drops tabs and line breaks, so a pasted address could lead to another host."""
     if not text.isprintable() or " " in text:
         raise ValueError(f"it contains a space or a control character, write something like {DEFAULT}")
 
@@ -190,8 +190,8 @@ def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _covers(entry: str, address: Address) -> bool:
-    """One entry of NO_PROXY: `*`, a network, or a number or name with or without a port. `.example.com` stands
-    for the names below, `example.com` for itself too."""
+    """Whether an entry of NO_PROXY matches: `*`, a network, or an IP address or name with or without a port.
+    `.example.com` matches only names below it, `example.com` itself too."""
     if entry == "*":
         return True
     number = _number(address.host)

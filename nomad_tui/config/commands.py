@@ -1,9 +1,9 @@
-"""Commands as they are written in the settings, of watch rules and of sinks."""
+"""Commands in the settings of watch rules and sinks."""
 
 from pathlib import Path
 from typing import Final
 
-from nomad_tui.config.fields import FieldCodec, FieldPath, quoted, read_text, whole_path
+from nomad_tui.config.fields import FieldCodec, FieldPath, absolute_path, quoted, read_text
 from nomad_tui.process import WITHHELD
 
 MOST_ARGUMENTS: Final = 100
@@ -11,7 +11,8 @@ _EXAMPLE: Final = 'write the program and its arguments, such as ["/usr/local/bin
 
 
 def _read_command(raw: object, path: FieldPath) -> tuple[str, ...]:
-    """The program of a path begins at the folder of the settings, or in the home folder."""
+    """Reads a command. A relative path of the program is resolved against the settings' folder, `~` to the home
+    folder."""
     if not isinstance(raw, list) or not 1 <= len(raw) <= MOST_ARGUMENTS:
         no_shell = ", but commands do not run in a shell" if isinstance(raw, str) else ""
         raise path.error(f"is {quoted(raw)}{no_shell}: {_EXAMPLE}")
@@ -22,7 +23,7 @@ def _read_command(raw: object, path: FieldPath) -> tuple[str, ...]:
             raise at.error(f"is {quoted(argument)}: write a string in quotes")
         argv.append(argument)
     program = read_text(argv[0], path.item(0), "the program")
-    argv[0] = whole_path(program, path.item(0)) if "/" in program or program.startswith("~") else program
+    argv[0] = absolute_path(program, path.item(0)) if "/" in program or program.startswith("~") else program
     return tuple(argv)
 
 
@@ -43,5 +44,5 @@ INHERITED: Final = FieldCodec(_read_inherited, sorted)
 
 
 def shown_command(argv: tuple[str, ...]) -> str:
-    """The program's own name, to be shown."""
+    """The program's file name, for display."""
     return Path(argv[0]).name if argv else ""

@@ -35,11 +35,11 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 
 TOKEN_LIMIT: Final = 16 * 1024
-"""Bytes read of a token file: a signed workload identity takes one or two thousand."""
+"""Bytes read from a token file; a signed workload identity has one or two thousand."""
 
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
-"""What Go's `strconv.ParseBool` takes."""
+"""The values accepted by Go's `strconv.ParseBool`."""
 
 
 HEADER_NAME: Final = lazy_pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
@@ -60,12 +60,12 @@ OWN_HEADERS: Final[Mapping[str, str]] = {
         "remove it, nomad-tui sets it",
     ),
 }
-"""Headers that cannot be given, and what to do instead."""
+"""Headers that cannot be set, and what to do instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Everything needed to reach a server. Its repr holds no secret."""
+    """Everything needed to reach a server. Its repr contains no secret."""
 
     address: Address = field(default_factory=lambda: addresses.parse_address(addresses.DEFAULT)[0])
     region: str | None = None
@@ -76,29 +76,29 @@ class Connection:
     http_auth: Credentials | None = field(default=None, repr=False)
     ca_cert: Path | None = None
     ca_path: Path | None = None
-    """A directory of PEM files, below which every certificate is trusted; without effect next to `ca_cert`."""
+    """A directory of PEM files, searched recursively; ignored if `ca_cert` is set."""
     client_cert: Path | None = None
     client_key: Path | None = None
     tls_server_name: str | None = None
-    """The name the server's certificate must hold, where that is not the address' host."""
+    """The name that the server's certificate must contain, if it differs from the address's host."""
     skip_verify: bool = False
     proxy: Proxy | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Sent with each request; a value may refer to `${VARIABLE}` or `file:PATH`, as `current_headers` resolves it."""
+    """Sent with each request; a value may contain `${VARIABLE}` or be `file:PATH`. `current_headers` resolves it."""
     allow_harmful_topics: bool = False
-    """Whether topics are subscribed to whose reading harms some releases (`nomad.releases`)."""
+    """Whether to subscribe to topics whose reading harms some releases (`nomad.releases`)."""
     profile: Profile | None = None
-    """None where the operator named none."""
+    """None if the operator selected none."""
     others: tuple["Connection", ...] = ()
-    """The same cluster by other addresses, to turn to when this one fails. They have no others."""
+    """Other addresses of the same cluster, used for failover. Their own `others` are empty."""
 
     @property
     def servers(self) -> tuple["Connection", ...]:
-        """All of them, in the order in which the operator named them."""
+        """All servers, in the operator's order."""
         return (self, *self.others)
 
     def within(self, region: str | None, namespace: str) -> "Connection":
-        """The same servers, of which another region or namespace is asked for."""
+        """The same servers with another region and namespace."""
         others = tuple(replace(other, region=region, namespace=namespace) for other in self.others)
         return replace(self, region=region, namespace=namespace, others=others)
 
@@ -109,12 +109,12 @@ class Connection:
         environ: Mapping[str, str] = os.environ,
         profile: ProfileSettings | None = None,
     ) -> Self:
-        """The connection that `flags`, a profile and the `NOMAD_*` and proxy variables describe, in this order.
+        """The connection described by `flags`, a profile, and the `NOMAD_*` and proxy variables, in this order.
 
-        A profile that names an address takes only the proxies of the variables: the others are about another cluster,
-        whose token must not be sent to this one.
+        If the profile names an address, only the proxy variables are used: the `NOMAD_*` variables belong to another
+        cluster, whose token must not be sent to this one.
 
-        Reads the token file and every certificate once, so that a mistake is reported before a screen opens.
+        Reads the token file and every certificate once, so that a mistake is reported before the dashboard opens.
         Raises ConfigurationError.
         """
         given = GivenSettings(flags or {}, environ, profile)
@@ -127,7 +127,7 @@ class Connection:
         if token_file is not None:
             token = _token_from(token_file, given.origin(TOKEN_FILE))
             if token_file.is_file():
-                token = None  # read again at each connect; a pipe can only be read once
+                token = None  # read again on each connect; a pipe can be read only once
             else:
                 token_file = None
         elif token is not None:
@@ -163,16 +163,16 @@ class Connection:
         )
 
     def current_token(self) -> str | None:
-        """The token to send now. Reads the token file, so a renewed token is taken at the next connect.
+        """The token to send now. Reads the token file, so a renewed token is used on the next connect.
 
-        Raises ConfigurationError when the file has gone or holds no token any more.
+        Raises ConfigurationError if the file is missing or contains no token.
         """
         if self.token_file is None:
             return self.token
         return _token_from(self.token_file, self._origin(TOKEN_FILE))
 
     def current_headers(self) -> dict[str, str]:
-        """The additional headers to send now, variables and files resolved. Raises ConfigurationError."""
+        """The additional headers to send now, with variables and files resolved. Raises ConfigurationError."""
         found: dict[str, str] = {}
         for name, text in self.headers:
             try:
@@ -192,9 +192,9 @@ class Connection:
         return self.token is not None or self.token_file is not None
 
     def tls_context(self) -> ssl.SSLContext:
-        """What Go's TLS client would accept and show, from the files as they are now; reads disk.
+        """The context that matches Go's TLS client, from the current certificate files; reads the disk.
 
-        The server name is not part of it: it is given with each request. Raises ConfigurationError.
+        The server name is given with each request instead. Raises ConfigurationError.
         """
         return tls_context(
             ca_cert=self.ca_cert,
@@ -206,7 +206,7 @@ class Connection:
         )
 
     def _origin(self, setting: Setting) -> str:
-        """Where a value may have come from; which of them it was is forgotten."""
+        """The possible origins of a value; which one applied is no longer known."""
         if self.profile is None:
             return str(setting)
         names = [
@@ -217,7 +217,7 @@ class Connection:
 
 
 def _addresses(given: GivenSettings) -> list[tuple[Address, Credentials | None]]:
-    """At least one; an address that is named again is left out."""
+    """At least one address; duplicates are removed."""
     value = given.value(ADDRESS) or addresses.DEFAULT
     whole = [str(value)] if isinstance(value, str | bool) else [str(each) for each in value]
     texts = [text for each in whole for part in each.split(",") if (text := part.strip())] or [""]
@@ -234,7 +234,8 @@ def _addresses(given: GivenSettings) -> list[tuple[Address, Credentials | None]]
 
 
 def _without_credentials(text: str, behind: Sequence[str]) -> str:
-    """One of several addresses, fit to be shown: a comma may have cut a password that continues in the next one."""
+    """One of several addresses, masked for display: a comma may have split a password that continues in the next
+    one."""
     if "@" not in text and any("@" in each for each in behind):
         return "…"
     return addresses.without_credentials(text)
@@ -256,7 +257,7 @@ def _http_auth(given: GivenSettings) -> Credentials | None:
 
 
 def _headers(given: GivenSettings) -> tuple[tuple[str, str], ...]:
-    """Those of the profile and those of the command line, which win; every name once."""
+    """Headers of the profile and the command line, which wins; each name once."""
     found: dict[str, tuple[str, str]] = {}
     for origin, lines in given.layers(HEADERS):
         for line in [lines] if isinstance(lines, str) else lines if isinstance(lines, Sequence) else ():
@@ -288,7 +289,7 @@ def _skip_verify(given: GivenSettings) -> bool:
 
 
 def _token_from(file: Path, origin: str) -> str:
-    """The first line of `file` without the white space around it; `origin` named the file."""
+    """The first line of `file`, stripped; `origin` is what named the file."""
     try:
         with file.open("rb") as opened:
             line = opened.readline(TOKEN_LIMIT).strip()
@@ -307,7 +308,7 @@ def _token_from(file: Path, origin: str) -> str:
 
 
 def _check_token(token: str, origin: str) -> None:
-    """Refuse a token that cannot be sent in a header. The message never shows the token."""
+    """Rejects a token that cannot be sent in a header. The message never contains the token."""
     if "\n" in token or "\r" in token:
         wrong = "contains a line break"
     elif not (token.isascii() and token.isprintable()):

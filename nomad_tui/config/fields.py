@@ -1,8 +1,8 @@
-"""Settings that are written by hand, read into msgspec structs: the values of each field, and every mistake.
+"""Reads handwritten settings into msgspec structs: the value of each field, and every mistake.
 
-A field says with `Annotated[…, Field(codec, meaning)]` how it is read and written. msgspec itself would stop at the
-first mistake and say it in words of types; so each field is converted alone, and what is wrong is said with its dotted
-path, the value, and what to write instead.
+A field's annotation `Annotated[…, Field(codec, meaning)]` defines how it is read and written. msgspec itself stops at
+the first mistake and reports it in terms of types; here, each field is converted separately, and an error has its
+dotted path, the value, and what to write instead.
 """
 
 import difflib
@@ -22,19 +22,19 @@ from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import printable
 
 LONGEST_QUOTE: Final = 60
-"""Characters of what was written that a mistake repeats."""
+"""Characters of a value that an error message quotes."""
 MOST_LISTED: Final = 5
-"""Mistakes of one file in a message."""
+"""Mistakes of one file listed in a message."""
 LONGEST_DURATION: Final = 3650 * 86_400.0
 LARGEST_SIZE: Final = 1 << 60
 _JSON_WORDS: Final = {"id": "ID", "ca": "CA", "tls": "TLS", "nats": "NATS", "nkey": "NKey"}
-"""Parts of names that JSON writes otherwise than with a capital."""
+"""Words of names that are spelled differently in JSON than with an initial capital."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 class FieldError(ValueError):
-    """What is wrong at a place, and what to write there."""
+    """A mistake at a path, and what to write there."""
 
     def __init__(self, path: str, what: str) -> None:
         super().__init__(f"`{path}` {what}")
@@ -43,7 +43,7 @@ class FieldError(ValueError):
 
 
 def list_errors(errors: Collection[FieldError]) -> str:
-    """The first mistakes of a file; the others are counted."""
+    """The first mistakes of a file and the number of others."""
     listed = [str(error) for error in errors]
     more = [f"and {len(listed) - MOST_LISTED} more"] if len(listed) > MOST_LISTED else []
     return ". ".join((*listed[:MOST_LISTED], *more))
@@ -51,9 +51,9 @@ def list_errors(errors: Collection[FieldError]) -> str:
 
 class FieldPath(msgspec.Struct, frozen=True):
     name: str
-    """In the words of the dialect, such as `batch.max_events` and `Topics.Deployment[0]`."""
+    """Spelled as in the dialect, such as `batch.max_events` or `Topics.Deployment[0]`."""
     folder: Path | None
-    """Where relative paths begin; None leaves them as they are."""
+    """The base of relative paths; None leaves them unchanged."""
 
     def member(self, key: str) -> "FieldPath":
         return replace(self, name=f"{self.name}.{printable(key, LONGEST_QUOTE)}")
@@ -62,21 +62,21 @@ class FieldPath(msgspec.Struct, frozen=True):
         return replace(self, name=f"{self.name}[{number}]")
 
     def error(self, what: str) -> FieldError:
-        """Of "is …: write …"."""
+        """An error with the text "is …: write …"."""
         return FieldError(self.name, what)
 
 
 class FieldCodec(msgspec.Struct, frozen=True):
-    """One kind of value, both ways."""
+    """Reads and writes one kind of value."""
 
     read: Callable[[object, FieldPath], Any]
-    """Of what a parser of TOML or JSON made. Raises `FieldError`."""
+    """Converts a value parsed from TOML or JSON. Raises `FieldError`."""
     write: Callable[[Any], Any] = lambda value: value
-    """What `read` makes an equal value of. None is not written."""
+    """The inverse of `read`. None is not written."""
 
 
 class Field(msgspec.Struct, frozen=True):
-    """How a field of a struct is written, and what it is for."""
+    """How a field of a struct is read and written, and what it means."""
 
     codec: FieldCodec
     meaning: str = ""
@@ -89,24 +89,24 @@ class Dialect(Enum):
     JSON = "JSON"
 
     def spelled(self, name: str) -> str:
-        """A name of TOML: `batch.max_events`, or `Batch.MaxEvents`."""
+        """A TOML name in this dialect: `batch.max_events`, or `Batch.MaxEvents`."""
         if self is Dialect.TOML:
             return name
         words = (part.split("_") for part in name.split("."))
         return ".".join("".join(_JSON_WORDS.get(word, word.title()) for word in part) for part in words)
 
     def folded(self, name: str) -> str:
-        """The form by which names are compared: in JSON case does not matter, as for Nomad's own objects."""
+        """The name in the form in which names are compared; JSON ignores case, as Nomad's own objects do."""
         return name if self is Dialect.TOML else name.lower()
 
 
 class Key(msgspec.Struct, frozen=True):
-    """One field of a struct, or of a struct that is one of its tables."""
+    """A field of a struct, or of one of its tables."""
 
     name: str
-    """In TOML; in a table with a dot."""
+    """The TOML name, dotted in a table."""
     attribute: str
-    """In a struct within with a dot."""
+    """The attribute, dotted in an inner struct."""
     field: Field
     default: Any
 
@@ -119,7 +119,7 @@ class Key(msgspec.Struct, frozen=True):
 
 @cache
 def keys(struct: type[msgspec.Struct]) -> tuple[Key, ...]:
-    """What may be written of a struct, in the order of its fields, and those of tables last."""
+    """All settings of a struct in the order of its fields, those of tables last."""
     own: list[Key] = []
     tables: list[Key] = []
     hints = get_type_hints(struct, include_extras=True)
@@ -140,7 +140,7 @@ def _table(hint: object) -> type[msgspec.Struct] | None:
 
 
 class FieldReader(Generic[T]):
-    """Reads one table into a struct, and continues after a mistake: all of them are in `errors`."""
+    """Reads a table into a struct. Continues after a mistake; all mistakes are in `errors`."""
 
     def __init__(
         self,
@@ -151,8 +151,8 @@ class FieldReader(Generic[T]):
         folder: Path | None = None,
         aliases: Mapping[str, str] | None = None,
     ) -> None:
-        """`what` is what has these settings, such as "a sink"; `within` precedes each path, such as
-        `sink[1].`; `aliases` are attributes by what others call them."""
+        """`what` is what has these settings, such as "a sink"; `within` is the prefix of each path, such as `sink[1].`;
+        `aliases` maps other tools' names to attributes."""
         self._struct = struct
         self._what = f" of {what}" if what else ""
         self._dialect = dialect
@@ -165,11 +165,11 @@ class FieldReader(Generic[T]):
         self._tables = {dialect.folded(table): table for table, dot, _ in tables if dot}
         self.errors: list[FieldError] = []
         self.given: dict[str, Any] = {}
-        """As it is written, by attribute."""
+        """Raw values by attribute."""
         self.values: dict[str, Any] = {}
-        """What could be read of that."""
+        """Values by attribute that could be read."""
         self.hinted: set[str] = set()
-        """Attributes that were meant by a name that is none."""
+        """Attributes that an unknown name probably meant."""
 
     def name(self, attribute: str) -> str:
         return self._dialect.spelled(self._keys[attribute].name)
@@ -184,7 +184,7 @@ class FieldReader(Generic[T]):
         return self._keys[attribute].field.kinds
 
     def take(self, table: Mapping[str, Any]) -> None:
-        """Finds out what each name is for; null counts as not written."""
+        """Assigns each name to its attribute; null counts as missing."""
         for name, raw in table.items():
             inner = self._tables.get(self._dialect.folded(name))
             if inner is None:
@@ -200,7 +200,7 @@ class FieldReader(Generic[T]):
     def _take(self, name: str, raw: object) -> None:
         key = self._by_name.get(self._dialect.folded(name))
         if key is None:
-            what = f"is not a setting{self._what}: {self._meant(name)}"
+            what = f"is not a setting{self._what}: {self._suggestion(name)}"
             self.errors.append(self.path_of(printable(name, 80)).error(what))
         elif raw is not None and key.attribute in self.given:
             self.errors.append(self.path_of(name).error("is set twice: remove one"))
@@ -215,7 +215,7 @@ class FieldReader(Generic[T]):
             self.errors.append(error)
 
     def struct(self, **more: Any) -> T:
-        """Of what could be read; to be asked for where nothing is missing that has no default."""
+        """The struct of the values read; requires all fields without a default."""
         own: dict[str, Any] = {}
         inner: dict[str, dict[str, Any]] = {}
         for attribute, value in self.values.items():
@@ -227,12 +227,12 @@ class FieldReader(Generic[T]):
         hints = get_type_hints(self._struct)
         return self._struct(**own, **{part: hints[part](**members) for part, members in inner.items()}, **more)
 
-    def _meant(self, name: str) -> str:
+    def _suggestion(self, name: str) -> str:
         """What to write instead of an unknown name."""
         known = [self._dialect.spelled(key.name) for key in self._keys.values()]
         called = self._aliases.get(_plain(name))
         if called is not None:
-            return self._instead(self.name(called))
+            return self._write_instead(self.name(called))
         inner = self._tables.get(self._dialect.folded(name.partition(".")[0]))
         members = {_plain(each.partition(".")[2]): each for each in reversed(known) if "." in each}
         if inner is not None:
@@ -240,12 +240,12 @@ class FieldReader(Generic[T]):
         else:
             plain = members | {_plain(each): each for each in (*self._tables.values(), *known)}
         for close in difflib.get_close_matches(_plain(name.rpartition(".")[2]), plain, 1):
-            return self._instead(plain[close])
+            return self._write_instead(plain[close])
         if inner is not None:
             return self._members(inner)
         return f"remove it; the settings are {', '.join(dict.fromkeys(each.partition('.')[0] for each in known))}"
 
-    def _instead(self, name: str) -> str:
+    def _write_instead(self, name: str) -> str:
         key = self._by_name.get(self._dialect.folded(name))
         if key is not None:
             self.hinted.add(key.attribute)
@@ -261,7 +261,7 @@ def _plain(name: str) -> str:
 
 
 def quoted(raw: object) -> str:
-    """A value quoted for a message, with secrets masked that can be recognized by their form."""
+    """A value quoted for a message; secrets with a recognizable form are masked."""
     match raw:
         case str():
             return f'"{printable(masked_text(raw), LONGEST_QUOTE)}"'
@@ -283,7 +283,7 @@ def quoted(raw: object) -> str:
 
 
 def read_text(raw: object, path: FieldPath, wanted: str = "a string in quotes") -> str:
-    """Not empty, and nothing that could not be written to a file again."""
+    """Text that is not empty."""
     if not isinstance(raw, str):
         raise path.error(f"is {quoted(raw)}: write {wanted}")
     if not raw.strip():
@@ -292,7 +292,7 @@ def read_text(raw: object, path: FieldPath, wanted: str = "a string in quotes") 
 
 
 def line(wanted: str) -> FieldCodec:
-    """A text of one line that can be seen whole."""
+    """A single line of visible characters."""
 
     def read(raw: object, path: FieldPath) -> str:
         text = read_text(raw, path, wanted).strip()
@@ -312,7 +312,7 @@ def _read_flag(raw: object, path: FieldPath) -> bool:
 FLAG: Final = FieldCodec(_read_flag)
 
 
-def whole(smallest: int, largest: int) -> FieldCodec:
+def integer(smallest: int, largest: int) -> FieldCodec:
     def read(raw: object, path: FieldPath) -> int:
         if not isinstance(raw, int) or isinstance(raw, bool) or not smallest <= raw <= largest:
             wanted = f"a whole number from {count(smallest)} to {count(largest)}"
@@ -329,7 +329,7 @@ def duration(
     example: str = 'such as "500ms", "10s", "1m" or "7d"',
     numbers: bool = True,
 ) -> FieldCodec:
-    """In seconds; a number, where they are allowed, is one of seconds."""
+    """A duration in seconds; a plain number, if allowed, is in seconds too."""
 
     def read(raw: object, path: FieldPath) -> float:
         seconds: float | None = None
@@ -348,7 +348,7 @@ def duration(
 
 
 def byte_size(smallest: int) -> FieldCodec:
-    """In bytes."""
+    """A size in bytes."""
 
     def read(raw: object, path: FieldPath) -> int:
         number = parse_size(raw) if isinstance(raw, str) else raw
@@ -376,8 +376,8 @@ def _one_of(names: Sequence[str]) -> str:
     return enumerated([f'"{name}"' for name in names], "or")
 
 
-def whole_path(text: str, path: FieldPath) -> str:
-    """A path with `~` and its beginning filled in. What begins with a variable is only known when it is opened."""
+def absolute_path(text: str, path: FieldPath) -> str:
+    """The path with `~` expanded, and absolute. One that starts with a variable is resolved only when opened."""
     if "\0" in text or text != text.encode(errors="replace").decode():
         raise path.error(f"is {quoted(text)}, which cannot be a file name: write another")
     if text.startswith("${"):
@@ -389,21 +389,21 @@ def whole_path(text: str, path: FieldPath) -> str:
     return str(found if path.folder is None else path.folder.absolute() / found)
 
 
-def with_file(text: str, path: FieldPath) -> str:
-    """The same, with the path of `file:PATH` whole: where the program is started does not matter."""
+def with_absolute_file(text: str, path: FieldPath) -> str:
+    """Makes the path of `file:PATH` absolute, so that the working directory does not matter."""
     if not reads_file(text):
         return text
     name = text.removeprefix(FILE)
     if not name.strip():
         raise path.error("has no path: write file:PATH")
-    return FILE + whole_path(name, path)
+    return FILE + absolute_path(name, path)
 
 
 def _read_path(raw: object, path: FieldPath) -> Path:
     text = read_text(raw, path, "the path of a file")
     if text.startswith("${"):
         raise path.error(f"is {quoted(text)}, but variables are not expanded here: write the path itself")
-    return Path(whole_path(text, path))
+    return Path(absolute_path(text, path))
 
 
 PATH: Final = FieldCodec(_read_path, str)

@@ -1,4 +1,4 @@
-"""Where the program's own files are, and how one of them is read and written."""
+"""Where the program's files are, and how they are read and written."""
 
 import os
 import stat
@@ -16,9 +16,9 @@ from nomad_tui.core.text import printable
 
 
 def styles_folder(package: Path = Path(__file__).parent.parent) -> Path:
-    """The folder of the style sheets: in `package` once it is installed, or next to it in a checkout.
+    """The folder of the style sheets: inside `package` once installed, next to it in a checkout.
 
-    Raises `ConfigurationError` when neither folder holds `app.tcss`.
+    Raises `ConfigurationError` if neither folder contains `app.tcss`.
     """
     folders = (package / "styles", package.parent / "styles")
     for folder in folders:
@@ -31,28 +31,28 @@ def styles_folder(package: Path = Path(__file__).parent.parent) -> Path:
 
 PROGRAM: Final = "nomad-tui"
 MOST_BYTES: Final = 1024 * 1024
-"""Read of one file; what the program writes itself is far smaller."""
+"""Read limit per file; the program's own files are far smaller."""
 
 
 NO_HOME: Final = Path(os.devnull) / PROGRAM
-"""A folder that is not known: nothing is there, and nothing can be written there."""
+"""An unknown folder: nothing can be read or written there."""
 
 
 class FileError(Exception):
-    """Its text says which file, what is wrong with it, and what to do now."""
+    """Its text says which file, what is wrong with it, and what to do."""
 
 
 class Folders(msgspec.Struct, frozen=True):
     config: Path
     """For `config.toml`, which the program only reads, and `filters.toml`, which it also writes."""
     state: Path
-    """For the history of the filter line."""
+    """For the filter history, marks and looks."""
 
     @classmethod
     def of_user(cls) -> Self:
-        """Where this operating system keeps such files, or NOMAD_TUI_CONFIG says; none of them need exist.
+        """The operating system's standard folders, or NOMAD_TUI_CONFIG; they may not exist.
 
-        `NO_HOME` without a home folder: HOME is not an absolute path, and the user has no entry in passwd.
+        `NO_HOME` without a home folder: HOME is not an absolute path, and the user has no passwd entry.
         """
         config = os.environ.get(CONFIG_VARIABLE)
         folder = Path(config) if config else _folder(platformdirs.user_config_dir)
@@ -68,7 +68,7 @@ def _folder(of_user: Callable[..., str]) -> Path:
 
 
 def is_missing(file: Path) -> bool:
-    """Whether there is surely no such file; one that cannot be reached is left to `read_text`, which says why."""
+    """Whether the file certainly does not exist; for one that cannot be accessed, `read_text` reports why."""
     try:
         file.lstat()
     except FileNotFoundError:
@@ -79,7 +79,7 @@ def is_missing(file: Path) -> bool:
 
 
 def file_identity(file: Path) -> tuple[int, int] | None:
-    """What tells a file from another one that took its name; None where there is none."""
+    """Device and inode, which differ if another file takes the name; None if there is no file."""
     try:
         found = file.stat()
     except OSError:
@@ -88,7 +88,7 @@ def file_identity(file: Path) -> tuple[int, int] | None:
 
 
 def read_text(file: Path) -> str | None:
-    """The whole file; None if there is none. Raises `FileError` for one that cannot be read or is not UTF-8."""
+    """The file's content; None if there is no file. Raises `FileError` if it cannot be read or is not UTF-8."""
     try:
         with open(file, "rb", opener=_open) as opened:
             if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode) and not file.samefile(os.devnull):
@@ -115,14 +115,14 @@ def read_text(file: Path) -> str | None:
 
 
 def _open(path: str, flags: int) -> int:
-    """Without waiting for a writer of a pipe."""
+    """Opens without blocking on a named pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 def set_aside(file: Path) -> str:
-    """Renames a file that cannot be read, before another takes its place; a sentence that says so.
+    """Renames an unreadable file so that it is not overwritten; returns a sentence for the user.
 
-    Raises `FileError` if that cannot be done.
+    Raises `FileError` on failure.
     """
     aside = file.with_name(f"{file.name}.unreadable")
     number = 1
@@ -137,9 +137,9 @@ def set_aside(file: Path) -> str:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Replaces the file atomically; its mode is 0600.
+    """Replaces the file atomically, with mode 0600.
 
-    A link stays one, and the file that it leads to is replaced. Raises `FileError`.
+    A symlink is kept and its target is replaced. Raises `FileError`.
     """
     if NO_HOME in file.parents:
         raise FileError(
@@ -158,14 +158,14 @@ def write_text(file: Path, text: str) -> None:
             with suppress(OSError):
                 Path(name).unlink()
             raise
-    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+    except (OSError, RuntimeError) as error:  # RuntimeError: a symlink loop
         raise FileError(
             f"{shown(file)} cannot be written: {reason(error)}. Free disk space, or check the folder's permissions."
         ) from error
 
 
 def shown(file: Path) -> str:
-    """A file's name, safe to display."""
+    """A file's path, safe to display."""
     return printable(str(file), 200)
 
 

@@ -1,6 +1,6 @@
-"""What the dashboard keeps between runs, in the state folder: its looks, marks, and the filters typed earlier.
+"""What the dashboard keeps between runs in the state folder: looks, marks, and the filter history.
 
-A choice made in the dashboard counts until the same setting of `config.toml` is changed.
+A choice made in the dashboard applies until the same setting of `config.toml` is changed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,29 +15,29 @@ from nomad_tui.config.folders import FileError, read_text, set_aside, shown, wri
 from nomad_tui.core.text import printable
 
 HISTORY_FILE: Final = "filter-history"
-"""One filter a line, in the folder of the program's state."""
+"""One filter per line, in the state folder."""
 MOST_FILTERS: Final = 200
 LONGEST_FILTER: Final = 2_000
-"""Characters. A longer one was pasted by mistake, and would be no help in the history."""
+"""Characters; a longer one was pasted by mistake and would not help in the history."""
 
 
 class FilterHistory:
-    """The filters typed earlier, oldest first."""
+    """Filters entered earlier, oldest first."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """`folder` None keeps the history in memory only."""
         self._file = None if folder is None else folder / HISTORY_FILE
         self.trouble = ""
-        """The last thing that went wrong with the file, as sentences; the history continues in memory."""
+        """The last problem with the file, as sentences; the history continues in memory."""
         self.texts: tuple[str, ...] = ()
-        """Newest last, each of them once."""
+        """Distinct, newest last."""
         try:
             self.texts = self._read()
         except FileError as error:
             self.trouble = f"{error} {self._set_aside()} The history of filters starts empty."
 
     def remember(self, text: str) -> None:
-        """Makes `text` the newest. Another program that remembers filters meanwhile loses none."""
+        """Makes `text` the newest. Reads the file again first, so filters of other dashboards are kept."""
         text = printable(text.strip())
         if not text or len(text) > LONGEST_FILTER:
             return
@@ -59,7 +59,7 @@ class FilterHistory:
             self._file = None
 
     def _set_aside(self) -> str:
-        """Makes way for a file that can be read; without one the history continues in memory."""
+        """Moves an unreadable file away; if that fails, the history continues in memory."""
         try:
             return set_aside(self._file) if self._file is not None else ""
         except FileError as error:
@@ -77,7 +77,7 @@ class FilterHistory:
 
 
 def _newest(texts: Iterable[str]) -> tuple[str, ...]:
-    """The newest distinct texts, as many as are kept, in their order of last use."""
+    """The newest distinct texts, at most `MOST_FILTERS`, ordered by last use."""
     in_order = tuple(dict.fromkeys(reversed(tuple(texts))))
     return tuple(reversed(in_order[:MOST_FILTERS]))
 
@@ -86,15 +86,15 @@ FILE: Final = "dashboard.json"
 MARKS: Final = "marks"
 """A folder with a file for each recording or journal."""
 MOST_MARKED: Final = 200
-"""Recordings and journals of which marks are kept; those marked longest ago are forgotten first."""
+"""Recordings and journals whose marks are kept; those marked longest ago are removed first."""
 MOST_MARKS: Final = 2_000
-"""Of one of them, the newest."""
+"""Newest marks kept per recording or journal."""
 
 
 class Choice(msgspec.Struct, frozen=True):
     value: Any
     setting: Any = None
-    """The value in `config.toml` at that time; None for none."""
+    """The value in `config.toml` at that time; None if unset."""
 
 
 class Kept:
@@ -102,26 +102,26 @@ class Kept:
         """`folder` None keeps everything in memory only."""
         self._file = None if folder is None else folder / FILE
         self.trouble = ""
-        """What went wrong with the file, as sentences; choices count until the program ends then."""
+        """The last problem with the file, as sentences; choices then apply until the program ends."""
         self._choices: dict[str, Choice] = {}
         try:
             self._choices = self._read()
         except FileError as error:
             self.trouble = f"{error} The dashboard starts as config.toml says."
-            self._file = None  # what cannot be read is not overwritten
+            self._file = None  # do not overwrite an unreadable file
 
     def value(self, name: str, setting: Any = None) -> Any:
-        """What was chosen last, or `setting` if nothing was or `config.toml` has changed since."""
+        """The last choice, or `setting` if there is none or `config.toml` has changed since."""
         choice = self._choices.get(name)
         return setting if choice is None or choice.setting != _plain(setting) else choice.value
 
     def has(self, name: str, setting: Any = None) -> bool:
-        """Whether `value` is one that was chosen in the dashboard."""
+        """Whether `value` returns a choice made in the dashboard."""
         choice = self._choices.get(name)
         return choice is not None and choice.setting == _plain(setting)
 
     def keep(self, name: str, value: Any, setting: Any = None) -> None:
-        """Another dashboard that keeps something else meanwhile loses nothing."""
+        """Keeps a choice. Reads the file again first, so choices of other dashboards are kept."""
         choice = Choice(_plain(value), _plain(setting))
         if self._choices.get(name) == choice:
             return
@@ -146,12 +146,12 @@ class Kept:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON gives it back."""
+    """The value as JSON returns it."""
     return list(value) if isinstance(value, (tuple, frozenset, set)) else value
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """A marked event, by what it has in every reading of its recording."""
+    """A marked event, identified by what is the same every time its recording is read."""
 
     index: int
     topic: str
@@ -159,21 +159,21 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
     namespace: str
     key: str
     number: int = 0
-    """Its place, from 1, among events that are the same in all this; 0 where it does not matter."""
+    """Position, from 1, among events for which all this is equal; 0 if it does not matter."""
 
 
 class KeptMarks:
     """The marks of one recording or journal."""
 
     def __init__(self, folder: Path, source: str) -> None:
-        """`source` is its absolute path, by which the next run finds it."""
+        """`source` is its absolute path, which identifies it in later runs."""
         self._folder = folder / MARKS
         self.trouble = ""
-        """What went wrong with the file, as sentences."""
+        """The last problem with the file, as sentences."""
         self._file = self._folder / f"{sha256(source.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}.json"
 
     def read(self) -> list[Mark]:
-        """None where they cannot be read; that file is set aside then. Raises `FileError` where it cannot be."""
+        """The marks; none if the file is unreadable, which is then renamed. Raises `FileError` if that fails."""
         try:
             return msgspec.json.decode(read_text(self._file) or "[]", type=list[Mark])
         except (FileError, msgspec.MsgspecError, RecursionError):

@@ -1,4 +1,4 @@
-"""Which of flags, profile and environment variables sets each connection setting, and who set it."""
+"""Which of flags, profile and environment variables sets each connection setting, and its origin."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -29,8 +29,8 @@ LONGEST_SHOWN: Final = 200
 _USER: Final = lazy_pattern(r"//[^/@]*@")
 
 Flags = Mapping[str, str | bool | Sequence[str] | None]
-"""The value that the command line gives each setting, by its name; None, False or missing where it gives none. Only
-addresses and headers are several; each address may be several with commas between."""
+"""Values given on the command line, by setting name; None, False or missing if not given. Only addresses and headers
+may be repeated; each address may be a comma-separated list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Profile:
 
     name: str
     color: str = ""
-    """What it is shown in: `#rrggbb`, or the name of a color, which the themes know; "" for none."""
+    """Its color: `#rrggbb`, or a name that the themes define; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +48,21 @@ class ProfileSettings:
 
     profile: Profile
     given: Flags = field(default_factory=dict)
-    """None or missing where it gives no value; False is one."""
+    """None or missing if not set; False counts as set."""
 
     @property
     def names_address(self) -> bool:
-        """Whether it is about a cluster of its own, to which the `NOMAD_*` variables do not apply."""
+        """Whether it defines its own cluster, to which the `NOMAD_*` variables do not apply."""
         return bool(self.given.get(ADDRESS.name))
 
 
 def own_namespace(environ: Mapping[str, str] = os.environ, profile: ProfileSettings | None = None) -> str:
-    """The namespace of the operator by profile or variable, without regard to flags; "" for none."""
+    """The operator's namespace by profile or variable, ignoring flags; "" for none."""
     return GivenSettings({}, environ, profile).text(NAMESPACE) or ""
 
 
 class GivenSettings:
-    """The settings as given, and who gave them: a message names the flag, key or variable that is wrong."""
+    """The settings as given, and their origins, so that messages can name the flag, key or variable that is wrong."""
 
     def __init__(self, flags: Flags, environ: Mapping[str, str], profile: ProfileSettings | None) -> None:
         self._flags = flags
@@ -73,7 +73,7 @@ class GivenSettings:
         return _or_none(self._flags.get(setting.name))
 
     def value(self, setting: Setting) -> str | bool | Sequence[str] | None:
-        """The value of the first that gives one: flag, profile, variable; False only from a profile."""
+        """The first value of flag, profile and variable; False only from a profile."""
         if flag := self.flag(setting):
             return flag
         in_profile = self._in_profile(setting)
@@ -82,7 +82,7 @@ class GivenSettings:
         return self._environ.get(setting.variable) or None if setting.variable else None
 
     def layers(self, setting: Setting) -> list[tuple[str, str | bool | Sequence[str]]]:
-        """Each value given, with its origin; the last wins."""
+        """Every value given, with its origin; the last wins."""
         found: list[tuple[str, str | bool | Sequence[str]]] = []
         if self._profile is not None and (in_profile := self._in_profile(setting)):
             found.append((f"{setting.name} of the profile {self._profile.profile.name}", in_profile))
@@ -121,17 +121,17 @@ class GivenSettings:
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """The value in force of a setting, and its origin."""
+    """The effective value of a setting, and its origin."""
 
     name: str
     value: str
-    """As it may be shown: secrets are masked."""
+    """Secrets are masked."""
     origin: str
     """A flag, a variable or a key of a profile; "" for the default."""
 
 
 def effective(flags: Flags, environ: Mapping[str, str], profile: ProfileSettings | None) -> list[Effective]:
-    """Every setting of a connection that has a value, in the order of `--help`."""
+    """Every connection setting that has a value, in the order of `--help`."""
     given = GivenSettings(flags, environ, profile)
     defaults = {ADDRESS: addresses.DEFAULT, NAMESPACE: ALL}
     found = []
@@ -154,12 +154,12 @@ def effective(flags: Flags, environ: Mapping[str, str], profile: ProfileSettings
 
 
 def _or_none(value: str | bool | Sequence[str] | None) -> str | bool | Sequence[str] | None:
-    """None for an empty value, and for a list of nothing but empty ones."""
+    """None for an empty value, and for a list of empty values."""
     if value is None or isinstance(value, str | bool):
         return value or None
     return value if any(value) else None
 
 
 def shown_value(value: Path | str) -> str:
-    """A path or an address in quotes, as it may be shown in a message."""
+    """A path or an address in quotes, safe to display in a message."""
     return f"'{printable(str(value), LONGEST_SHOWN)}'"

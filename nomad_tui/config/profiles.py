@@ -1,4 +1,4 @@
-"""How the program may connect: as it was started, and by the profiles of `config.toml`."""
+"""The connections available at run time: the initial one, and the profiles of `config.toml`."""
 
 import os
 from collections.abc import Mapping
@@ -13,18 +13,17 @@ from nomad_tui.config.settings import FILE, LONGEST_NAME, read_profiles
 from nomad_tui.core.text import printable
 
 MOST_NAMED: Final = 12
-"""Profiles that a message names."""
+"""Profiles listed in a message."""
 
 
 class Connections:
-    """What the operator may choose from while the program runs.
+    """The connections that the operator may switch to while the program runs.
 
-    Flags are meant for what the program was started with, and count nowhere else: a token that was given for one
-    cluster is never sent to another.
+    Flags apply only to the initial connection: a token given for one cluster is never sent to another.
     """
 
     def __init__(self, folder: Path, flags: Flags | None = None, environ: Mapping[str, str] = os.environ) -> None:
-        """`folder` is where `config.toml` is; it is read only if a profile is asked for, in `flags` or `environ`.
+        """`folder` contains `config.toml`; it is read only if `flags` or `environ` select a profile.
 
         Raises `ConfigurationError`.
         """
@@ -37,7 +36,7 @@ class Connections:
             origin = PROFILE.flag if flags.get(PROFILE.name) else PROFILE.variable
             settings = self._settings(str(asked), f"{origin} is")
         self.start = Connection.from_environment(flags, environ, settings)
-        """What the command line asked for."""
+        """The connection selected on the command line."""
         self.effective = effective(flags, environ, settings)
         """The same, setting by setting."""
         self.names_address = bool(
@@ -46,18 +45,19 @@ class Connections:
         """Whether the operator has set an address."""
 
     def profiles(self) -> tuple[Profile, ...]:
-        """Those of the file as it is now. Raises `ConfigurationError`."""
+        """The profiles in the current file. Raises `ConfigurationError`."""
         return tuple(settings.profile for settings in self._read().values())
 
     def of(self, profile: str | None) -> Connection:
-        """The connection of a profile as it is now, or without one. Reads files. Raises `ConfigurationError`."""
+        """The connection of a profile by the current file, or without a profile. Reads files. Raises
+        `ConfigurationError`."""
         if profile == (self.start.profile.name if self.start.profile is not None else None):
             return self.start
         settings = None if profile is None else self._settings(profile, "You chose the profile")
         return Connection.from_environment({}, self._environ, settings)
 
     def namespace(self, profile: Profile | None) -> str:
-        """The namespace that the operator works in there, whichever is watched; "" for none."""
+        """The operator's own namespace in that profile, whichever namespace is watched; "" for none."""
         try:
             settings = None if profile is None else self._read().get(profile.name)
         except ConfigurationError:

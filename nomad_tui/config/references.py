@@ -1,6 +1,6 @@
-"""References in settings to values kept elsewhere: `${VARIABLE}` within a text, or `file:PATH` instead of one.
+"""References in settings to values stored elsewhere: `${VARIABLE}` within a text, or `file:PATH` instead of one.
 
-They are resolved at each use, so a rotated secret is used without a restart.
+They are resolved on each use, so a rotated secret is used without a restart.
 """
 
 import os
@@ -25,16 +25,16 @@ _REFERENCE: Final = lazy_pattern(
 
 
 class ValueUnavailableError(ValueError):
-    """Its text is one sentence that names the variable or the file, what is wrong with it and what to do, and never
-    contains the value."""
+    """Its text is one sentence that names the variable or file, what is wrong and what to do; it never contains the
+    value."""
 
 
 def resolve(text: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Replace the references in `text` by their present values; `$${` is a literal `${`.
+    """Replaces the references in `text` with their current values; `$${` is a literal `${`.
 
-    The value of a file is its first line without its line break; the path may begin with `~` and contain
-    `${VARIABLE}`. Reads disk where `reads_file`, but never blocks: pipes and devices are refused. An empty value counts
-    as missing: a request without its token would be refused for good. Raises `ValueUnavailableError`.
+    The value of a file is its first line without the line break; its path may start with `~` and contain `${VARIABLE}`.
+    Reads the disk if `reads_file`, but never blocks: pipes and devices are rejected. An empty value counts as missing:
+    a request without its token would be refused permanently. Raises `ValueUnavailableError`.
     """
     if reads_file(text):
         return _first_line(_filled(text.removeprefix(FILE), environ))
@@ -42,12 +42,12 @@ def resolve(text: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def reads_file(text: str) -> bool:
-    """Whether `resolve` reads disk for it."""
+    """Whether `resolve` reads the disk for it."""
     return text.startswith(FILE)
 
 
 def refers(text: str) -> bool:
-    """Whether it contains a reference; what it refers to may be a secret."""
+    """Whether it contains a reference, so that it may resolve to a secret."""
     return reads_file(text) or any(found["name"] for found in _REFERENCE.finditer(text))
 
 

@@ -1,6 +1,6 @@
-"""Filters that have a name, and those of them that have a function key: presets, and what the operator saved.
+"""Named filters and their function keys: presets, and filters saved by the operator.
 
-`filters.toml` may be edited by hand; what the program does not know in it stays as it is, but for comments:
+`filters.toml` may be edited by hand; unknown keys are kept, comments are not:
 
     forgotten = ["deployments"]   # presets that are not wanted
 
@@ -33,9 +33,9 @@ PRESETS: Final[dict[str, str]] = {
     "placements blocked": "topic:=Evaluation (status:=blocked or Evaluation.FailedTGAllocs is not empty)",
     "out of memory": "topic:=Allocation oom-killed",
 }
-"""Names and filters, in the order in which they take the keys that are free."""
+"""Filters by name, in the order in which they get the free keys."""
 MINE: Final = "mine"
-"""The preset of the namespace that the operator works in."""
+"""The preset for the operator's own namespace."""
 
 
 class SavedFilter(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ class SavedFilter(msgspec.Struct, frozen=True):
     key: str | None = None
     """One of `KEYS`."""
     preset: bool = False
-    """True for one that the program brought and the operator has not replaced."""
+    """True for a preset that the operator has not replaced."""
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ class _Entry(msgspec.Struct, frozen=True):
 
 class SavedFilters:
     def __init__(self, folder: Path | None = None, namespace: str = "") -> None:
-        """`folder` None keeps them in memory only; `namespace` is the one of the operator's environment, if any."""
+        """`folder` None keeps them in memory only; `namespace` is the operator's own, if any."""
         self._file = None if folder is None else folder / FILE
         self._presets = dict(PRESETS)
         if namespace not in ("", "*"):
@@ -63,7 +63,7 @@ class SavedFilters:
         """The first mistake in the file, as a sentence."""
         self._content: dict[str, Any] = {}
         self.filters: tuple[SavedFilter, ...] = ()
-        """The operator's own first, then the presets."""
+        """The operator's own filters, then presets."""
         try:
             self._content = self._read()
         except FileError as error:
@@ -77,9 +77,9 @@ class SavedFilters:
         return next((each for each in self.filters if each.name == name), None)
 
     def save(self, name: str, text: str, key: str | None = None) -> None:
-        """Adds a filter or replaces the one of that name; a key it is given is taken from the one that has it.
+        """Adds a filter, or replaces the one of that name. Its key is removed from the filter that had it.
 
-        Raises `FileError` for a name that cannot be one and for a file that cannot be read or written, which stays.
+        Raises `FileError` for an invalid name, and if the file cannot be read or written; it is then unchanged.
         """
         name = printable(name.strip())
         if not name or len(name) > LONGEST_NAME:
@@ -98,7 +98,7 @@ class SavedFilters:
         self._write(content)
 
     def forget(self, name: str) -> None:
-        """Takes a filter out; a preset does not come back. Raises `FileError` as `save` does."""
+        """Removes a filter; a removed preset does not return. Raises `FileError` as `save` does."""
         content = self._read()
         content["filters"] = {each: entry for each, entry in _entries(content).items() if each != name}
         if name in self._presets:
@@ -106,7 +106,7 @@ class SavedFilters:
         self._write(content)
 
     def rename(self, name: str, to: str, key: str | None = None) -> None:
-        """Gives a filter another name and key. Raises `FileError` as `save` does, and for a name that is taken."""
+        """Renames a filter and sets its key. Raises `FileError` as `save` does, and if the name is taken."""
         to = printable(to.strip())
         found = self.named(name)
         if found is None:
@@ -164,7 +164,7 @@ class SavedFilters:
         self.filters = (*own.values(), *presets)
 
     def _checked(self, name: str, entry: object, taken: set[str]) -> SavedFilter | None:
-        """One filter of the file, without the key if there is something wrong with that."""
+        """One filter of the file, without its key if that is invalid."""
         try:
             found = msgspec.convert(entry, _Entry)
             Filter.parse(found.filter)

@@ -1,6 +1,6 @@
-"""What may be set to reach a server: each setting's flag, variable and key in a profile, and what `--help` says of it.
+"""The settings to reach a server: flag, variable, key in a profile, and help text of each.
 
-The command line needs this to be complete before it knows what it is asked for, so nothing is imported here.
+The command line needs them before it loads anything else, so this module imports nothing of the package.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ class ConfigurationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One thing a user may set; a flag beats a profile, a profile its variable, and an empty value counts as none."""
+    """A setting. A flag overrides a profile, a profile overrides the variable, and an empty value counts as unset."""
 
     name: str
     """Also its key in a profile."""
@@ -26,7 +26,7 @@ class Setting:
 
 
 CONFIG_VARIABLE: Final = "NOMAD_TUI_CONFIG"
-"""What names the folder of the settings where `--config` does not."""
+"""Names the settings folder if `--config` is not given."""
 PROFILE: Final = Setting("profile", "--profile", "NOMAD_TUI_PROFILE")
 ADDRESS: Final = Setting("address", "--address", "NOMAD_ADDR")
 REGION: Final = Setting("region", "--region", "NOMAD_REGION")

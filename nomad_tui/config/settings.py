@@ -1,21 +1,21 @@
-"""What an operator sets once: `config.toml`, which the program reads and never writes.
+"""The operator's settings: `config.toml`, which the program reads and never writes.
 
 [ui]
-theme = "nomad-light"                     # how the dashboard looks; `config.ui_settings` has all of it
+theme = "nomad-light"                     # the dashboard's looks; all keys: `config.ui_settings`
 
 [keys]
 app.follow = ["f", "F9"]                  # other keys for an action, by its ID
 
-[profile.prod]                            # what --profile prod connects to
+[profile.prod]                            # the connection of --profile prod
 address = ["https://nomad-1:4646", "https://nomad-2:4646"]
-token_file = "~/.nomad/prod"              # a relative path begins at this file's folder
+token_file = "~/.nomad/prod"              # a relative path starts at this file's folder
 color = "red"
 
 [journal]
-keep = "7d"                               # what sink run and record keep of what every sink has had
+keep = "7d"                               # how long records are kept that every sink has acknowledged
 max_size = "4GiB"
 
-[[sink]]                                  # an event sink; its keys: `sinks.definition.definition`
+[[sink]]                                  # an event sink; all keys: `sinks.definition.definition`
 id = "deployments"
 type = "webhook"
 address = "https://example.com/hook"
@@ -37,12 +37,12 @@ from nomad_tui.config.fields import (
     FieldError,
     FieldPath,
     FieldReader,
+    absolute_path,
     byte_size,
     duration,
     list_errors,
     quoted,
-    whole_path,
-    with_file,
+    with_absolute_file,
 )
 from nomad_tui.config.folders import FileError, read_text, shown
 from nomad_tui.config.precedence import Profile, ProfileSettings
@@ -53,21 +53,21 @@ from nomad_tui.core.text import printable
 
 COLORS: Final = ("red", "orange", "yellow", "green", "cyan", "blue", "magenta")
 THEME_COLORS: Final = ("primary", "secondary", "accent", "success", "warning", "error")
-"""Names that a profile's color may have; the second are what the theme makes of them."""
+"""Names allowed as a profile's color; those of `THEME_COLORS` depend on the theme."""
 LONGEST_NAME: Final = 40
 LONGEST_KEPT: Final = 365_000 * 86_400.0
 
-HARMLESS: Final = ("ui", "keys", "list")
-"""Tables of which a mistake leaves the rest in use: they say only how the dashboard looks."""
-_FORMER: Final = {"list": "ui.columns", "list.columns": "ui.columns"}
-"""Settings by the names that they had."""
+COSMETIC_TABLES: Final = ("ui", "keys", "list")
+"""Tables that only affect the dashboard's looks: a mistake in one leaves all other settings in use."""
+_RENAMED: Final = {"list": "ui.columns", "list.columns": "ui.columns"}
+"""Former names of settings."""
 
 _TABLE: Final = re.compile(r"\s*\[([^\[\]]+)\]")
 _PAIR: Final = re.compile(r"\s*([^=#\[]+?)\s*=")
 _ANY_COLOR: Final = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
-# Values of a field. In a profile an empty text counts as none.
+# Values of fields. In a profile, an empty text counts as unset.
 
 
 def _text(raw: object, path: FieldPath) -> str:
@@ -78,7 +78,7 @@ def _text(raw: object, path: FieldPath) -> str:
 
 def _path(raw: object, path: FieldPath) -> str:
     text = _text(raw, path)
-    return whole_path(text, path) if text else text
+    return absolute_path(text, path) if text else text
 
 
 def _address(raw: object, path: FieldPath) -> str | tuple[str, ...]:
@@ -88,9 +88,10 @@ def _address(raw: object, path: FieldPath) -> str | tuple[str, ...]:
 
 
 def _headers(raw: object, path: FieldPath) -> tuple[str, ...]:
-    """As they are given by flags. A relative `file:` begins at the folder of the settings, as every path in them."""
+    """Headers in the form of the flag. A relative `file:` is resolved against the settings' folder, as all paths
+    are."""
     headers = ((name, path.member(name), value) for name, value in _table(raw, path).items())
-    return tuple(f"{name}: {with_file(_text(value, at), at)}" for name, at, value in headers)
+    return tuple(f"{name}: {with_absolute_file(_text(value, at), at)}" for name, at, value in headers)
 
 
 def _color(raw: object, path: FieldPath) -> str:
@@ -112,14 +113,14 @@ PATH: Final = FieldCodec(_path)
 
 
 class SettingsError(FileError):
-    """Mistakes in `config.toml` that leave nothing of it in use; its text says the first of them."""
+    """Mistakes in `config.toml` that make all of it unusable; its text lists the first ones."""
 
     def __init__(self, file: Path, errors: Collection[FieldError]) -> None:
-        super().__init__(_unused(file, list_errors(errors)))
+        super().__init__(_ignored_file(file, list_errors(errors)))
 
 
 def _line_of(path: str, content: str) -> int | None:
-    """The line of a dotted path such as `profile.prod.address[0]`, or else of its table."""
+    """The line number of a dotted path such as `profile.prod.address[0]`, or else of its table."""
     wanted = re.sub(r"\[\d+\]", "", path)
     table, found = "", None
     for number, text in enumerate(content.splitlines(), 1):
@@ -142,7 +143,7 @@ def _plain(name: str) -> str:
 
 
 class JournalSettings(msgspec.Struct, frozen=True):
-    """What of a journal every sink has had is kept; None is for the program to say."""
+    """How much is kept of a journal's records that every sink has acknowledged; None for the program's default."""
 
     keep: Annotated[float | None, Field(duration(0, LONGEST_KEPT, example='such as "7d"', numbers=False))] = None
     """Seconds."""
@@ -154,13 +155,13 @@ class Settings(msgspec.Struct, frozen=True):
     journal: JournalSettings = JournalSettings()
     ui: UiSettings = UiSettings()
     keys: Annotated[Mapping[str, Any], Field(FieldCodec(_table))] = {}
-    """As it is written: `ui.keymap` knows the actions."""
+    """Raw values: `ui.keymap` knows the actions."""
     profile: Annotated[Mapping[str, ProfileSettings], Field(FieldCodec(_table))] = {}
     """By name, in the order of the file."""
     sink: Annotated[Any, Field(FieldCodec(lambda raw, _: raw))] = ()
-    """Tables, as `read_sinks` has them: a mistake in one is reported where sinks are read, and stops nothing else."""
+    """Raw tables, as from `read_sinks`: a mistake in one is reported when sinks are read, and affects nothing else."""
     watch: Annotated[Any, Field(FieldCodec(lambda raw, _: raw))] = ()
-    """Tables, as `config.watch_rules` reads them: a mistake in one leaves out that rule and nothing else."""
+    """Raw tables for `config.watch_rules`: a mistake in one affects only that rule."""
 
 
 class ProfileTable(msgspec.Struct, frozen=True):
@@ -177,14 +178,14 @@ class ProfileTable(msgspec.Struct, frozen=True):
     tls_server_name: Annotated[str | None, Field(TEXT)] = None
     tls_skip_verify: Annotated[bool | None, Field(FLAG)] = None
     headers: Annotated[tuple[str, ...] | None, Field(FieldCodec(_headers))] = None
-    """A value may refer to `${VARIABLE}` or `file:PATH`."""
+    """A value may contain `${VARIABLE}` or be `file:PATH`."""
     allow_harmful_topics: Annotated[bool | None, Field(FLAG)] = None
     color: Annotated[str, Field(FieldCodec(_color))] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What could be read of a folder's settings, and every mistake in them."""
+    """The valid settings of a folder, and every mistake."""
 
     file: Path
     settings: Settings
@@ -195,17 +196,17 @@ class Loaded:
         return FieldPath(name, self.file.parent)
 
     def located(self, errors: Iterable[FieldError]) -> list[tuple[int | None, str]]:
-        """Each mistake with its line, from 1; None where the line is not found."""
+        """Each mistake with its line number, from 1; None if the line is not found."""
         return [(_line_of(error.path, self.content), printable(str(error), 400)) for error in errors]
 
 
 def load_settings(folder: Path) -> Loaded:
-    """The settings in a folder, without those that are mistakes; all at their defaults if there is no file.
+    """The valid settings in a folder; all defaults if there is no file.
 
-    Raises `FileError` for a file that cannot be read or is no TOML.
+    Raises `FileError` for a file that cannot be read or is not TOML.
     """
     file = folder / FILE
-    reader = FieldReader(Settings, folder=folder, aliases=_FORMER)
+    reader = FieldReader(Settings, folder=folder, aliases=_RENAMED)
     text = read_text(file) or ""
     reader.take(_parsed(file, text))
     for attribute in reader.given:
@@ -216,19 +217,19 @@ def load_settings(folder: Path) -> Loaded:
 
 
 def read_settings(folder: Path) -> Settings:
-    """The settings in a folder, for what must not act on a part of them.
+    """The settings in a folder, for callers that must not use only a part of them.
 
-    Raises `FileError` as `load_settings` does, and `SettingsError` for a mistake in more than how the dashboard looks.
+    Raises `FileError` as `load_settings` does, and `SettingsError` for a mistake outside `COSMETIC_TABLES`.
     """
     loaded = load_settings(folder)
-    strict = [error for error in loaded.errors if error.path.partition(".")[0] not in HARMLESS]
+    strict = [error for error in loaded.errors if error.path.partition(".")[0] not in COSMETIC_TABLES]
     if strict:
         raise SettingsError(loaded.file, strict)
     return loaded.settings
 
 
 def read_profiles(folder: Path) -> dict[str, ProfileSettings]:
-    """The profiles of a folder's settings by their names, in the order of the file; none if there is no file.
+    """The profiles in a folder's settings by name, in the order of the file; none if there is no file.
 
     Raises `FileError` as `read_settings` does.
     """
@@ -241,10 +242,10 @@ def read_journal(folder: Path) -> JournalSettings:
 
 
 def read_sinks(folder: Path) -> list[dict[str, Any]]:
-    """The `[[sink]]` tables of a folder's settings as they are written; none if there is no file.
+    """The raw `[[sink]]` tables of a folder's settings; none if there is no file.
 
-    Raises `FileError` for a file that is no TOML, and for a `sink` that is not a list of tables. Other mistakes are not
-    looked for.
+    Raises `FileError` for a file that is not TOML, and if `sink` is not a list of tables. Other mistakes are not
+    checked.
     """
     file = folder / FILE
     tables = _parsed(file, read_text(file) or "").get("sink", [])
@@ -256,18 +257,18 @@ def read_sinks(folder: Path) -> list[dict[str, Any]]:
 def _parsed(file: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # not TOML, or more digits or brackets than Python takes
+    except (ValueError, RecursionError) as error:  # not TOML, or too many digits or nested brackets for Python
         raise _mistake(file, str(error)) from error
 
 
 def _profile(settings: FieldReader[Settings], name: str, content: object) -> ProfileSettings | None:
-    """None where there is a mistake in it."""
+    """None if it has a mistake."""
     path = settings.path("profile").member(name)
     reader = FieldReader(ProfileTable, "a profile", within=f"{path.name}.", folder=path.folder)
     if not 1 <= len(name) <= LONGEST_NAME or name != printable(name) or name != name.strip():
         reader.errors.append(path.error(f"is not a valid name: write 1 to {LONGEST_NAME} visible characters"))
     if isinstance(content, dict):
-        if "color" not in content:  # 0.1.0 calls it colour
+        if "color" not in content:  # the key of 0.1.0
             content = {"color" if key == "colour" else key: value for key, value in content.items()}
         reader.take(content)
         for attribute in reader.given:
@@ -282,8 +283,8 @@ def _profile(settings: FieldReader[Settings], name: str, content: object) -> Pro
 
 
 def _mistake(file: Path, what: str) -> FileError:
-    return FileError(_unused(file, what))
+    return FileError(_ignored_file(file, what))
 
 
-def _unused(file: Path, what: str) -> str:
+def _ignored_file(file: Path, what: str) -> str:
     return f"{shown(file)} is invalid and ignored: {printable(what, 2_000)}."

@@ -18,14 +18,14 @@ def tls_context(
     skip_verify: bool,
     origin: Callable[[Setting], str],
 ) -> ssl.SSLContext:
-    """What Go's TLS client would accept and show, from the files as they are now; reads disk.
+    """The context that matches Go's TLS client, from the current certificate files; reads the disk.
 
-    `origin` says where a setting comes from, for messages. Raises ConfigurationError.
+    `origin` returns the origin of a setting, for messages. Raises ConfigurationError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # Go trusts a certificate that is not self-signed too
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # Go also trusts certificates that are not self-signed
     if skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -61,7 +61,7 @@ def _load_client_certificate(
 
 
 def _certificate_files(folder: Path, origin: str) -> list[Path]:
-    """Every PEM file below `folder`, as Go walks it; OpenSSL itself would only find names made by `c_rehash`."""
+    """Every PEM file below `folder`, as in Go; OpenSSL itself only finds names created by `c_rehash`."""
     try:
         next(folder.iterdir(), None)
         files = [file for file in sorted(folder.rglob("*")) if file.is_file() and _holds_certificate(file)]
@@ -103,7 +103,7 @@ def _check_readable(file: Path, origin: str) -> None:
 
 
 def refuse_password() -> str:
-    """Refuse an encrypted key: OpenSSL would prompt for its password on the terminal."""
+    """Rejects an encrypted key; OpenSSL would otherwise prompt for its password on the terminal."""
     raise OSError("the key is encrypted")
 
 

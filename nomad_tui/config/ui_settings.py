@@ -1,4 +1,4 @@
-"""The `[ui]` table of `config.toml`: how the dashboard looks when it starts. None is for the dashboard to say."""
+"""The `[ui]` table of `config.toml`: the dashboard's initial looks. None leaves the default to the dashboard."""
 
 from datetime import UTC, tzinfo
 from enum import StrEnum
@@ -6,12 +6,12 @@ from typing import Annotated, Final
 
 import msgspec
 
-from nomad_tui.config.fields import FLAG, Field, FieldCodec, FieldPath, choice, line, quoted, read_text, whole
+from nomad_tui.config.fields import FLAG, Field, FieldCodec, FieldPath, choice, integer, line, quoted, read_text
 
 FACETS_LEAST, FACETS_MOST = 16, 120
-"""Cells of the facets."""
+"""Width of the facets, in cells."""
 EVENT_LEAST, EVENT_MOST = 20, 80
-"""Percent that Event has of the width that it shares with Events."""
+"""Percent of the width shared by Event and Events."""
 FILE: Final = "config.toml"
 """The file of all settings."""
 LOCAL, UTC_NAME = "local", "utc"
@@ -20,7 +20,7 @@ LOCAL, UTC_NAME = "local", "utc"
 class Density(StrEnum):
     COMFORTABLE = "comfortable"
     COMPACT = "compact"
-    """Without frames around the panes: more rows and cells for what is in them."""
+    """No borders around the panes, which leaves more room for their content."""
 
 
 class StartPane(StrEnum):
@@ -59,7 +59,7 @@ def _timezone(raw: object, path: FieldPath) -> str:
 
 
 def timezone_of(name: str) -> tzinfo | None:
-    """The timezone of a name of the settings; None for this machine's. Raises `ValueError` for an unknown one."""
+    """The timezone of that name; None for this machine's. Raises `ValueError` for an unknown name."""
     if name.lower() in (LOCAL, UTC_NAME):
         return None if name.lower() == LOCAL else UTC
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -78,10 +78,10 @@ class UiSettings(msgspec.Struct, frozen=True):
     timezone: Annotated[str | None, Field(FieldCodec(_timezone))] = None
     glyphs: Annotated[Glyphs | None, Field(choice(Glyphs))] = None
     columns: Annotated[tuple[str, ...] | None, Field(FieldCodec(_columns))] = None
-    facets_width: Annotated[int | None, Field(whole(FACETS_LEAST, FACETS_MOST))] = None
+    facets_width: Annotated[int | None, Field(integer(FACETS_LEAST, FACETS_MOST))] = None
     """Cells."""
-    event_width: Annotated[int | None, Field(whole(EVENT_LEAST, EVENT_MOST))] = None
-    """Percent of the width that it shares with Events."""
+    event_width: Annotated[int | None, Field(integer(EVENT_LEAST, EVENT_MOST))] = None
+    """Percent of the width shared with Events."""
 
 
 DEFAULTS: Final = {
@@ -94,4 +94,4 @@ DEFAULTS: Final = {
     "facets_width": "by the window",
     "event_width": "by the window",
 }
-"""What each of them is otherwise, in words; the columns' are the list's own."""
+"""The defaults in words, for the manual; the default columns are defined by the list."""

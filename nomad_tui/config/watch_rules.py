@@ -1,4 +1,4 @@
-"""Watch rules: the `[[watch]]` tables of `config.toml`, those made in the dashboard, and presets.
+"""Watch rules: the `[[watch]]` tables of `config.toml`, those created in the dashboard, and presets.
 
     [[watch]]
     name = "web fails"
@@ -9,8 +9,8 @@
     actions = ["highlight", "notify", "command"]
     command = ["~/bin/page", "web"]
 
-`watch.toml` holds the rules made in the dashboard, in the same form, and which rules are switched `on` and `off` there.
-A mistake leaves out the rule that it is in, and nothing else.
+`watch.toml` contains the rules created in the dashboard, in the same form, and the names of rules that were switched
+`on` and `off` there. A mistake disables only the rule that it is in.
 """
 
 import tomllib
@@ -34,11 +34,11 @@ from nomad_tui.config.fields import (
     FieldReader,
     choice,
     duration,
+    integer,
     keys,
     line,
     list_errors,
     quoted,
-    whole,
 )
 from nomad_tui.config.folders import FileError, read_text, shown, write_text
 from nomad_tui.config.settings import FILE as SETTINGS
@@ -60,7 +60,7 @@ PRESETS: Final = tuple(
         ("unplaced", "topic:=Evaluation Evaluation.FailedTGAllocs is not empty", Level.WARNING),
     )
 )
-"""Off until they are switched on in the dashboard."""
+"""Off until switched on in the dashboard."""
 
 
 def _read_level(raw: object, path: FieldPath) -> Level:
@@ -79,12 +79,12 @@ def _read_actions(raw: object, path: FieldPath) -> frozenset[Action]:
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    """The keys of a table; each is the field of `Rule` with that name."""
+    """The keys of a table, named like the fields of `Rule`."""
 
     name: Annotated[str, Field(line("a name"))]
     filter: Annotated[Filter, Field(FILTER)] = Filter()
     level: Annotated[Level, Field(FieldCodec(_read_level, lambda level: level.word))] = Level.ROUTINE
-    count: Annotated[int, Field(whole(1, 100_000))] = 1
+    count: Annotated[int, Field(integer(1, 100_000))] = 1
     window: Annotated[float, Field(duration(1, 86_400.0))] = 60.0
     actions: Annotated[
         frozenset[Action], Field(FieldCodec(_read_actions, lambda actions: sorted(map(str, actions))))
@@ -99,7 +99,7 @@ class _Entry(msgspec.Struct, frozen=True):
 def read_rules(
     tables: object, folder: Path | None, origin: Origin = Origin.SETTINGS
 ) -> tuple[list[Rule], list[FieldError]]:
-    """The rules of `[[watch]]` tables, and every mistake in the others."""
+    """The valid rules of `[[watch]]` tables, and every mistake."""
     if not isinstance(tables, list):
         return [], [FieldError("watch", "is not a list of tables: write [[watch]] above each")]
     rules: dict[str, Rule] = {}
@@ -110,7 +110,7 @@ def read_rules(
             reader.take(table)
             for attribute in reader.given:
                 reader.read(attribute)
-            reader.errors += _amiss(reader, rules)
+            reader.errors += _cross_field_errors(reader, rules)
         else:
             reader.errors.append(FieldError(f"watch[{number}]", f"is {quoted(table)}: write a table"))
         errors += reader.errors
@@ -121,8 +121,8 @@ def read_rules(
     return list(rules.values()), errors
 
 
-def _amiss(reader: FieldReader[_Entry], rules: Iterable[str]) -> Iterable[FieldError]:
-    """What no field can say alone."""
+def _cross_field_errors(reader: FieldReader[_Entry], rules: Iterable[str]) -> Iterable[FieldError]:
+    """Mistakes that involve several fields."""
     values = reader.values
     if "name" not in reader.given and "name" not in reader.hinted:
         yield reader.path("name").error('is missing: write name = "web fails"')
@@ -141,7 +141,7 @@ def _amiss(reader: FieldReader[_Entry], rules: Iterable[str]) -> Iterable[FieldE
 
 
 class WatchRules:
-    """All rules of a folder, and where those made in the dashboard are kept."""
+    """All rules of a folder, and the storage of those created in the dashboard."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """`folder` None keeps them in memory only."""
@@ -149,11 +149,11 @@ class WatchRules:
         self._own: dict[str, Any] = {}
         """The content of `watch.toml`."""
         self.rules: tuple[Rule, ...] = ()
-        """Those of `config.toml`, then those made here, then presets; of one name the first."""
+        """Rules of `config.toml`, then `watch.toml`, then presets; the first of each name wins."""
         self.troubles: list[str] = []
-        """What is wrong in either file, as sentences."""
+        """Problems with either file, as sentences."""
         self._is_readable = True
-        """Whether `watch.toml` was read, or there is none."""
+        """Whether `watch.toml` is readable or missing."""
         self.read()
 
     def read(self) -> None:
@@ -186,7 +186,7 @@ class WatchRules:
             trouble = f"{shown(file)} is invalid and ignored: {printable(str(error), 400)}."
         except FileError as error:
             trouble = str(error)
-        if is_own:  # the settings' other readers say so of config.toml
+        if is_own:  # other readers of config.toml report its errors
             self._is_readable = False
             self.troubles.append(trouble)
         return {}
@@ -196,7 +196,7 @@ class WatchRules:
         return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
     def switch(self, name: str, is_on: bool) -> None:
-        """Switches a rule on or off. Raises `FileError` where that cannot be kept."""
+        """Switches a rule on or off. Raises `FileError` if that cannot be saved."""
         self.read()
         switched = {"on": is_on, "off": not is_on}
         names = {key: [*(each for each in self._names(key) if each != name)] for key in switched}
@@ -204,17 +204,17 @@ class WatchRules:
         self._write({**self._own, **names})
 
     def add(self, rule: Rule) -> None:
-        """Keeps a rule made in the dashboard. Raises `FileError` for a name that is taken or cannot be one."""
+        """Saves a rule created in the dashboard. Raises `FileError` if its name is taken or invalid."""
         self.read()
         if not rule.name or len(rule.name) > LONGEST_NAME or rule.name != printable(rule.name):
             raise FileError(f"A name has 1 to {LONGEST_NAME} visible characters.")
         if any(each.name == rule.name for each in self.rules):
             raise FileError(f"Another rule is named {rule.name}; choose another name.")
         tables = self._own.get("watch", [])
-        self._write({**self._own, "watch": [*(tables if isinstance(tables, list) else []), _written(rule)]})
+        self._write({**self._own, "watch": [*(tables if isinstance(tables, list) else []), _to_table(rule)]})
 
     def remove(self, name: str) -> None:
-        """Removes a rule made in the dashboard. Raises `FileError`, for another rule too."""
+        """Removes a rule created in the dashboard. Raises `FileError`, also for any other rule."""
         self.read()
         if not any(rule.name == name and rule.origin is Origin.OWN for rule in self.rules):
             raise FileError("Only rules made in the dashboard can be removed here; Space switches others off.")
@@ -223,7 +223,7 @@ class WatchRules:
         self._write({**self._own, "watch": kept, **names})
 
     def _write(self, content: dict[str, Any]) -> None:
-        """Replaces what was just read: another dashboard, or an editor, may have written meanwhile."""
+        """Replaces the file, which was read just before because another dashboard or an editor may have changed it."""
         if self._folder is not None and not self._is_readable:
             raise FileError(f"{shown(self._folder / FILE)} cannot be read, so it is not changed. Correct it first.")
         content = {name: value for name, value in content.items() if value}
@@ -233,8 +233,8 @@ class WatchRules:
         self.read()
 
 
-def _written(rule: Rule) -> dict[str, Any]:
-    """A rule as a table that `read_rules` reads as the same."""
+def _to_table(rule: Rule) -> dict[str, Any]:
+    """A rule as a table; the inverse of `read_rules`."""
     table: dict[str, Any] = {}
     for key in keys(_Entry):
         value = rule.is_on if key.attribute == "enabled" else getattr(rule, key.attribute)

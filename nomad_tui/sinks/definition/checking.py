@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from nomad_tui.config.fields import FieldError, FieldPath, FieldReader, quoted, whole_path, with_file
+from nomad_tui.config.fields import FieldError, FieldPath, FieldReader, absolute_path, quoted, with_absolute_file
 from nomad_tui.config.references import reads_file
 from nomad_tui.sinks.definition.codecs import with_variables
 from nomad_tui.sinks.definition.definition import HTTP, Definition, Format, Kind
@@ -33,12 +33,12 @@ def address(kind: Kind, text: str, path: FieldPath) -> str:
             return text
         case _ if kind in HTTP:
             check_url(text, path, ("http", "https"), EXAMPLES[kind])
-            return with_file(text, path)
+            return with_absolute_file(text, path)
         case Kind.NATS:
             servers = [server.strip() for server in text.split(",")]
             for server in servers:
                 check_url(server, path, ("nats", "tls"), EXAMPLES[kind])
-            return with_file(",".join(servers), path)
+            return with_absolute_file(",".join(servers), path)
         case _:
             return _file(text, path)
 
@@ -49,7 +49,7 @@ def _file(text: str, path: FieldPath) -> str:
         raise path.error(f"is {quoted(text)}: write the path alone")
     if text.endswith("/"):
         raise path.error(f"is {quoted(text)}, a folder: add the name of the file")
-    file = Path(whole_path(text, path))
+    file = Path(absolute_path(text, path))
     if file.parent == path.folder and file.suffix in SUFFIXES:
         raise path.error(
             f"is {quoted(text)}, in the folder of definitions, where it would be read as one: "
@@ -60,7 +60,7 @@ def _file(text: str, path: FieldPath) -> str:
 
 def proxy(text: str, path: FieldPath) -> str:
     check_url(text, path, ("http", "https"), "http://proxy:3128")
-    return with_file(text, path)
+    return with_absolute_file(text, path)
 
 
 def check_pairs(definition: Definition, reader: FieldReader[Definition]) -> Iterator[FieldError]:

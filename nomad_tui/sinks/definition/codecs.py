@@ -6,7 +6,7 @@ import re
 from string import Formatter
 from typing import Final
 
-from nomad_tui.config.fields import FieldCodec, FieldPath, line, quoted, read_text, with_file
+from nomad_tui.config.fields import FieldCodec, FieldPath, line, quoted, read_text, with_absolute_file
 from nomad_tui.config.references import ValueUnavailableError, reads_file, refers, resolve
 from nomad_tui.core.level import Level
 from nomad_tui.core.subscription import Subscription, SubscriptionError
@@ -150,7 +150,7 @@ def _read_headers(raw: object, path: FieldPath) -> tuple[tuple[str, str], ...]:
             raise at.error("starts or ends with a space, or holds a control character: remove it")
         with_variables(value, at)
         names.add(name.lower())
-        headers[name] = with_file(value, at)
+        headers[name] = with_absolute_file(value, at)
     return tuple(headers.items())
 
 
@@ -172,7 +172,7 @@ def _read_secret(raw: object, path: FieldPath) -> str:
                 'is not a Standard Webhooks secret: write "whsec_" followed by base64, '
                 "such as openssl rand -base64 32 makes"
             )
-    return with_file(text, path)
+    return with_absolute_file(text, path)
 
 
 SECRET: Final = FieldCodec(_read_secret)
@@ -251,7 +251,7 @@ METHOD: Final = FieldCodec(_read_method)
 def _read_routing_key(raw: object, path: FieldPath) -> str:
     text = read_text(raw, path, "the integration key, ${VARIABLE} or file:PATH").strip()
     with_variables(text, path)
-    return with_file(text, path)
+    return with_absolute_file(text, path)
 
 
 ROUTING_KEY: Final = FieldCodec(_read_routing_key)

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import msgspec
 
 from nomad_tui.config.commands import COMMAND
-from nomad_tui.config.fields import FILTER, FLAG, PATH, Field, byte_size, choice, duration, keys, line, whole
+from nomad_tui.config.fields import FILTER, FLAG, PATH, Field, byte_size, choice, duration, integer, keys, line
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.level import Level
 from nomad_tui.core.subscription import Subscription
@@ -116,7 +116,7 @@ _DAY: Final = 86_400.0
 
 class Batch(msgspec.Struct, frozen=True):
     max_events: Annotated[
-        int, Field(whole(1, MOST_EVENTS), "events per batch; the format `nomad` never divides a frame")
+        int, Field(integer(1, MOST_EVENTS), "events per batch; the format `nomad` never divides a frame")
     ] = 1
     """A frame in `Format.NOMAD` is never divided, so one request may hold more."""
     max_wait: Annotated[float, Field(duration(0, _HOUR), "how long the first event of a batch waits for others")] = 1.0
@@ -124,7 +124,7 @@ class Batch(msgspec.Struct, frozen=True):
 
 class Retry(msgspec.Struct, frozen=True):
     max_attempts: Annotated[
-        int, Field(whole(1, 1000), "attempts at a refused delivery before it becomes a dead letter")
+        int, Field(integer(1, 1000), "attempts at a refused delivery before it becomes a dead letter")
     ] = 8
     """What is only unavailable is tried for as long as it takes."""
     min_backoff: Annotated[
@@ -158,7 +158,7 @@ class Rotation(msgspec.Struct, frozen=True):
     age: Annotated[float | None, Field(duration(1), "start a new file at this age", FILE)] = msgspec.field(
         default=None, name="rotate_age"
     )
-    keep: Annotated[int | None, Field(whole(1, 1_000_000), "rotated files kept; default: all", FILE)] = None
+    keep: Annotated[int | None, Field(integer(1, 1_000_000), "rotated files kept; default: all", FILE)] = None
     compress: Annotated[bool, Field(FLAG, "compress rotated files to `.zst`", FILE)] = True
     sync: Annotated[
         Sync,
@@ -181,7 +181,7 @@ class JetStream(msgspec.Struct, frozen=True):
     """With the limits below."""
     max_age: Annotated[float | None, Field(duration(1), "how long a created stream keeps events", NATS)] = None
     max_bytes: Annotated[int | None, Field(byte_size(1024), "size limit of a created stream", NATS)] = None
-    replicas: Annotated[int, Field(whole(1, 5), "servers that keep a created stream", NATS)] = 1
+    replicas: Annotated[int, Field(integer(1, 5), "servers that keep a created stream", NATS)] = 1
     duplicate_window: Annotated[
         float, Field(duration(0.1), "how long NATS recognizes an event's ID; at most `max_age`", NATS)
     ] = 3600.0
@@ -236,7 +236,7 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
         Field(choice(Begin), "where a new sink starts: `now`, or at the `oldest` event of the journal"),
     ] = Begin.NOW
     ordered: Annotated[bool, Field(FLAG, "send a batch only after the one before is acknowledged")] = True
-    concurrency: Annotated[int, Field(whole(1, 100), "batches in flight; more than 1 needs `ordered = false`")] = 1
+    concurrency: Annotated[int, Field(integer(1, 100), "batches in flight; more than 1 needs `ordered = false`")] = 1
     tls: Tls = Tls()
     proxy: Annotated[
         str | None,
