@@ -84,10 +84,10 @@ class Plain:
                 self.forget(namespace, key)
             elif now["Stop"]:
                 self.stop(sequence, namespace, key)
-            died = before is not None and before["Status"] == "running" and now["Status"] == "dead"
-            if died and now["Type"] == "service" and not now["Stop"]:
+            is_wanted = not now["Stop"] and any(group["Count"] for group in now["TaskGroups"])
+            if now["Status"] == "dead" and now["Type"] == "service" and is_wanted:
                 self.died[namespace, key] = sequence
-            elif now["Status"] == "running" or now["Stop"]:
+            elif now["Status"] == "running" or not is_wanted:
                 self.died.pop((namespace, key), None)
         found = self.in_trouble()
         for gone in self.troubles.keys() - found.keys():
@@ -341,13 +341,26 @@ def test_nothing_of_a_job_that_was_stopped_or_purged_needs_attention(end: Frame)
     assert {one.kind for one in states(*sent).attention()} == {"group", "evaluation"}
     after = states(*sent, end)
     assert after.attention() == []
-    assert {one.kind for one in after.recovered} == {"group", "evaluation"}
+    assert {(one.kind, one.end) for one in after.recovered} == {("group", "stopped"), ("evaluation", "stopped")}
     assert ClusterFold.restore(ClusterFold(after).snapshot()).cluster.attention() == []
     assert [one.name for one in states(*sent, end, allocation(10, "b", "failed", "web")).attention()] == ["web.g"]
 
 
-def job(index: int, status: str) -> Frame:
-    return about(index, "Job", "EvaluationUpdated", "web", Type="service", Status=status, Stop=False, TaskGroups=[])
+def job(index: int, status: str, number: int = 1) -> Frame:
+    groups = [{"Name": "g", "Count": number}]
+    return about(index, "Job", "EvaluationUpdated", "web", Type="service", Status=status, Stop=False, TaskGroups=groups)
+
+
+def test_a_service_that_is_dead_needs_attention_though_no_event_shows_it_running() -> None:
+    """Seen with Nomad 1.6.5: preempted for good, after the job's earlier events had left the buffer."""
+    assert [(one.name, one.what) for one in states(job(6, "dead")).attention()] == [("web", "dead")]
+    assert [one.what for one in states(job(6, "pending"), job(7, "dead")).attention()] == ["dead"]
+
+
+def test_a_service_that_was_scaled_to_none_is_not_in_trouble() -> None:
+    assert states(job(5, "running"), job(6, "dead", 0)).attention() == []
+    scaled = states(job(5, "running"), job(6, "dead"), job(7, "pending", 0), job(8, "dead", 0))
+    assert (scaled.attention(), [(one.what, one.end) for one in scaled.recovered]) == ([], [("dead", "count 0")])
 
 
 def test_a_dead_job_has_not_recovered_until_it_runs() -> None:

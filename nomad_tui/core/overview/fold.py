@@ -191,16 +191,19 @@ class ClusterFold:
         )  # fmt: skip
         key = ("job", event.namespace, event.key, "")
         trouble = self.cluster.troubles.get(key)
-        has_died = now.status == "dead" and known is not None and known.status == "running" and now.type == "service"
-        if now.stop or now.status == "running":
-            self._recover(key, event)
-        elif has_died or trouble is not None:
-            # Each evaluation of a dead job, as after a change of any node, makes it pending and then dead again.
-            level = Level.FAILURE if now.status == "dead" else Level.WARNING
-            is_news = trouble is None or (has_died and trouble.what != now.status)
-            self._attend(key, event, event.key, "Job", event.key, level, now.status, _words(event), int(is_news))
+        is_dead = now.status == "dead" and now.type == "service" and any(groups.values())
         if now.stop:
             self._stop_job(event, event.key)
+        elif now.status == "running":
+            self._recover(key, event)
+        elif not any(groups.values()):
+            self._recover(key, event, "count 0")
+        elif is_dead or trouble is not None:
+            # Each evaluation of a dead job, as after a change of any node, makes it pending and then dead again.
+            level = Level.FAILURE if now.status == "dead" else Level.WARNING
+            has_died = is_dead and known is not None and known.status == "running"
+            is_news = trouble is None or (has_died and trouble.what != now.status)
+            self._attend(key, event, event.key, "Job", event.key, level, now.status, _words(event), int(is_news))
 
     def _stop_job(self, event: Happened, job: str) -> None:
         """It was stopped or purged: nobody waits for it any more.
@@ -212,7 +215,7 @@ class ClusterFold:
         if (known := self.cluster.jobs.get(where)) is not None:
             known.is_stopped = True
         for key in [key for key in self.cluster.troubles if key[1:3] == where and key[0] != "node"]:
-            self._recover(key, event)
+            self._recover(key, event, "stopped")
         for group in [group for group in self._in_trouble if group[:2] == where]:
             for id_ in self._in_trouble.pop(group):
                 allocation = self.cluster.allocations[id_]
@@ -309,11 +312,11 @@ class ClusterFold:
             kind, namespace, job, group, name, topic, of, level, what, cause, since, since_at, event.sequence, at, count
         )
 
-    def _recover(self, key: TroubleKey, event: Happened) -> None:
+    def _recover(self, key: TroubleKey, event: Happened, end: str = "recovered") -> None:
         trouble = self.cluster.troubles.pop(key, None)
         if trouble is None:
             return
-        trouble.last, trouble.last_at = event.sequence, event.moment() or 0
+        trouble.last, trouble.last_at, trouble.end = event.sequence, event.moment() or 0, end
         self.cluster.recovered = [
             *(each for each in self.cluster.recovered if each.trouble_key != key), trouble
         ][-MOST_RECOVERED:]  # fmt: skip

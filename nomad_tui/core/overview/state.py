@@ -121,6 +121,8 @@ class Trouble(msgspec.Struct, array_like=True, gc=False):
     last_at: int
     count: int
     """How often it was reported anew."""
+    end: str = ""
+    """What ended it, in a word or two, such as `recovered` or `stopped`."""
 
     @property
     def trouble_key(self) -> TroubleKey:

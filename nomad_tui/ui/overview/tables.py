@@ -217,7 +217,7 @@ class AttentionList(LineView, can_focus=True):
         is_over = row >= len(self._troubles) - self._recovered
         mark, color = RECOVERED if is_over else MARKS.get(Level(one.level), (" ", "plain"))
         name_width = max(NAME_LEAST, min(NAME_MOST, int(width * NAME_SHARE)))
-        what = f"{one.what} → recovered" if is_over else one.what
+        what = f"{one.what} → {one.end}" if is_over else one.what
         times = f" ×{count(one.count)}" if one.count > 1 else ""
         cause = "" if one.what in one.cause else f"{what}: "
         text = what if is_over else f"{cause}{one.cause}"
