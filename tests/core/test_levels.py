@@ -101,6 +101,8 @@ WRITTEN = {"CreateIndex": 1, "ModifyIndex": 2}
     [
         ("Evaluation", "EvaluationUpdated", {"Status": "failed"}, {"Status": "pending"}, "failure"),
         ("Evaluation", "EvaluationUpdated", {"Status": "complete"}, {"Status": "pending"}, "routine"),
+        ("Evaluation", "EvaluationUpdated", {"Status": "canceled", "FailedTGAllocs": {"g": {}}},
+         {"Status": "blocked", "FailedTGAllocs": {"g": {}}}, "routine"),
         ("Allocation", "AllocationUpdated", {"ClientStatus": "unknown"}, {"ClientStatus": "running"}, "warning"),
         ("Allocation", "AllocationUpdated", {"ClientStatus": "failed"}, {"ClientStatus": "failed"}, "routine"),
         ("Allocation", "AllocationUpdated", {"PreemptedByAllocation": "a"}, {}, "warning"),

@@ -374,6 +374,27 @@ def test_a_disconnected_client_makes_an_allocation_unknown_until_it_is_back() ->
     assert _described("Allocation", "AllocationUpdated", running, unknown) == "a.g[0]  unknown → running · reconnected"
 
 
+def test_an_unhealthy_allocation_shows_why_also_where_its_task_restarts() -> None:
+    """As Nomad 1.6.5 writes it."""
+    why = "Task not running for min_healthy_time of 3s by healthy_deadline of 8s"
+    now = {"Name": "a.g[0]", "ClientStatus": "running", "DeploymentStatus": {"Healthy": False}}
+    states = {"t": TASK | {"Events": [{"Type": "Alloc Unhealthy", "Time": 1, "DisplayMessage": why}]}}
+    before = now | {"DeploymentStatus": None}
+    shown = _described("Allocation", "AllocationUpdated", now | {"TaskStates": states}, before)
+    assert shown == "a.g[0]  running · unhealthy · task" + why.removeprefix("Task")
+    assert _described("Allocation", "AllocationUpdated", now | {"ClientStatus": "pending"}, before).endswith(
+        "a.g[0]  running → pending · unhealthy"
+    )
+
+
+def test_a_canceled_evaluation_shows_why_and_not_what_had_blocked_it() -> None:
+    metrics = {"g": METRIC | {"NodesExhausted": 4, "DimensionExhausted": {"memory": 4}}}
+    why = 'evaluation "1f14b65f-8ce9-9120-2ebe-88308900fd43" successful'
+    now = {"JobID": "web", "Status": "canceled", "FailedTGAllocs": metrics, "StatusDescription": why}
+    shown = _described("Evaluation", "EvaluationUpdated", now)
+    assert shown == 'web  canceled · evaluation "1f14b65f" successful'
+
+
 METRIC = {"NodesEvaluated": 4, "NodesAvailable": {"dc1": 4}}
 
 

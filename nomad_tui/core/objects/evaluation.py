@@ -56,6 +56,7 @@ _PLANNED: Final = (
 _GROUPS_LISTED: Final = 3
 _CONSTRAINTS_LISTED: Final = 3
 _USUAL_PRIORITY: Final = 50
+CANCELED: Final = ("canceled", "cancelled")
 
 
 class Metric(Object):
@@ -121,7 +122,7 @@ class EvaluationKind(Known[Evaluation]):
     causes = (("Deployment", "deployment_id"), ("Evaluation", "previous_eval"))
     effects = (("Evaluation", "next_eval"), ("Evaluation", "blocked_eval"))
     mentions: ClassVar[Mapping[str, Mention]] = {"eval": OWN_KEY, "deploy": Mention(("deployment_id",))}
-    ended = frozenset(("complete", "failed", "canceled", "cancelled"))
+    ended = frozenset(("complete", "failed", *CANCELED))
 
     def sentence(self, event: ObjectEvent[Evaluation]) -> Sentence:
         now, before, beside = event.now, event.before, event.beside
@@ -138,6 +139,8 @@ class EvaluationKind(Known[Evaluation]):
             return Level.ROUTINE
         if now.status == "failed":
             return Level.FAILURE
+        if now.status in CANCELED:
+            return Level.ROUTINE
         return Level.WARNING if now.status == "blocked" or now.failed_tg_allocs else Level.ROUTINE
 
     def summary(self, now: Evaluation, is_deleted: bool, facts: Facts, context: Context) -> None:
@@ -156,12 +159,15 @@ def _plan_applied(key: str, now: Evaluation, beside: Beside) -> list[Part]:
 
 def _happened(now: Evaluation, beside: Beside) -> list[Part]:
     happened = [status(now.status)]
+    if now.status in CANCELED and (why := reason(now.status_description)):
+        # What was not placed is what blocked it: a later evaluation replaced it, or placed that.
+        return [*happened, DOT, plain(UUID.sub(lambda found: short(found[0]), why))]
     if now.failed_tg_allocs:
         left = [] if now.status == "blocked" else [bad("not placed"), COMMA]
         return [*happened, DOT, *left, *_unplaced(now.failed_tg_allocs, beside)]
     if now.quota_limit_reached:
         return [*happened, DOT, bad(f"quota {now.quota_limit_reached} reached")]
-    if now.status in ("blocked", "failed", "cancelled", "canceled"):
+    if now.status in ("blocked", "failed", *CANCELED):
         why = reason(now.status_description) or now.triggered_by
         return [*happened, DOT, plain(why)] if why else happened
     role = dim if now.status == "complete" else plain

@@ -8,7 +8,7 @@ from nomad_tui.core.objects import deployment as deployments
 from nomad_tui.core.objects.allocation import ALLOCATION
 from nomad_tui.core.objects.allocation import fields as allocations
 from nomad_tui.core.objects.deployment import DEPLOYMENT
-from nomad_tui.core.objects.evaluation import EVALUATION
+from nomad_tui.core.objects.evaluation import CANCELED, EVALUATION
 from nomad_tui.core.objects.job import JOB
 from nomad_tui.core.objects.node import NODE
 from nomad_tui.core.objects.node import fields as nodes
@@ -166,7 +166,7 @@ class ClusterFold:
             # The blocked one itself, or a later one of the job that placed everything.
             if event.type != "PlanResult" or known.key == event.key:
                 self._recover(key, event)
-        elif known is not None and known.key == event.key and now.status in ("canceled", "cancelled"):
+        elif known is not None and known.key == event.key and now.status in CANCELED:
             self._recover(key, event)
 
     # Jobs

@@ -98,12 +98,13 @@ def _happened(now: Allocation, before: Allocation | None, beside: Beside) -> lis
         return _placed(now)
     if before is None:
         return _state(now, beside)
+    health = _health_change(now, before)
     if now.client_status != before.client_status:
-        return _status_change(now, before, beside)
+        return [*_status_change(now, before, beside), *(health if now.client_status in ("pending", "running") else [])]
     if now.desired_status != before.desired_status:
         return _desired_change(now, before, beside)
-    if (health := _health_change(now, before)) is not None:
-        return health
+    if health:
+        return [status(now.client_status), *health]
     if now.next_allocation and now.next_allocation != before.next_allocation:
         return [status(now.client_status), DOT, plain(f"replaced by {short(now.next_allocation)}")]
     if now.followup_eval_id and now.followup_eval_id != before.followup_eval_id:
@@ -195,17 +196,21 @@ def _preempted(now: Allocation, beside: Beside) -> Part | None:
     return warn(f"preempted by {beside.name('Allocation', now.preempted_by_allocation)[:SUBJECT_LIMIT]}")
 
 
-def _health_change(now: Allocation, before: Allocation) -> list[Part] | None:
+def _health_change(now: Allocation, before: Allocation) -> list[Part]:
+    """`· unhealthy · Task not running by healthy_deadline of 5m0s`; nothing where the health is as before."""
     health, earlier = now.deployment_status, before.deployment_status
     if health is None:
-        return None
+        return []
     canary = "canary " if health.canary else ""
     if health.healthy is not None and (earlier is None or health.healthy is not earlier.healthy):
-        health_part = good(canary + "healthy") if health.healthy else bad(canary + "unhealthy")
-        return [status(now.client_status), DOT, health_part]
+        if health.healthy:
+            return [DOT, good(canary + "healthy")]
+        found = next((one for _, one in reversed(new_events(now, before)) if one.type == "Alloc Unhealthy"), None)
+        why = reason(found.display_message or found.message, "Unhealthy because of ") if found is not None else ""
+        return [DOT, bad(canary + "unhealthy"), *([DOT, plain(why)] if why else [])]
     if earlier is not None and earlier.canary and not health.canary:
-        return [status(now.client_status), DOT, good("canary promoted")]
-    return None
+        return [DOT, good("canary promoted")]
+    return []
 
 
 def _transition_change(now: Allocation, before: Allocation, beside: Beside) -> Part | None:
