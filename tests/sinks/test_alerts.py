@@ -59,3 +59,16 @@ def test_a_sink_cannot_report_itself() -> None:
         read_definition(
             'id = "web"\ntype = "webhook"\naddress = "http://127.0.0.1"\nalert_to = "web"', "web.toml", None
         )
+
+
+async def test_a_receiver_that_refuses_everything_is_reported_too(server: StandIn, tmp_path: Path) -> None:
+    async with asyncio.timeout(60), receiver() as pager, receiver() as chat:
+        pager.answer(404, "no such hook", times=None)
+        once = f"{FAST}max_attempts = 1\n"
+        define(tmp_path, "pager", webhook(pager, f'begin = "oldest"\nalert_to = "chat"\nalert_after = "1s"\n{once}'))
+        define(tmp_path, "chat", webhook(chat))
+        async with running(tmp_path, at(server)) as run:
+            await run.until(lambda: "pager" in run.runner.sinks)
+            await run.until(lambda: run.sink("pager").status.dead and run.sink("pager").lag_events == 0)
+            (failing,) = await alerts(chat, 1)
+            assert (failing["Type"], "404" in str(failing["Payload"])) == ("SinkFailing", True)

@@ -69,10 +69,9 @@ class Progress:
             self.status.state = SinkState.DELIVERING
 
     def idle(self) -> None:
-        """Record that nothing is in flight or queued; a final refusal does not count as a failure any more."""
+        """Record that nothing is in flight or queued."""
         if self.status.state is not SinkState.RETRYING:
             self.status.state = SinkState.IDLE
-            self.failing_since = 0
 
     def paused(self) -> None:
         self.status.state = SinkState.PAUSED
@@ -104,11 +103,11 @@ class Progress:
     def failed(self, error: UndeliveredError, attempt: int, delay: float) -> None:
         """`delay` is in seconds until the next attempt; 0 if the refused batch is divided or given up."""
         status = self.status
+        self.failing_since = self.failing_since or time_ns()
         if not delay:
             self.note_error(error.what)
             return  # logged once for the whole batch
         status.state = SinkState.RETRYING
-        self.failing_since = self.failing_since or time_ns()
         status.retried += 1
         status.attempt = attempt
         status.next_attempt = time_ns() + int(delay * SECOND)
