@@ -93,10 +93,16 @@ def show(connections: Connections, folders: Folders) -> None:
 def check(folders: Folders) -> None:
     """Report every mistake in config.toml, the themes, the saved filters, the watch rules and the sinks.
 
+    Warnings, such as an unknown topic, are no mistakes.
+
     Exit codes: 0 there is none, 2 there is one.
     """
     from nomad_tui.core.text import printable
+    from nomad_tui.sinks.definition.folder import Definitions
 
+    for notes in Definitions(folders.config).read().notes.values():
+        for note in notes:
+            click.echo(f"nomad-tui: Warning: {note}", err=True)
     mistakes = dict.fromkeys(_mistakes(folders))
     if mistakes:
         raise ConfigurationFailure("\nnomad-tui: ".join(mistakes))

@@ -189,13 +189,18 @@ def deregister(id: str, folders: Folders) -> None:  # noqa: A002
     from nomad_tui.core.text import printable
     from nomad_tui.sinks.definition.folder import Definitions, NoSinkError
 
+    definitions = Definitions(folders.config)
     try:
-        file = Definitions(folders.config).deregister(id)
+        file = definitions.deregister(id)
     except NoSinkError as error:
         raise click.ClickException(str(error)) from None
     except FileError as error:
         raise ConfigurationFailure(str(error)) from None
     click.echo(f"Deregistered {printable(id)}: {shown(file)} is removed.")
+    left = definitions.read()
+    for each in left.definitions.values():
+        if each.alert_to == id:
+            _echo_errors(left.notes.get(each.id, ()))
 
 
 def _given(file: str) -> str:

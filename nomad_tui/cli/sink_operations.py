@@ -133,6 +133,8 @@ def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since
 def pause(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
     _pause(journal, id, True)
     click.echo(f"{printable(id)} is paused. `nomad-tui sink resume {printable(id)}` resumes it.")
+    if names := ", ".join(each.id for each in loaded.definitions.values() if each.alert_to == id):
+        click.echo(f"nomad-tui: Warning: no failure of {names} is reported meanwhile: `alert_to` names {id}.", err=True)
     return 0
 
 
@@ -202,6 +204,9 @@ def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Pat
     for each in shown:
         if each.run is not None and (error := each.run.status.last_error):
             _echo_wrapped(f"{printable(each.id, longest)}: {printable(error)}")
+    for each in shown:
+        for note in each.notes:
+            _echo_wrapped(f"Warning: {printable(note)}")
 
 
 def _echo_wrapped(text: str) -> None:

@@ -1,16 +1,20 @@
 """A receiver that stays down is reported by another sink, and so is its recovery."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from nomad_tui.cli.main import main
 from nomad_tui.sinks.definition.reading import DefinitionErrors, read_definition
 from nomad_tui.standin import Options, StandIn
 from tests import recordings
 from tests.receiver import Receiver, receiver
 from tests.runner import at, define, running
+from tests.sinks.test_by_hand import command
 
 FRAMES = recordings.frames("load", 20)
 FAST = "[retry]\nmin_backoff = 0.05\nmax_backoff = 0.1\n"
@@ -59,6 +63,36 @@ def test_a_sink_cannot_report_itself() -> None:
         read_definition(
             'id = "web"\ntype = "webhook"\naddress = "http://127.0.0.1"\nalert_to = "web"', "web.toml", None
         )
+
+
+async def test_a_sink_whose_failures_nobody_would_report_has_a_warning(server: StandIn, tmp_path: Path) -> None:
+    async def warning() -> str:
+        status = re.sub(r"\s+", " ", (await command(tmp_path, "status")).stdout)
+        return status.partition("Warning: No failure of pager is reported")[2]
+
+    async with asyncio.timeout(60), receiver() as pager, receiver() as chat:
+        file = define(tmp_path, "pager", webhook(pager, f'alert_to = "chat"\n{FAST}'))
+        registered = CliRunner().invoke(main, ["sink", "register", "--config", str(tmp_path), str(file)])
+        assert "its `alert_to` names chat, which is not defined: define it, or name another" in registered.stderr
+        async with running(tmp_path, at(server)) as run:
+            await run.delivered("pager")
+            assert "chat, which is not defined" in await warning()
+            define(tmp_path, "chat", webhook(chat, "wrong = 1\n"))
+            assert "chat, whose definition has a mistake" in await warning()
+            define(tmp_path, "chat", webhook(chat, FAST))
+            await run.delivered("chat")
+            while await warning():  # noqa: ASYNC110  # another process may write it
+                await asyncio.sleep(0.05)
+            paused = await command(tmp_path, "pause", "chat")
+            assert "no failure of pager is reported meanwhile" in paused.stderr
+            assert "is paused. `nomad-tui sink resume chat` resumes it." in await warning()
+            await command(tmp_path, "resume", "chat")
+            chat.answer(503, times=None)
+            await command(tmp_path, "replay", "chat", "--since", "1h")
+            while "fails itself. Repair chat first." not in await warning():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        removed = CliRunner().invoke(main, ["sink", "deregister", "--config", str(tmp_path), "chat"])
+        assert "which is not defined" in removed.stderr
 
 
 async def test_a_receiver_that_refuses_everything_is_reported_too(server: StandIn, tmp_path: Path) -> None:

@@ -72,6 +72,9 @@ class Definitions:
             loaded.definitions[name] = reading.definition
             if reading.notes:
                 loaded.notes[name] = reading.notes
+        for name, definition in loaded.definitions.items():
+            if warning := _unreported(definition, loaded):
+                loaded.notes[name] = (*loaded.notes.get(name, ()), warning)
         return loaded
 
     def signature(self) -> object:
@@ -221,6 +224,18 @@ def _twice(one: Definition, other: Definition) -> DefinitionError:
     files = " and ".join(dict.fromkeys(shown(each.origin) for each in (one, other) if each.origin is not None))
     what = f"the sink {one.id} is defined twice, so neither is used: give one another ID, or remove it"
     return DefinitionError(files, what, sink=one.id, origin=one.origin)
+
+
+def _unreported(definition: Definition, loaded: Loaded) -> str:
+    """Why no definition can report that this sink fails; "" where one can, or none is to."""
+    to = definition.alert_to
+    if to is None or to in loaded.definitions:
+        return ""
+    if any(mistake.sink == to for mistake in loaded.mistakes):
+        what = f"{to}, whose definition has a mistake: correct it, or name another sink"
+    else:
+        what = f"{to}, which is not defined: define it, or name another sink"
+    return f"No failure of {definition.id} is reported: its `alert_to` names {what}."
 
 
 def _unreadable(what: str, origin: Path) -> DefinitionError:

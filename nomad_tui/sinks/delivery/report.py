@@ -91,7 +91,32 @@ def sink_reports(loaded: Loaded, overview: Overview | None) -> tuple[SinkReport,
         found[name] = replace(of(name), mistakes=(*of(name).mistakes, mistake))
     for run in overview.sinks if overview is not None else ():
         found[run.cursor.sink] = replace(of(run.cursor.sink), run=run)
+    for report in tuple(found.values()):
+        to = report.definition.alert_to if report.definition is not None else None
+        if (warning := _unreported(report, found.get(to) if to is not None else None)) is not None:
+            found[report.id] = replace(report, notes=(*report.notes, warning))
     return tuple(found[name] for name in sorted(found))
+
+
+def _unreported(report: SinkReport, to: SinkReport | None) -> str | None:
+    """Why the sink that `alert_to` names would not report a failure, as far as that is not in its definition."""
+    if to is None or to.definition is None or not report.alive or report.state in (SinkState.STOPPED, NEW):
+        return None
+    if (reason := _SILENT.get(to.state)) is None:
+        return None
+    what = reason.format(id=to.id)
+    return f"No failure of {report.id} is reported now: {to.id}, which its `alert_to` names, {what}."
+
+
+_SILENT: Final = {
+    SinkState.PAUSED: "is paused. `nomad-tui sink resume {id}` resumes it",
+    SinkState.STOPPED: "is not run. Start the runner with {id}, too",
+    NEW: "is not run. Start the runner with {id}, too",
+    SinkState.BROKEN: "fails itself. Repair {id} first",
+    SinkState.RETRYING: "fails itself. Repair {id} first",
+    REFUSED: "fails itself. Repair {id} first",
+}
+"""Why a sink in this state delivers no alert of another one."""
 
 
 def sink_record(report: SinkReport) -> dict[str, object]:
@@ -102,6 +127,7 @@ def sink_record(report: SinkReport) -> dict[str, object]:
         "address": report.address,
         "state": report.state,
         "failing": report.failing,
+        "warnings": list(report.notes),
     }
     if (known := report.run) is None:
         return record

@@ -96,6 +96,8 @@ class Runner:
         self._origins: dict[str, Path | None] = {}
         """The file that last defined each sink."""
         self._loaded = Loaded()
+        self._warned: Sequence[str] = ()
+        """Warnings of definitions that are in the log."""
         self._stopped: dict[str, SinkStatus] = {}
         """Status of sinks that stopped or do not run here, until it is stored."""
 
@@ -245,6 +247,11 @@ class Runner:
         for mistake in loaded.mistakes:
             if again or str(mistake) not in logged:
                 log.error("definition_cannot_be_used", what=str(mistake))
+        warnings = [warning for each in loaded.notes.values() for warning in each]
+        for warning in warnings:
+            if again or warning not in self._warned:
+                log.warning("definition_has_warning", what=warning)
+        self._warned = warnings
         if again:
             log.info("definitions_read", sinks=len(wanted), mistakes=len(loaded.mistakes))
         for definition in wanted.values():

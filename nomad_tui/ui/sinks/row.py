@@ -211,6 +211,8 @@ def facts(sink: SinkReport, seen: Seen, tried: Content | None = None, letters_ke
         yield Fact("mistake", Content.styled(_untrusted(str(mistake)), "$error"))
     if sink.mistakes and run is not None and seen.alive:
         yield Fact("", Content.styled("A running sink keeps its previous definition.", "$quiet"))
+    for note in sink.notes:
+        yield Fact("warning", Content.styled(_untrusted(note), "$warning"))
     if run is not None:
         yield from _troubles(run.status, seen, word)
     if run is not None and run.losses:
@@ -220,8 +222,6 @@ def facts(sink: SinkReport, seen: Seen, tried: Content | None = None, letters_ke
         yield from in_words(definition)
     elif run is not None and not sink.mistakes:
         yield Fact("definition", Content("None: the sink was deregistered."))
-    for note in sink.notes:
-        yield Fact("note", Content.styled(_untrusted(note), "$warning"))
     if run is not None:
         yield from _counts(run.status, seen, run.lag_events, run.lag_seconds, run.dead_letters, letters_key)
     elif definition is not None and seen.overview is not None:
