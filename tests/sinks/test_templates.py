@@ -157,26 +157,27 @@ async def test_what_is_nested_too_deep_to_be_written_at_once_is_sent_all_the_sam
 async def test_a_sentence_names_a_node_as_it_was_called_then(tmp_path: Path) -> None:
     node = "d7d7a09d-5db6-5c6c-c529-9c0c533e29b7"
     why = {"NodesEvaluated": 1, "NodesFiltered": 1, "ConstraintFiltered": {f"${{node.unique.id}} = {node}": 1}}
-    objects: list[tuple[str, str, dict[str, Any]]] = [
-        ("Node", node, {"ID": node, "Name": "before"}),
-        ("Evaluation", "e", {"ID": "e", "JobID": "web", "Status": "blocked", "FailedTGAllocs": {"g": why}}),
-        ("Node", node, {"ID": node, "Name": "after"}),
-    ]
+    names = ("first", "second", "third", "fourth")
+    evaluation = {"ID": "e", "JobID": "web", "Status": "blocked", "FailedTGAllocs": {"g": why}}
+    objects: list[tuple[str, str, dict[str, Any]]] = []
+    for name in names:
+        objects += [("Node", node, {"ID": node, "Name": name}), ("Evaluation", "e", evaluation)]
     lines = [
         orjson.dumps({"Index": index, "Events": [{"Topic": topic, "Key": key, "Payload": {topic: payload}}]})
         for index, (topic, key, payload) in enumerate(objects, 5)
     ]
-    async with receiver() as hook, StandIn(lines, Options(lead=3)) as server:
+    async with receiver() as hook, StandIn(lines, Options(lead=8)) as server:
         define(
             tmp_path,
             "all",
             f'type = "webhook"\naddress = "{hook.url}"\nformat = "template"\nbegin = "oldest"\n'
-            "template = '{{ events[1].sentence|json }}'\n[batch]\nmax_events = 3\nmax_wait = 60\n",
+            "template = '{{ events|map(attribute=\"sentence\")|list|json }}'\n[batch]\nmax_events = 8\nmax_wait = 60\n",
         )
         async with running(tmp_path, at(server)) as run:
-            await run.journaled(3)
+            await run.journaled(8)
             await run.delivered("all")
-    assert "before" in hook.requests[0].json and "after" not in hook.requests[0].json
+    sentences = hook.requests[0].json[1::2]
+    assert [next((name for name in names if name in sentence), "") for sentence in sentences] == list(names)
 
 
 async def test_a_template_file_that_is_broken_loses_nothing(tmp_path: Path) -> None:

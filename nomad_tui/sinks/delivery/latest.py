@@ -17,6 +17,8 @@ ENTRY_BYTES: Final = 600
 """Approximate bytes of an entry without its payload."""
 RENAMED: Final = ("Node", "ACLRole")
 """Topics of the objects that sentences name and that can be renamed while events wait for a sink."""
+MOST_NAMES: Final = 100
+"""Names kept for one object: more renames while events wait are not expected."""
 
 
 class _Latest(msgspec.Struct, gc=False):
@@ -25,11 +27,8 @@ class _Latest(msgspec.Struct, gc=False):
     """Number of the event that carried the payload."""
     first: int
     """Number of the object's first event."""
-    name: str = ""
-    """Display name; this and the next two are set for `RENAMED` only."""
-    name_before: str = ""
-    renamed: int = 0
-    """Number of the event that set the name."""
+    names: tuple[tuple[int, str], ...] = ()
+    """Display names, each with the number of the event that set it; only for `RENAMED`."""
 
 
 class LatestEvents:
@@ -65,8 +64,10 @@ class LatestEvents:
                 retained -= len(latest.payload)
                 latest.payload, latest.number = payload, number
                 objects.move_to_end(identity)
-            if identity[0] in RENAMED and (name := _called(identity[0], payload)) != latest.name:
-                latest.name_before, latest.name, latest.renamed = latest.name, name, number
+            if identity[0] in RENAMED:
+                name = _called(identity[0], payload)
+                if not latest.names or name != latest.names[-1][1]:
+                    latest.names = (*latest.names[1 - MOST_NAMES :], (number, name))
             number += 1
         while retained > self._most_bytes and len(objects) > 1:
             retained -= len(objects.popitem(last=False)[1].payload) + ENTRY_BYTES
@@ -91,7 +92,7 @@ class LatestEvents:
         if latest is None or latest.first >= end:
             return ""
         if topic in RENAMED:
-            return latest.name if latest.renamed < end else latest.name_before
+            return next((name for number, name in reversed(latest.names) if number < end), "")
         return _called(topic, latest.payload)
 
 
