@@ -26,11 +26,12 @@ from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.grouping import total
 from nomad_tui.sinks.delivery.sink import Delivery, RejectedError, UnavailableError
 from nomad_tui.sinks.types.event_view import NAMES, EventReader, EventView, as_json
+from nomad_tui.sinks.types.template_errors import explain_failure, explain_syntax
 
 LARGEST_OUTPUT: Final = 1024 * 1024
 """Characters that a template may make of one delivery."""
-LONGEST_TEXT: Final = 300
-"""Characters of a reason."""
+NEAR: Final = 30
+"""Characters of output that is not JSON, to find the place."""
 APART: Final = "\N{ZERO WIDTH SPACE}"
 """Put into what would mention somebody, so that it reads the same."""
 
@@ -42,6 +43,20 @@ _MENTION: Final = re.compile(
 )
 _SLACK: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _SLACK_FORMAT: Final = re.compile(r"(?<!\w)[*_~`]|[*_~`](?!\w)")
+
+
+class _Missing(StrictUndefined):
+    """Also what would be in it is missing: `payload.Job.Meta.team | default("")` needs no test of each step."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __getitem__(self, _name: Any) -> Any:
+        return self
 
 
 class TemplateInvalidError(ValueError):
@@ -106,7 +121,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = _Environment(
-        undefined=StrictUndefined,
+        undefined=_Missing,
         finalize=_finalize,
         autoescape=False,
         trim_blocks=True,
@@ -144,14 +159,15 @@ class Template:
             """Whether it says anything of events beyond one."""
             self._compiled = _ENVIRONMENT.from_string(source)
         except TemplateSyntaxError as error:
-            raise TemplateInvalidError(f"{name}, line {error.lineno}: {_reason(error)}") from None
+            what = explain_syntax(error, _ENVIRONMENT.filters, _ENVIRONMENT.tests)
+            raise TemplateInvalidError(f"{name}, line {error.lineno}: {what}") from None
         except (TemplateError, RecursionError, ValueError, OverflowError) as error:
-            raise TemplateInvalidError(f"{name}: {_reason(error)}") from None
+            raise TemplateInvalidError(f"{name}: {explain_failure(error)}") from None
         if unknown:
             line = next((at for at, text in enumerate(source.splitlines(), 1) if unknown[0] in text), 1)
             close = get_close_matches(unknown[0], (*NAMES, "events", "count"), 1)
-            remedy = f"write {close[0]}" if close else "`nomad-tui help sink-templates` lists the names"
-            raise TemplateInvalidError(f"{name}, line {line}: {unknown[0]} is not defined: {remedy}")
+            remedy = f"write `{close[0]}`" if close else "`nomad-tui help sink-templates` lists the names"
+            raise TemplateInvalidError(f"{name}, line {line}: there is no name `{unknown[0]}`: {remedy}")
 
     def render(self, views: list[EventView], number: int | None = None) -> str:
         """Of one event or several, `events`, of which the names are those of the last; `number` is how many there are
@@ -168,7 +184,7 @@ class Template:
             raise RejectedError(f"{self.name}: {error.what}", final=True, too_large=True) from None
         except Exception as error:  # anything a template does with its values
             line = self._line_of(error)
-            raise RejectedError(f"{self.name}, line {line}: {_reason(error)}.", final=True) from None
+            raise RejectedError(f"{self.name}, line {line}: {explain_failure(error)}.", final=True) from None
 
     def _line_of(self, error: BaseException) -> int:
         """The line of the template where an error was raised."""
@@ -190,11 +206,6 @@ def _bounded(pieces: Iterable[str]) -> str:
             raise RejectedError(f"it makes more than {LARGEST_OUTPUT:,} characters. Use truncate, or smaller batches.")
         kept += several
     return "".join(kept)
-
-
-def _reason(error: BaseException) -> str:
-    text = getattr(error, "message", None) or str(error) or type(error).__name__
-    return printable(" ".join(text.split()), LONGEST_TEXT).rstrip(".")
 
 
 def is_json(content_type: str) -> bool:
@@ -262,10 +273,10 @@ def check_json(text: str, name: str) -> Any:
     """The value of a JSON text. Raises `RejectedError`."""
     try:
         return orjson.loads(text)
-    except ValueError as error:
-        line = getattr(error, "lineno", 1)
+    except orjson.JSONDecodeError as error:
+        near = printable(text[error.pos : error.pos + NEAR], NEAR)
+        where = f"line {error.lineno}, column {error.colno}, before `{near}`" if near else "its end"
         raise RejectedError(
-            f"{name}: the output is not JSON at its line {line}: {_reason(error)}. Use the filter json for "
-            "texts, or set content_type.",
+            f"{name}: the output is not JSON at {where}. Write `| json` behind each value, or set content_type.",
             final=True,
         ) from None
