@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+import trustme
 from structlog.testing import capture_logs
 
 from nomad_tui.core.subscription import Subscription
@@ -29,7 +30,7 @@ from nomad_tui.stream.tasks import end
 from tests import recordings
 from tests.journals import writing
 from tests.receiver import Fault, Receiver, receiver
-from tests.runner import Running, at, define, running
+from tests.runner import SECONDS, Running, at, define, running
 from tests.sink_items import delivery, items
 
 FRAMES = recordings.frames("tour")
@@ -367,3 +368,25 @@ async def test_a_task_that_loses_a_cancellation_ends_all_the_same() -> None:
     async with asyncio.timeout(60):
         await end(task, None, again=0.01)
     assert task.cancelled()
+
+
+async def test_an_obstacle_on_this_machine_is_noticed_to_be_gone_soon(server: StandIn, tmp_path: Path) -> None:
+    """However long the pauses have become that spare a receiver."""
+    in_the_way, secret, ca = tmp_path / "out.ndjson", tmp_path / "secret", tmp_path / "ca.pem"
+    slow = 'begin = "oldest"\n[retry]\nmin_backoff = "1h"\nmax_backoff = "1h"\n'
+    async with asyncio.timeout(SECONDS), receiver() as hook:
+        in_the_way.mkdir()
+        define(tmp_path, "file", f'type = "file"\naddress = "{in_the_way}"\n{slow}')
+        define(tmp_path, "signed", webhook(hook, f'secret = "file:{secret}"\n{slow}'))
+        define(tmp_path, "trusting", webhook(hook, f'{slow}[tls]\nca_cert = "{ca}"\n').replace("http:", "https:"))
+        async with running(tmp_path, at(server)) as run:
+            await run.journaled(len(SENT))
+            await run.until(lambda: len(run.runner.sinks) == 3)
+            await run.until(lambda: all(sink.status.last_error for sink in run.runner.sinks.values()))
+            in_the_way.rmdir()
+            secret.write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
+            ca.write_bytes(trustme.CA().cert_pem.bytes())
+            await run.until(lambda: run.sink("file").lag_events == run.sink("signed").lag_events == 0)
+            await run.until(lambda: str(ca) not in run.sink("trusting").status.last_error)
+        assert [orjson.loads(line) for line in in_the_way.read_bytes().splitlines()]
+        assert hook.events == SENT

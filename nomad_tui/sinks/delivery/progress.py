@@ -16,6 +16,8 @@ log = Log("nomad_tui.sinks")
 
 LONGEST_ERROR: Final = 1_000
 """Characters of an error message that are kept."""
+LOG_INTERVAL: Final = 600.0
+"""Seconds after which continued failures are logged again."""
 RATE_SECONDS: Final = 10
 """Seconds over which the rate is averaged."""
 
@@ -48,6 +50,7 @@ class Progress:
         self.news = asyncio.Event()
         """Set whenever the cursor moved or an attempt failed."""
         self._rate = _Rate()
+        self._logged = 0.0
 
     def take_on(self, kept: SinkStatus) -> None:
         """Continue with the counts of the previous runner."""
@@ -112,7 +115,8 @@ class Progress:
         status.attempt = attempt
         status.next_attempt = time_ns() + int(delay * SECOND)
         self.note_error(error.what)
-        if attempt in (1, 2, 5) or attempt % 20 == 0:
+        if attempt in (1, 2, 5) or monotonic() - self._logged > LOG_INTERVAL:
+            self._logged = monotonic()
             log.warning(
                 "sink_refused_or_failed", sink=self.sink, what=error.what, attempt=attempt, again_in=round(delay, 1)
             )

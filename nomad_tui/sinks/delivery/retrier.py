@@ -16,7 +16,15 @@ from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.log import Log
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.batching import delivery_id
-from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, Sink, UnavailableError, UndeliveredError
+from nomad_tui.sinks.delivery.sink import (
+    Delivery,
+    Item,
+    LocalError,
+    RejectedError,
+    Sink,
+    UnavailableError,
+    UndeliveredError,
+)
 
 log = Log("nomad_tui.sinks")
 
@@ -25,6 +33,9 @@ TIMEOUT_MARGIN: Final = 5.0
 
 LONGEST_PAUSE: Final = 4
 """Multiple of `min_backoff`: the longest pause after a final refusal."""
+
+LOCAL_PAUSE: Final = 2.0
+"""Seconds at most until another attempt whose obstacle is on this machine: no receiver is spared by a longer one."""
 
 Acknowledged = Callable[[int, str], None]
 """Called with the number of acknowledged items and the answer."""
@@ -89,6 +100,8 @@ class DeliveryRetrier:
                     if error.final or refused >= refusals or (error.too_large and len(left.items) > 1):
                         self._failed(error, attempt, 0.0)
                         return await self._divided(left, error, max(1, refusals - refused), before + refused)
+                elif isinstance(error, LocalError):
+                    wait = min(wait, LOCAL_PAUSE)
                 elif isinstance(error, UnavailableError) and error.retry_after is not None:
                     wait = max(wait, error.retry_after)
                 self._failed(error, attempt, wait)

@@ -103,6 +103,10 @@ class UnavailableError(UndeliveredError):
         """Seconds that the receiver asks to wait."""
 
 
+class LocalError(UnavailableError):
+    """The reason is on this machine, such as a full disk, and no receiver is asked: tried again soon."""
+
+
 class RejectedError(UndeliveredError):
     """A refusal of the content: retrying is unlikely to help."""
 

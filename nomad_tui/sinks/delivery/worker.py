@@ -25,8 +25,10 @@ log = Log("nomad_tui.sinks")
 
 JOURNAL_RETRY: Final = 1.0
 """Seconds until a failed read or write of the journal is retried."""
-OPEN_RETRY: Final = 30.0
-"""Seconds until a sink that could not be opened is opened again."""
+OPEN_RETRY: Final = 5.0
+"""Seconds until a sink that could not be opened is opened again. Opening it contacts no receiver."""
+FAILURE_RETRY: Final = 30.0
+"""Seconds until a sink is restarted after an unforeseen error."""
 MOST_FAILURES_AT_EXIT: Final = 2
 """Failed attempts in a row beyond which the end of the program does not wait for the receiver."""
 
@@ -139,7 +141,7 @@ class SinkWorker:
                 await asyncio.sleep(JOURNAL_RETRY)
             except Exception as error:  # an unforeseen error must not end a sink silently
                 log.exception("sink_failed_unexpectedly", sink=self.id)
-                await self._broken(f"{type(error).__name__}: {error}")
+                await self._broken(f"{type(error).__name__}: {error}", FAILURE_RETRY)
 
     async def _own_cursor(self) -> Cursor:
         self._changed.clear()
@@ -157,7 +159,7 @@ class SinkWorker:
         except ValueError as error:
             if self.status.last_error != str(error):
                 log.error("sink_cannot_be_opened", sink=self.id, what=str(error))
-            await self._broken(str(error))
+            await self._broken(str(error), OPEN_RETRY)
             return
         self._sink = sink
         try:
@@ -169,11 +171,11 @@ class SinkWorker:
             self._sink = None
             await sink.close()
 
-    async def _broken(self, what: str) -> None:
-        """Show the error, and wait until the sink should be opened again."""
+    async def _broken(self, what: str, retry: float) -> None:
+        """Show the error, and wait until the sink should be opened again: at most `retry` seconds."""
         self._progress.broken(what)
         with suppress(TimeoutError):
-            async with asyncio.timeout(OPEN_RETRY):
+            async with asyncio.timeout(retry):
                 await self._changed.wait()
 
     def _moved(self, cursor: Cursor, unread_since: int) -> None:

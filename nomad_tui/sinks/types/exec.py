@@ -5,7 +5,7 @@ from typing import Final
 
 from nomad_tui.process import Command, CommandError, CommandRunner, clean_environment, event_fields
 from nomad_tui.sinks.definition.definition import Definition
-from nomad_tui.sinks.delivery.sink import Delivery, RejectedError, UnavailableError
+from nomad_tui.sinks.delivery.sink import Delivery, LocalError, RejectedError, UnavailableError
 from nomad_tui.sinks.types.formats import messages
 
 TRY_AGAIN: Final = os.EX_TEMPFAIL
@@ -39,7 +39,7 @@ class ExecSink:
         try:
             outcome = await self._runner.run(self._command, b"\n".join([*lines, b""]), fields)
         except CommandError as error:
-            raise UnavailableError(f"{error}. Correct command in the definition") from None
+            raise LocalError(f"{error}. Correct command in the definition") from None
         answer = outcome.describe(self._command.timeout)
         if outcome.succeeded:
             return answer

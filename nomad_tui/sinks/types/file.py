@@ -1,6 +1,7 @@
 """NDJSON in a file: one line for a frame, or for an event; a batch is in it whole or not at all."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import stat
@@ -13,7 +14,7 @@ from nomad_tui.config.references import ValueUnavailableError, resolve
 from nomad_tui.core.text import printable
 from nomad_tui.journal.log import Log
 from nomad_tui.sinks.definition.definition import Definition, Sync
-from nomad_tui.sinks.delivery.sink import Delivery, UnavailableError
+from nomad_tui.sinks.delivery.sink import Delivery, LocalError
 from nomad_tui.sinks.delivery.worker_thread import Deliveries, WorkerThread
 from nomad_tui.sinks.types.formats import messages
 from nomad_tui.sinks.types.rotated import MODE, Rotated, sync_folder
@@ -70,7 +71,7 @@ class FileSink:
             try:
                 path = Path(resolve(definition.address)).expanduser().absolute()
             except (ValueUnavailableError, RuntimeError) as error:
-                raise UnavailableError(printable(str(error))) from None
+                raise LocalError(printable(str(error))) from None
             self._file = _File(path, definition)
         lines = messages(delivery.items, definition.format, region=delivery.region, test=delivery.test)
         content = b"\n".join([*lines, b""])
@@ -138,7 +139,7 @@ class _File:
         """Whether part of a batch may be left in it, as it could not be taken back."""
 
     def append(self, content: bytes) -> None:
-        """Raises `UnavailableError`, and nothing of it is in the file then."""
+        """Raises `LocalError`, and nothing of it is in the file then."""
         try:
             self._open_again_if_moved()
             if self._is_full(len(content)) or self._is_old():
@@ -151,7 +152,7 @@ class _File:
         except OSError as error:
             self._take_back()
             reason = (error.strerror or str(error)).lower()
-            raise UnavailableError(f"{self._shown} cannot be written to ({reason}): {_remedy(error)}") from None
+            raise LocalError(f"{self._shown} cannot be written to ({reason}): {_remedy(error)}") from None
         self._end += len(content)
 
     def sync(self) -> None:
@@ -224,7 +225,7 @@ class _File:
         """A torn line is cut off, so nothing may be taken for one that is not this sink's."""
         first, last = os.pread(descriptor, 1, 0), os.pread(descriptor, 1, self._end)
         if first not in (b"", b"{") or last not in (b"", b"{"):
-            raise UnavailableError(
+            raise LocalError(
                 f"{self._shown} holds something else than lines of JSON objects: nothing is written to it. "
                 "Name another file, or move this one away"
             )
@@ -236,7 +237,7 @@ class _File:
         descriptor = os.open(self.path, flags, MODE)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UnavailableError(f"{self._shown} is not a regular file: name another, or use the type stdout")
+                raise LocalError(f"{self._shown} is not a regular file: name another, or use the type stdout")
             self._lock(descriptor)
             self._end = _whole_lines(descriptor)
             self._refuse_others(descriptor)
@@ -262,7 +263,7 @@ class _File:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UnavailableError(
+            raise LocalError(
                 f"{self._shown} is being written by another sink or another nomad-tui: give each a file of its own"
             ) from None
         except OSError:  # a file system without locks
@@ -328,5 +329,7 @@ def _remedy(error: OSError) -> str:
             return "let nomad-tui write there, or name another file"
         case IsADirectoryError() | NotADirectoryError():
             return "name a file"
+        case _ if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return "make room there. It is tried again every few seconds, and no event is lost"
         case _:
-            return "make room or mend the disk; it is tried again"
+            return "repair the file system. It is tried again every few seconds, and no event is lost"

@@ -16,7 +16,7 @@ from nomad_tui.config.references import ValueUnavailableError, resolve
 from nomad_tui.core.text import printable
 from nomad_tui.journal.log import Log
 from nomad_tui.sinks.definition.definition import Definition
-from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
+from nomad_tui.sinks.delivery.sink import Delivery, Item, LocalError, RejectedError, UndeliveredError
 from nomad_tui.sinks.types.answers import Answer, Settings, judged, quoted
 from nomad_tui.sinks.types.chat import answer_json, cut
 from nomad_tui.sinks.types.event_view import EventView, web_ui
@@ -72,7 +72,7 @@ class PagerDuty(Webhook):
         try:
             routing_key = resolve(self._routing, self._variables)
         except ValueUnavailableError as error:
-            raise UnavailableError(f"Nothing can be sent. {str(error).rstrip('.')}.") from None
+            raise LocalError(f"Nothing can be sent. {str(error).rstrip('.')}.") from None
         return Body(orjson.dumps({"routing_key": routing_key, **self.event(delivery)}), JSON)
 
     def event(self, delivery: Delivery) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from nomad_tui.nats.publishing import (
     subjects,
 )
 from nomad_tui.sinks.definition.definition import Definition
-from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
+from nomad_tui.sinks.delivery.sink import Delivery, Item, LocalError, RejectedError, UnavailableError, UndeliveredError
 from nomad_tui.sinks.types.already_stored import CHECKED_AGAIN, MOST_FAILURES, AlreadyStored
 from nomad_tui.sinks.types.formats import encode_one
 
@@ -157,7 +157,7 @@ class JetStreamSink:
             try:
                 address = JetStreamAddress.parse(await asyncio.to_thread(resolve, definition.address))
             except (ValueUnavailableError, JetStreamAddressError) as error:
-                raise UnavailableError(printable(str(error))) from None
+                raise LocalError(printable(str(error))) from None
             tls, jetstream = definition.tls, definition.jetstream
             keys = Keys(
                 jetstream.credentials,

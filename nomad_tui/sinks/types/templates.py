@@ -24,7 +24,7 @@ from nomad_tui.core.objects import parts
 from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.grouping import total
-from nomad_tui.sinks.delivery.sink import Delivery, RejectedError, UnavailableError
+from nomad_tui.sinks.delivery.sink import Delivery, LocalError, RejectedError
 from nomad_tui.sinks.types.event_view import NAMES, EventReader, EventView, as_json
 from nomad_tui.sinks.types.template_errors import explain_failure, explain_syntax
 
@@ -246,7 +246,7 @@ class DeliveryTemplate:
         try:
             template = self.check()
         except TemplateInvalidError as error:
-            raise UnavailableError(f"Nothing can be sent: {error}. Correct the template.") from None
+            raise LocalError(f"Nothing can be sent: {error}. Correct the template.") from None
         reader = EventReader()
         views = [
             EventView(item, definition, delivery.region, test=delivery.test, reader=reader) for item in delivery.items

@@ -28,7 +28,7 @@ from nomad_tui.nomad.diagnose import in_words
 from nomad_tui.sinks.definition.definition import Definition, Format
 from nomad_tui.sinks.delivery.batching import delivery_id
 from nomad_tui.sinks.delivery.grouping import groups
-from nomad_tui.sinks.delivery.sink import Delivery, UnavailableError, UndeliveredError
+from nomad_tui.sinks.delivery.sink import Delivery, LocalError, UnavailableError, UndeliveredError
 from nomad_tui.sinks.types.answers import Answer, Settings, judged, secrets_of_target, unreachable
 from nomad_tui.sinks.types.formats import Body, encode
 from nomad_tui.sinks.types.status_line import Connector, watcher
@@ -158,7 +158,7 @@ class Webhook:
                     address = str(settings.connection.address)
                     tls = await self._tls.current() if settings.connection.address.scheme == "https" else True
                 except ValueError as error:
-                    raise UnavailableError(f"Nothing can be sent. {str(error).rstrip('.')}.") from None
+                    raise LocalError(f"Nothing can be sent. {str(error).rstrip('.')}.") from None
                 body = self.encode(delivery, settings)
                 headers = self._headers(delivery, body, settings)
                 proxy = settings.connection.proxy
