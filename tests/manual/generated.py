@@ -20,7 +20,7 @@ from nomad_tui.core.permissions import needed
 from nomad_tui.core.readable import write_duration, write_size
 from nomad_tui.core.topics import TYPES
 from nomad_tui.sinks.definition.definition import ADDRESSED, Definition, Kind
-from nomad_tui.sinks.runner.pages import RunnerMetrics
+from nomad_tui.sinks.runner.metrics import RunnerMetrics
 from nomad_tui.sinks.runner.runner import Runner
 from tests import key_tables, troubleshooting
 

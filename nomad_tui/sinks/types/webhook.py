@@ -29,10 +29,11 @@ from nomad_tui.sinks.definition.definition import Definition, Format
 from nomad_tui.sinks.delivery.batching import delivery_id
 from nomad_tui.sinks.delivery.grouping import groups
 from nomad_tui.sinks.delivery.sink import Delivery, LocalError, UnavailableError, UndeliveredError
-from nomad_tui.sinks.types.answers import Answer, Settings, judged, secrets_of_target, unreachable
+from nomad_tui.sinks.types.answers import Answer, Settings, judged, secrets_of_target
 from nomad_tui.sinks.types.formats import Body, encode
 from nomad_tui.sinks.types.status_line import Connector, watcher
 from nomad_tui.sinks.types.tls import TlsContext
+from nomad_tui.sinks.types.unreachable import unreachable
 
 if TYPE_CHECKING:
     from nomad_tui.sinks.types.templates import DeliveryTemplate
