@@ -3,7 +3,6 @@
 import sqlite3
 import time
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,22 +12,18 @@ from typing import Final, Self
 import msgspec
 
 from nomad_tui.core.readable import SECOND
-from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Gap, GapReason
-from nomad_tui.core.wire import Frame, Unreadable
+from nomad_tui.core.wire import Frame
 from nomad_tui.journal import schema
+from nomad_tui.journal.blocks import Blocks
 from nomad_tui.journal.cursor import Cursor, DeadLetter, Loss, letter_from
 from nomad_tui.journal.errors import closed, doing
 from nomad_tui.journal.lock import is_held
-from nomad_tui.journal.log import Log
-from nomad_tui.journal.record import Record, size_of, unpacked
+from nomad_tui.journal.record import Record, size_of
 from nomad_tui.journal.status import RunnerStatus, SinkStatus
 
 ALIVE: Final = 10 * SECOND
 """Time without a write after which a runner counts as dead if its lock does not tell. It writes every five seconds."""
-MOST_UNPACKED: Final = 8 * 1024 * 1024
-"""Bytes of unpacked blocks to cache, for sinks that are behind."""
-DAMAGED: Final = "the journal is damaged here"
 
 _CURSOR: Final = (
     'SELECT cursor.sink, position, "offset", events, generation, paused, sending, status.content'
@@ -39,8 +34,6 @@ LOSS: Final = "SELECT id, sink, first_position, last_position, events, first_ind
 _decode_status = msgspec.json.Decoder(SinkStatus).decode
 _decode_runner = msgspec.json.Decoder(RunnerStatus).decode
 _decode_sending = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
-
-log = Log("nomad_tui.journal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +81,16 @@ class JournalReader:
     """For one thread at a time. Changes nothing and needs no lock.
 
     Works on a journal whose runner was killed, and on read-only media. Every method raises `JournalError`. Each method
-    reads one snapshot: blocks that are committed, joined or dropped meanwhile could otherwise make it skip records. All
-    records of a damaged block are `Unreadable`, so that the others can still be read.
+    reads one snapshot: blocks that are committed, joined or dropped meanwhile could otherwise make it skip records.
     """
 
     def __init__(self, path: Path) -> None:
         """Raises `JournalError` if the file is missing, not a journal, or in another release's format."""
         self.path = path
-        self._unpacked: OrderedDict[int, list[Record]] = OrderedDict()
-        """Cached records of blocks by first position, least recently used first."""
-        self._unpacked_bytes = 0
         self._version = 0
-        self._open: sqlite3.Connection | None = self._connect()
+        connection = self._connect()
+        self._open: sqlite3.Connection | None = connection
+        self._blocks = Blocks(connection)
         self.changed()
 
     @staticmethod
@@ -223,7 +214,7 @@ class JournalReader:
             after = max(after, self.extent.first - 1)
             records: list[Record] = []
             left = most_bytes
-            while left > 0 and (block := self._block_after(after)):
+            while left > 0 and (block := self._blocks.after(after)):
                 for record in block[bisect_right(block, after, key=_position) :]:
                     size = size_of(record.content)
                     if records and size > left:
@@ -239,7 +230,7 @@ class JournalReader:
         with self._snapshot():
             newest_first: list[Frame] = []
             before = 2**63 - 1
-            while len(newest_first) < frames and (block := self._block_before(before)):
+            while len(newest_first) < frames and (block := self._blocks.last_where("first < ?", before)):
                 for record in reversed(block):
                     content = record.content
                     if isinstance(content, Gap) and content.reason is GapReason.REBUILT:
@@ -349,70 +340,18 @@ class JournalReader:
         held = is_held(self.path)
         return abs(silent) < ALIVE if held is None else held
 
-    def _before_first(self, column: str, value: int, held: Extent, fits: Callable[[Record], bool]) -> int:
-        value = max(-(2**63), min(2**63 - 1, value))
-        row = self.connection.execute(f"SELECT first FROM block WHERE {column} ORDER BY first LIMIT 1", (value,))
-        if (found := row.fetchone()) and (block := self._block_after(found[0] - 1)):
-            return next((record.position - 1 for record in block if fits(record)), held.end)
-        return held.end
+    def _before_first(self, condition: str, value: int, held: Extent, fits: Callable[[Record], bool]) -> int:
+        block = self._blocks.first_where(condition, max(-(2**63), min(2**63 - 1, value)))
+        return next((record.position - 1 for record in block if fits(record)), held.end)
 
     def _before_newest(self, events: int, held: Extent) -> int:
         wanted = max(0, held.events - events)
         if events <= 0:
             return held.end
-        block = self._select("events_before <= ? ORDER BY first DESC LIMIT 1", wanted)
+        block = self._blocks.last_where("events_before <= ?", wanted)
         return next(
             (record.position - 1 for record in reversed(block) if record.events_before <= wanted), held.first - 1
         )
-
-    def _block_after(self, position: int) -> list[Record]:
-        """Return the block with the first record after a position; empty at the end."""
-        for first, block in reversed(self._unpacked.items()):
-            if first <= position + 1 <= block[-1].position:
-                self._unpacked.move_to_end(first)
-                return block
-        found = self._select("first <= ? ORDER BY first DESC LIMIT 1", position + 1)
-        if found and found[-1].position > position:
-            return found
-        return self._select("first > ? ORDER BY first LIMIT 1", position + 1)
-
-    def _block_before(self, position: int) -> list[Record]:
-        return self._select("first < ? ORDER BY first DESC LIMIT 1", position)
-
-    def _select(self, which: str, position: int) -> list[Record]:
-        row = self.connection.execute(
-            "SELECT first, last, events_before, oldest, size, content FROM content JOIN"
-            f" (SELECT first, last, events_before, oldest, size FROM block WHERE {which}) USING (first)",
-            (position,),
-        ).fetchone()
-        if row is None:
-            return []
-        first, last, events_before, received, size, content = row
-        if (kept := self._unpacked.get(first)) and kept[-1].position == last:
-            return kept
-        try:
-            records = unpacked(first, events_before, content)
-            if not records or records[-1].position != last:
-                raise ValueError(f"{len(records)} records")
-        except ValueError as error:
-            log.error("journal_block_damaged", first=first, last=last, why=printable(str(error), 200))
-            records = [
-                Record(position, received, events_before, Unreadable(DAMAGED, b"", 0))
-                for position in range(first, last + 1)
-            ]
-        self._keep(first, records, size)
-        return records
-
-    def _keep(self, first: int, records: list[Record], size: int) -> None:
-        if size > MOST_UNPACKED // 4:
-            return
-        if (old := self._unpacked.pop(first, None)) is not None:
-            self._unpacked_bytes -= _size(old)
-        self._unpacked[first] = records
-        self._unpacked_bytes += size
-        while self._unpacked_bytes > MOST_UNPACKED:
-            _, oldest = self._unpacked.popitem(last=False)
-            self._unpacked_bytes -= _size(oldest)
 
 
 def _cursor(row: tuple[str, int, int, int, int, int, bytes, bytes | None]) -> Cursor:
@@ -435,7 +374,3 @@ def _position(record: Record) -> int:
 
 def _index(record: Record) -> int:
     return record.content.index if isinstance(record.content, Frame) else -(2**64)
-
-
-def _size(records: list[Record]) -> int:
-    return sum(size_of(record.content) for record in records)
