@@ -1,4 +1,4 @@
-"""The journal's records, in the compressed blocks that its file holds."""
+"""Reads the compressed blocks in which a journal's file stores its records."""
 
 import sqlite3
 from collections import OrderedDict
@@ -10,23 +10,23 @@ from nomad_tui.journal.log import Log
 from nomad_tui.journal.record import Record, size_of, unpacked
 
 MOST_UNPACKED: Final = 8 * 1024 * 1024
-"""Bytes of blocks that are kept unpacked, for the sinks that are behind."""
+"""Bytes of unpacked blocks to cache, for sinks that are behind."""
 DAMAGED: Final = "the journal is damaged here"
 
 log = Log("nomad_tui.journal")
 
 
 class Blocks:
-    """Reads blocks and keeps those used last. All records of a damaged one are `Unreadable`."""
+    """Reads blocks, with a cache. All records of a damaged block are `Unreadable`, so the others can still be read."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._unpacked: OrderedDict[int, list[Record]] = OrderedDict()
-        """Records of blocks by their first position, the one used last at the end."""
+        """Cached records of blocks by first position, least recently used first."""
         self._unpacked_bytes = 0
 
     def after(self, position: int) -> list[Record]:
-        """The block that holds the first record after a position; empty at the end."""
+        """Return the block with the first record after a position; empty at the end."""
         for first, block in reversed(self._unpacked.items()):
             if first <= position + 1 <= block[-1].position:
                 self._unpacked.move_to_end(first)
@@ -37,7 +37,7 @@ class Blocks:
         return self.first_where("first > ?", position + 1)
 
     def first_where(self, condition: str, value: int) -> list[Record]:
-        """The first block of which a condition on its columns is true; empty where there is none."""
+        """Return the first block whose columns meet a condition; empty if there is none."""
         return self._select(f"{condition} ORDER BY first LIMIT 1", value)
 
     def last_where(self, condition: str, value: int) -> list[Record]:

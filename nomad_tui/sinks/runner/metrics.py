@@ -1,4 +1,4 @@
-"""The runner's metrics, read from it whenever they are asked for."""
+"""The runner's Prometheus metrics, computed for each scrape."""
 
 import platform
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ _SINK_COUNTERS: Final[tuple[tuple[str, str, Value], ...]] = (
         lambda sink: sink.lost_events,
     ),
 )
-"""Since the sink was first run: the journal keeps them over restarts."""
+"""Counts since the sink first ran: the journal keeps them across restarts."""
 
 _SINK_GAUGES: Final[tuple[tuple[str, str, str, Value], ...]] = (
     (
@@ -78,7 +78,7 @@ _SINK_GAUGES: Final[tuple[tuple[str, str, str, Value], ...]] = (
 
 
 def registry_of(runner: Runner) -> CollectorRegistry:
-    """One with nothing else in it but what the process uses."""
+    """Return a registry with the runner's metrics and those of the process."""
     registry = CollectorRegistry(auto_describe=True)
     registry.register(RunnerMetrics(runner))
     ProcessCollector(registry=registry)
@@ -92,7 +92,7 @@ class RunnerMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily(
             "nomad_tui_build",
-            "Which nomad-tui this is.",
+            "Version of nomad-tui.",
             value={"version": __version__, "python": platform.python_version()},
         )
         yield from self._stream()
@@ -107,10 +107,10 @@ class RunnerMetrics(Collector):
             status.state == "live",
         )
         for name, help_text, value in (
-            ("nomad_tui_events_received", "Events that came from the server.", status.events),
+            ("nomad_tui_events_received", "Events received from the server.", status.events),
             ("nomad_tui_stream_gaps", "Places in the stream where events may be missing.", status.gaps),
             ("nomad_tui_stream_reconnects", "Connections to the server that were lost.", status.reconnects),
-            ("nomad_tui_unreadable_lines", "Lines of the server that could not be understood.", status.unreadable),
+            ("nomad_tui_unreadable_lines", "Lines from the server that could not be parsed.", status.unreadable),
         ):
             yield CounterMetricFamily(name, help_text, value=value)
 
@@ -118,7 +118,9 @@ class RunnerMetrics(Collector):
         journal = self._runner.journal
         yield _gauge("nomad_tui_journal_bytes", "Size of the journal's file.", journal.bytes, "bytes")
         yield CounterMetricFamily(
-            "nomad_tui_journal_events", "Events ever committed to the journal, dropped ones too.", value=journal.events
+            "nomad_tui_journal_events",
+            "Events ever committed to the journal, including dropped ones.",
+            value=journal.events,
         )
         yield _gauge(
             "nomad_tui_journal_records",
@@ -127,7 +129,7 @@ class RunnerMetrics(Collector):
         )
         yield _gauge(
             "nomad_tui_journal_writable",
-            "Whether the journal takes what comes: the stream is held back while it is 0.",
+            "Whether the journal can be written: reading the stream pauses while it is 0.",
             not journal.trouble,
         )
 
@@ -151,7 +153,7 @@ class RunnerMetrics(Collector):
         yield held
         yield _gauge(
             "nomad_tui_definitions_mistaken",
-            "Definitions of sinks that cannot be used as they are written.",
+            "Sink definitions with mistakes.",
             len({(mistake.origin, mistake.sink) for mistake in self._runner.mistakes}),
         )
 
