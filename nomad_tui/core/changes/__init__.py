@@ -1,8 +1,8 @@
-"""The difference of two payloads, exact: what it says, put to the one, gives the other.
+"""The exact difference of two payloads: applied to the first, it results in the second.
 
-Order of keys means nothing, because servers shuffle them. Items of a list are matched by what names them, such as
-`Name`, else by their values, so that an insertion is one addition. Nothing here recurses, raises or takes time in the
-square of anything: payloads may be 900 levels deep and have lists of any length.
+The order of keys is ignored, because servers shuffle them. List items are matched by identifying members, such as
+`Name`, or else by value, so that an insertion is a single addition. Nothing here recurses, raises or takes quadratic
+time: payloads may be 900 levels deep and contain lists of any length.
 """
 
 from nomad_tui.core.changes.comparing import applied, difference

@@ -1,4 +1,4 @@
-"""Compares two payloads member by member, and finds which item of a list is which item of the other."""
+"""Compares two payloads member by member, and matches the items of their lists."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,21 +12,21 @@ from nomad_tui.core.payload.rows import Step
 from nomad_tui.core.secrets import names_secret, secret_beside, secret_items
 
 LONGEST_MATCHED: Final = 200
-"""Items of lists whose equal runs are looked for; in longer ones the first equal one is the counterpart."""
+"""Maximum items in a list for finding runs of equal items; in longer lists, items match the first equal one."""
 
 MOST_MATCHED: Final = 400_000
-"""Pairs of items that are compared so in all lists of a payload together; some 50 ms."""
+"""Maximum pairs of items compared that way in all lists of a payload together; some 50 ms."""
 
 
 class Counterparts(NamedTuple):
-    """For each item before, its position after; -1 for none."""
+    """For each item before, its index after; -1 if it has none."""
 
     positions: list[int]
     natural: tuple[str, ...]
 
 
 class Matching:
-    """Matches the items of the lists of two payloads, which live as long as it does."""
+    """Matches the items of lists in two payloads, which must outlive this object."""
 
     def __init__(self, item_keys: tuple[tuple[str, ...], ...]) -> None:
         self._item_keys = item_keys
@@ -41,8 +41,8 @@ class Matching:
         return _by_name(before, after, self._item_keys) or self._by_value(before, after)
 
     def _by_value(self, before: list[Value], after: list[Value]) -> Counterparts:
-        """Equal items, those in the same order before others; then, where as many are left between two that stay,
-        one to one."""
+        """Match equal items, preferring those in the same order; then pair the remaining items between two kept ones,
+        if their numbers are equal."""
         old, new = [self._shape(item) for item in before], [self._shape(item) for item in after]
         positions = [-1] * len(old)
         start = 0
@@ -86,7 +86,7 @@ class Matching:
     def _blocks(
         self, old: list[int], new: list[int], start: int, end_before: int, end_after: int
     ) -> Iterator[tuple[int, int]]:
-        """Equal items in runs, as `difflib` finds them: its time grows faster than a list, so only for short ones."""
+        """Runs of equal items, as found by `difflib`: its time grows faster than the list, so only in short ones."""
         work = (end_before - start) * (end_after - start)
         if not work or work > LONGEST_MATCHED**2 or work > self._work_left:
             return
@@ -97,7 +97,7 @@ class Matching:
                 yield start + at_before + offset, start + at_after + offset
 
     def _shape(self, value: Value) -> int:
-        """A number that two values share if, and only if, they are the same."""
+        """A number that two values share if and only if they are equal."""
         if type(value) not in CONTAINERS:
             return self._number(_scalar(value))
         stack: list[Value] = [value]
@@ -146,7 +146,8 @@ def _values(value: Value) -> Sequence[Value]:
 
 
 def steps_of(members: Members) -> list[Step]:
-    """As `core.payload` steps into an object with repeated keys: by key the first time, then by position."""
+    """The steps into an object with repeated keys, as in `core.payload`: the key at first, the index for
+    repetitions."""
     seen: set[str] = set()
     steps: list[Step] = []
     for position, (key, _) in enumerate(members):
@@ -156,7 +157,7 @@ def steps_of(members: Members) -> list[Step]:
 
 
 def _by_name(before: list[Value], after: list[Value], item_keys: tuple[tuple[str, ...], ...]) -> Counterparts | None:
-    """The items with the same name; None where not every item has a name of its own."""
+    """Match items by identifying members; None unless every item has unique ones."""
     first = before[0] if before else after[0]
     if not isinstance(first, dict):
         return None
@@ -182,8 +183,8 @@ def _names(items: list[Value], keys: tuple[str, ...]) -> dict[tuple[Value, ...],
 
 
 def longest_run(positions: Sequence[int]) -> set[int]:
-    """The most of the places of `positions`, without its negative ones, whose values rise."""
-    ends: list[int] = []  # the least value that a run of each length ends with, and the place where it is
+    """The largest set of indexes of `positions` whose values are ascending and not negative."""
+    ends: list[int] = []  # the least value at the end of a run of each length, and its index
     places: list[int] = []
     previous: dict[int, int] = {}
     for place, value in enumerate(positions):
@@ -205,7 +206,7 @@ def longest_run(positions: Sequence[int]) -> set[int]:
 
 
 def applied(before: Value, changes: Changes) -> Value:
-    """The payload that comes of putting the changes to the one they are relative to; `before` stays as it is."""
+    """The payload that results from applying the changes to `before`, which is not modified."""
     if changes.whole is not None:
         return changes.whole.after
     if changes.root is None:
@@ -308,7 +309,7 @@ class _Comparison:
         return Changes(before, after, self.places, whole)
 
     def _pair(self, place: Place, steps: tuple[Step, Step], old: Value, new: Value, order: object) -> None:
-        """Two values that are each other's counterpart."""
+        """Compare two values that correspond to each other."""
         if _is_comparable(old, new):
             if old or new:
                 self._stack.append(Place(place, *steps, old, new, order))  # type: ignore[arg-type]
@@ -379,7 +380,7 @@ class _Comparison:
         place.entries.append(change)
 
     def _attach(self, place: Place) -> None:
-        """Hang a place, and those around it, on the tree."""
+        """Add a place and its ancestors to the tree."""
         line: list[Place] = []
         while not place.is_attached and place.parent is not None:
             line.append(place)
@@ -392,7 +393,7 @@ class _Comparison:
             self.places.append(inner)
 
     def _describe(self, place: Place) -> None:
-        """What its keys, and what is beside it, say of a place; the one around it has been described."""
+        """Derive a place's attributes from its key, its neighbours and its parent, which must have been described."""
         parent, key = place.parent, place.key
         if parent is not None:
             in_secret = parent.is_secret or (key is not None and (names_secret(key) or key in parent.beside))
@@ -406,7 +407,7 @@ class _Comparison:
 
 
 def difference(before: Value, after: Value, rules: ChangeRules = COMMON) -> Changes:
-    """What has to change in `before` to make it `after`."""
+    """The changes that turn `before` into `after`."""
     return _Comparison(rules).run(before, after)
 
 

@@ -1,4 +1,4 @@
-"""What a difference consists of: the places where something differs, the changes in them, and the marks they make."""
+"""The elements of a difference: the places with changes, the changes themselves, and marks of the lines they affect."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
@@ -13,22 +13,22 @@ from nomad_tui.core.payload.rows import Path, Step
 from nomad_tui.core.secrets import MASK, masked_text
 
 CONTEXT: Final = 2
-"""Lines around a change that are shown with it."""
+"""Unchanged lines shown around a change."""
 
 MOST_COMPARED: Final = 250_000
-"""Pairs of lines, without those at both ends that are the same; beyond it the old lines are followed by the new ones,
-because `difflib` takes more than a moment."""
+"""Maximum pairs of lines for `difflib`, without equal lines at both ends; beyond it, all old lines are followed by all
+new ones, because `difflib` would take too long."""
 
 
 class TextLine(NamedTuple):
     sign: str
-    """`+`, `-`, a space for a line that stays, `@` for the position of the next lines."""
+    """`+`, `-`, a space for an unchanged line, `@` for the position of the following lines."""
     text: str
     """Untrusted."""
 
 
 def changed_lines(before: str, after: str) -> Iterator[TextLine]:
-    """The changed lines and those around them; one remark where the two are the same."""
+    """The changed lines with context; a single remark if both texts are equal."""
     if before == after:
         yield TextLine("@", "only masked values changed")
         return
@@ -71,11 +71,11 @@ class ChangeKind(Enum):
     REMOVED = "removed"
     CHANGED = "changed"
     MOVED = "moved"
-    """To another place in its list; what changed in it besides are changes of their own."""
+    """To another index of its list; changes within it are reported separately."""
 
 
 class Place(msgspec.Struct, eq=False):
-    """A container that both payloads have, and what changed in it. Read-only once it is handed out."""
+    """A container that both payloads have, and its changes. Read-only once returned."""
 
     parent: "Place | None"
     step_before: Step
@@ -84,31 +84,31 @@ class Place(msgspec.Struct, eq=False):
     after: Container
     order: object = 0
     natural: tuple[str, ...] = ()
-    """The keys by which the items of this list were matched; empty for a list matched by values."""
+    """The keys by which this list's items were matched; empty if they were matched by value."""
     entries: "list[Place | Change]" = msgspec.field(default_factory=list)
-    """In display order: keys sorted, items in the order of `after`, removed ones in their former position."""
+    """In display order: keys sorted, items in the order of `after`, removed ones at their former position."""
     count: int = 0
-    """Changes in it and beneath, without noise."""
+    """Changes in it and below, without noise."""
     noise: int = 0
     is_secret: bool = False
     is_free_form: bool = False
-    """It is a map whose keys its author chose, or in one."""
+    """Whether it is a map with user-defined keys, or in one."""
     is_loose: bool = False
-    """What is unset in it may as well be left out."""
+    """Whether unset members in it are equivalent to missing ones."""
     is_attached: bool = False
     beside: frozenset[str] = frozenset()
-    """Keys of members that are secrets because of what is beside them."""
+    """Keys of members that are secret because of a neighbour."""
     secret_items: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
-    """The same for the positions of items, in the list before and in the one after."""
+    """Indexes of items that are secret because of a neighbour, in the previous list and in the current one."""
 
     @property
     def is_item(self) -> bool:
-        """Whether it is in a list."""
+        """Whether it is a list item."""
         return self.parent is not None and type(self.parent.before) is list
 
     @property
     def key(self) -> str | None:
-        """Its key; None for an item of a list and for the payload itself."""
+        """Its key; None for a list item and for the payload itself."""
         return None if self.parent is None else _key(self.parent, self.step_after)
 
     @property
@@ -121,16 +121,16 @@ class Place(msgspec.Struct, eq=False):
 
     @property
     def label(self) -> str:
-        """Its key or what names it among its siblings, untrusted and without secrets; `[2]` where nothing does."""
+        """Its key or identifying name, untrusted and masked; its index such as `[2]` if it has neither."""
         return _label(self.parent, self.step_after, self.after)
 
     @property
     def removed(self) -> int:
-        """How many of its own members are gone."""
+        """Number of its own members that were removed."""
         return sum(type(entry) is Change and entry.kind is ChangeKind.REMOVED for entry in self.entries)
 
     def line(self) -> "list[Place]":
-        """From the payload itself to this place."""
+        """The places from the payload itself to this one."""
         found: list[Place] = []
         place: Place | None = self
         while place is not None:
@@ -141,21 +141,21 @@ class Place(msgspec.Struct, eq=False):
 
 
 class Change(msgspec.Struct, eq=False):
-    """One thing that differs. What was added or removed is complete, with all that is beneath it. The values are as
-    they came: whoever shows them asks `Masking` first."""
+    """A single difference. Added or removed values are complete, including nested ones. Values are not masked: use
+    `Masking` before displaying them."""
 
     kind: ChangeKind
     place: Place | None
-    """Where it is; None when the payloads differ altogether."""
+    """Where it is; None if the payloads differ as a whole."""
     step_before: Step | None
-    """None for what was added."""
+    """None for an added value."""
     step_after: Step | None
-    """None for what was removed."""
+    """None for a removed value."""
     before: Value
     after: Value
     is_noise: bool = False
     is_secret: bool = False
-    """By its keys or by what is beside it; what is beneath it, and a password within a text, is for `core.secrets`."""
+    """Whether a key or neighbour makes it secret; secrets nested in it or within a text are left to `core.secrets`."""
     order: object = 0
 
     @property
@@ -172,14 +172,14 @@ class Change(msgspec.Struct, eq=False):
 
     @property
     def key(self) -> str | None:
-        """Its key; None for an item of a list."""
+        """Its key; None for a list item."""
         if self.place is None:
             return None
         return _key(self.place, self.step_after if self.step_after is not None else self.step_before)
 
     @property
     def label(self) -> str:
-        """As `Place.label`; empty when the payloads differ altogether."""
+        """Like `Place.label`; empty if the payloads differ as a whole."""
         if self.place is None:
             return ""
         if self.step_after is None:
@@ -188,7 +188,7 @@ class Change(msgspec.Struct, eq=False):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The way to it: `("Job", "TaskGroups", "web", "Tasks", "frontend", "Config", "image")`."""
+        """The labels on its path: `("Job", "TaskGroups", "web", "Tasks", "frontend", "Config", "image")`."""
         if self.place is None:
             return ()
         return (*(place.label for place in self.place.line()[1:]), self.label)
@@ -213,7 +213,7 @@ def _label(parent: Place | None, step: Step | None, value: Value) -> str:
 
 
 def item_name(value: Value, natural: Sequence[str] = ()) -> str | None:
-    """What distinguishes an item, at most `LONGEST_LABEL` characters and untrusted; None for nothing."""
+    """The identifying name of an item, at most `LONGEST_LABEL` characters and untrusted; None if it has none."""
     if type(value) is not dict:
         return None
     names = [value.get(key) for key in natural]
@@ -224,25 +224,25 @@ def item_name(value: Value, natural: Sequence[str] = ()) -> str | None:
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What a line of the later payload says about the change."""
+    """The mark of a line in the later payload."""
 
     kind: ChangeKind | None
-    """None for a container that only has changes beneath it."""
+    """None for a container that only has changes below it."""
     before: Value = None
-    """The old value, as it came, of what changed; None for what was added or moved."""
+    """The unmasked previous value of a changed line; None if it was added or moved."""
     inside: int = 0
-    """Changes beneath it, without noise."""
+    """Changes below it, without noise."""
     removed: int = 0
     """Members removed from it."""
     is_noise: bool = False
-    """Nothing at or beneath it is worth a look."""
+    """Whether all changes at or below it are noise."""
     is_secret: bool = False
 
 
 class Marks(Mapping[Path, Mark]):
-    """The marks of a payload's lines, by path in it: what was added, changed or moved and every container around.
+    """The marks of a payload's lines, by path: added, changed and moved values and all containers around them.
 
-    Found step by step when asked for; nothing is made for lines that nobody looks at.
+    Computed on demand, step by step.
     """
 
     def __init__(self, changes: "Changes") -> None:
@@ -261,7 +261,7 @@ class Marks(Mapping[Path, Mark]):
         return steps
 
     def at(self, path: Path) -> Mark | None:
-        """The mark of a line, which beneath what is new is that it was added; None for a line without one."""
+        """The mark of a line; an added one below a new value; None if the line is unchanged."""
         change, place, known = self._walk(path)
         if known == len(path):
             return _mark(change, place)
@@ -270,7 +270,8 @@ class Marks(Mapping[Path, Mark]):
         return Mark(ChangeKind.ADDED, is_noise=change.is_noise, is_secret=change.is_secret)
 
     def _walk(self, path: Path) -> tuple[Change | None, Place | None, int]:
-        """What is at a path, or where it leaves the tree of changes, and how many of its steps lead there."""
+        """The change and place at a path, or where it leaves the tree of changes, and the number of steps up to
+        there."""
         change, place = self._changes.whole, self._changes.root
         for known, step in enumerate(path):
             found = self._at(place).get(step) if place is not None else None
@@ -312,15 +313,15 @@ def _mark(change: Change | None, place: Place | None) -> Mark | None:
 
 
 class Changes:
-    """What differs between two payloads: a tree of the places where something does, and the changes in them."""
+    """The differences between two payloads, as a tree of places with changes."""
 
     def __init__(self, before: Value, after: Value, places: list[Place], whole: Change | None) -> None:
         self.before = before
         self.after = after
         self.places = places
-        """Those with changes in or beneath them, each after the one that it is in; the payload itself is the first."""
+        """Places with changes in or below them, parents first; the first is the payload itself."""
         self.whole = whole
-        """The only change, when the payloads are not containers of one kind."""
+        """The only change, if the payloads are not containers of one kind."""
         for place in places:
             place.entries.sort(key=attrgetter("order"))
         for place in reversed(places):
@@ -335,7 +336,7 @@ class Changes:
 
     @property
     def root(self) -> Place | None:
-        """The payload itself; None when nothing differs, or everything."""
+        """The payload itself; None if it is unchanged or replaced as a whole."""
         return self.places[0] if self.places else None
 
     @property

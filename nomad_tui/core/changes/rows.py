@@ -1,7 +1,7 @@
-"""The changes as rows a reader sees: a tree of only what changed, with what is folded away left out.
+"""The changes as visible rows: a tree of changed values only, without folded ones.
 
-A map in which one thing changed is one row with it, `Config.image`; the tasks of a group are in the group itself, as
-in `nomad job plan`.
+A map with a single change is one row together with it, such as `Config.image`; a group's tasks are directly in the
+group, as in `nomad job plan`.
 """
 
 from collections.abc import Collection, Iterator
@@ -51,23 +51,24 @@ COLLECTIONS: Final = {
     "VolumeMounts": "Volume Mount",
     "Volumes": "Volume",
 }
-"""Lists and maps of objects that have no row of their own, and what one of the objects is called."""
+"""Lists and maps of objects that have no row of their own, and the label of one such object."""
 
 
 LONGEST_MASKED: Final = 256 * 1024
-"""Characters of a text, before and after together, whose lines are shown without being revealed: to find the secrets
-in more takes longer than a key may wait."""
+"""Characters of a text, before and after together, whose lines are shown without being revealed: masking longer texts
+takes longer than a key may block."""
 
 LONGEST_SHOWN: Final = 4096
-"""Characters of a text that are looked at to show its beginning."""
+"""Characters of a text that are examined to show its beginning."""
 
 _OPEN_AT_FIRST: Final = frozenset(("Events", "TaskStates"))
-"""Keys of what is open though it is new, and so are the tasks in it: what happened to an allocation is there."""
+"""Keys of values that are open even if they are new, including the tasks in them: they contain what happened to an
+allocation."""
 
 
 @dataclass(slots=True, eq=False)
 class Member:
-    """A part of what was added or removed with all that it holds."""
+    """A part of a value that was added or removed as a whole."""
 
     key: str | None
     step: Step
@@ -82,7 +83,7 @@ _Entry: TypeAlias = tuple[Chain, Item]
 
 
 class Fold:
-    """What the reader did at one path."""
+    """The state that the reader set at one path."""
 
     __slots__ = ("is_open", "members")
 
@@ -92,12 +93,12 @@ class Fold:
 
 
 class ChangesFolding:
-    """What is open, by path, whichever changes are shown. At first all that changed is, and nothing that is new."""
+    """Which paths are open, for any changes shown. Initially all changed containers are open, and new ones closed."""
 
     def __init__(self) -> None:
         self.root = Fold()
         self.everything: bool | None = None
-        """All open or all closed, but for what the reader did since."""
+        """Whether all were opened or closed, except for later actions of the reader."""
 
     def set_open(self, path: Path, is_open: bool) -> None:
         fold = self.root
@@ -118,16 +119,16 @@ class ChangeRows:
     def __init__(self) -> None:
         self.items: list[Item] = []
         self.chains: list[Chain] = []
-        """The places that a row joins, from the outermost on."""
+        """The places joined in a row, outermost first."""
         self.steps: list[Path] = []
-        """From the row that it is in to a row."""
+        """The steps from the parent row to a row."""
         self.depths: list[int] = []
         self.parents: list[int] = []
-        """The row that a row is in; -1 for none."""
+        """The parent of a row; -1 if it has none."""
         self.are_foldable: list[bool] = []
         self.are_open: list[bool] = []
         self.are_gone: list[bool] = []
-        """Whether it is no more in the later payload: its path is one that no value of that payload has."""
+        """Whether it no longer exists in the later payload: no value of that payload has its path."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -140,7 +141,7 @@ class ChangeRows:
         return tuple(step for piece in reversed(pieces) for step in piece)
 
     def find(self, path: Path) -> int:
-        """The row of a path, else of the nearest one around it, else 0."""
+        """The row of a path, or of its nearest visible ancestor, or 0."""
         found, known = -1, 0
         for row in range(len(self)):
             if self.parents[row] != found:
@@ -228,7 +229,7 @@ def _own_steps(item: Item) -> Path:
 
 
 def changes_lines(change: Change) -> bool:
-    """Whether it is one of a text of several lines."""
+    """Whether it is a change of multi-line text."""
     if change.kind is not ChangeKind.CHANGED:
         return False
     before, after = change.before, change.after
@@ -277,7 +278,7 @@ def _inside(item: Item, rows: ChangeRows, row: int, masking: Masking, shows_nois
 
 
 def _members(value: Value, kind: ChangeKind, is_secret: bool, shows_noise: bool) -> Iterator[_Entry]:
-    """The members of what is new or gone; without noise those of an object that are set."""
+    """The members of an added or removed value; without noise, only those of an object that are set."""
     if isinstance(value, dict):
         beside = secret_beside(value)
         for key in sorted(value):
@@ -296,7 +297,8 @@ def _members(value: Value, kind: ChangeKind, is_secret: bool, shows_noise: bool)
 
 
 def _entries(place: Place, shows_noise: bool) -> Iterator[_Entry]:
-    """What is shown in a place, collections as what is in them and single changes joined with what they are in."""
+    """The rows of a place: collections are replaced by their objects, and single changes are joined with their
+    containers."""
     stack: list[tuple[Chain, Iterator[Place | Change]]] = [((), iter(_shown(place, shows_noise)))]
     while stack:
         chain, entries = stack[-1]
@@ -330,7 +332,7 @@ def _shown(place: Place, shows_noise: bool) -> list[Place | Change]:
 
 
 def is_collection(place: Place) -> bool:
-    """Whether its objects are shown without it."""
+    """Whether its objects are shown without a row for itself."""
     if place.key not in COLLECTIONS or not place.entries or place.is_free_form:
         return False
     entry = place.entries[0]
@@ -339,16 +341,16 @@ def is_collection(place: Place) -> bool:
 
 class Title(NamedTuple):
     way: str
-    """What is joined before the name: `Config.`"""
+    """Path joined before the name: `Config.`"""
     word: str
-    """What kind of object it is: `Task Group`; empty for none."""
+    """The kind of object: `Task Group`; empty if there is none."""
     name: str
 
 
 def title(chain: Chain, item: Item, topic: str, payload_keys: Collection[str]) -> Title:
-    """What a row is called; untrusted, and without secrets.
+    """The title of a row; untrusted, and masked.
 
-    The object of the event, which is under one of `payload_keys`, is called by its topic.
+    The event's object, which is under one of `payload_keys`, is labelled with its topic.
     """
     if isinstance(item, TextLine):
         return Title("", "", "")
@@ -374,7 +376,7 @@ def title(chain: Chain, item: Item, topic: str, payload_keys: Collection[str]) -
 
 
 class ListedEvent(NamedTuple):
-    """A task's or a node's event; untrusted."""
+    """An event of a task or a node; untrusted."""
 
     type_: str
     message: str
@@ -383,7 +385,7 @@ class ListedEvent(NamedTuple):
 
 
 def event_of(item: Item) -> ListedEvent | None:
-    """The event that an added or removed item of a list is; None for any other row."""
+    """The event in an added or removed list item; None for any other row."""
     if isinstance(item, Place | TextLine) or item.key is not None or item.is_secret:
         return None
     value = item.value if isinstance(item, Member) else item.before if item.after is None else item.after
@@ -402,7 +404,7 @@ _EVENTS: Final = (
     ("Type", ("DisplayMessage", "Message"), "Time"),
     ("Subsystem", ("Message",), "Timestamp"),
 )
-"""Keys of the type, the message, which may be under one or the other, and the time; of tasks and of nodes."""
+"""Keys of the type, of the message (alternatives), and of the time; for tasks and for nodes."""
 
 
 def _is_object(item: Change | Member, *, before: bool = False) -> bool:
@@ -412,7 +414,7 @@ def _is_object(item: Change | Member, *, before: bool = False) -> bool:
 
 
 def shown_value(value: Value, is_secret: bool, mask: str) -> Value:
-    """A value without what is masked; a container stays as it is where it is not looked into."""
+    """A value with secrets masked; containers are returned unchanged because their members are not shown."""
     if isinstance(value, dict | list | Members | RawText):
         return value
     if type(value) is str and not is_secret and len(value) > LONGEST_SHOWN:
@@ -421,7 +423,7 @@ def shown_value(value: Value, is_secret: bool, mask: str) -> Value:
 
 
 def hides(item: Item) -> bool:
-    """Whether something in a row's own values is masked unless it is revealed."""
+    """Whether any of a row's own values is masked unless it is revealed."""
     if isinstance(item, Place | TextLine):
         return False
     values = [item.value] if isinstance(item, Member) else [item.before, item.after]

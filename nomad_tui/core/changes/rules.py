@@ -1,5 +1,5 @@
-"""What is particular about the members of an object: which change without an operator ever looking for it, and what
-distinguishes the items of a list."""
+"""Properties of an object's members for comparison: which of them change without being of interest, and which of them
+identify list items."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -17,17 +17,17 @@ _BOOKKEEPING: Final = frozenset(
         "StatusUpdatedAt", "SubmitTime", "UpdateTime",
     }
 )  # fmt: skip
-"""Keys that change with every write, or with every heartbeat and fingerprint, and that nobody looks for: from the
-consecutive payloads of 2.0.6."""
+"""Keys that change with every write, heartbeat or fingerprint and are of no interest: from consecutive payloads of
+2.0.6."""
 
 FREE_FORM: Final = frozenset({"Config", "Env", "GetterHeaders", "GetterOptions", "Meta"})
-"""Maps whose keys their author chose: a key in them means what its author meant."""
+"""Maps with user-defined keys, whose meaning is up to their authors."""
 
 _LOOSE: Final = frozenset({"Job"})
-"""The key of a Job event's object. What servers leave unset in it, they write in several ways."""
+"""The key of a Job event's object. Servers represent unset members of it in several ways."""
 
 LIMITED: Final = "Events"
-"""Lists, of tasks and nodes, of which servers keep the latest ten: that the oldest goes is noise."""
+"""Lists, of tasks and nodes, of which servers keep the latest ten: removal of the oldest item is noise."""
 
 
 _ITEM_KEYS: Final[tuple[tuple[str, ...], ...]] = (
@@ -47,7 +47,7 @@ _ITEM_KEYS: Final[tuple[tuple[str, ...], ...]] = (
     ("Device",),
     ("Address",),
 )
-"""What distinguishes the items of a list, the best first; the first that every item has, each another, is used."""
+"""Members that identify list items, the best first; the first that all items have with unique values is used."""
 
 
 class ChangeRules(msgspec.Struct, frozen=True):
@@ -55,12 +55,12 @@ class ChangeRules(msgspec.Struct, frozen=True):
 
     bookkeeping: frozenset[str]
     item_keys: tuple[tuple[str, ...], ...]
-    """The keys by which the items of lists are matched, the best first."""
+    """The keys by which list items are matched, the best first."""
     loose: frozenset[str]
-    """Members of the payload in which unset and left out are the same."""
+    """Members of the payload in which unset and missing values are equivalent."""
 
     def also(self, bookkeeping: Iterable[str] = (), item_keys: Iterable[tuple[str, ...]] = ()) -> "ChangeRules":
-        """With more that an object has of its own; its item keys come first."""
+        """These rules with additions for one kind of object; its item keys come first."""
         return ChangeRules(self.bookkeeping | frozenset(bookkeeping), (*item_keys, *self.item_keys), self.loose)
 
     def is_noise(self, place: Place, change: Change, key: str | None) -> bool:
@@ -72,9 +72,9 @@ class ChangeRules(msgspec.Struct, frozen=True):
 
 
 COMMON: Final = ChangeRules(_BOOKKEEPING, _ITEM_KEYS, _LOOSE)
-"""What the objects of Nomad have in common: most of them hold parts of others."""
+"""Rules common to all of Nomad's objects: most of them contain parts of others."""
 
 
 def is_unset(value: Value) -> bool:
-    """Whether a value is what servers may as well leave out: null, or an empty text, list or map."""
+    """Whether servers may omit the value: null, or an empty text, list or map."""
     return value is None or (type(value) in (str, list, dict) and not value)

@@ -1,4 +1,4 @@
-"""The objects of one job: all that are held, and which of them a timeline shows."""
+"""The objects of one job: all that are held, and the selection that a timeline shows."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,47 +13,47 @@ from nomad_tui.core.timeline.reading import ObjectRecords
 FOLDED: Final = ("Evaluation", "Deployment", "Allocation")
 """Topics of which a job may have any number of objects."""
 SHOWN: Final = {"Evaluation": 40, "Deployment": 20, "Allocation": 40}
-"""How many of each are shown at first beside those that the focus names."""
+"""Initial number of objects per topic, in addition to those that the focus refers to."""
 SHOWN_OF_CHILDREN: Final = 3
 FEW: Final = 3
-"""So many are shown rather than counted in a row of their own."""
+"""Up to this many are shown themselves instead of being counted in a row."""
 OPENED: Final = 200
-"""How many more are shown each time the row for the rest is opened."""
+"""Additional objects for each opening of the row for the rest."""
 KEYS_A_STEP: Final = 1_000
-"""Objects looked for between two chances to yield."""
+"""Objects examined before yielding."""
 WATCHER: Final = "deployment-watcher"
-"""What triggers the evaluations that a deployment makes while it runs."""
+"""Trigger of the evaluations that a running deployment creates."""
 
 
 class Member:
-    """An object held that belongs to a job: only what is needed to place and count it, as there may be thousands."""
+    """A held object of a job, reduced to what is needed to place and count it, as there may be thousands."""
 
     __slots__ = ("came_of", "deployments", "key", "links", "read_at", "state")
 
     def __init__(self, key: ObjectKey) -> None:
         self.key = key
         self.deployments: tuple[str, ...] = ()
-        """The IDs of the deployments that its events name in their filter keys."""
+        """IDs of the deployments in its events' filter keys."""
         self.read_at = -1
-        """The event that the rest was read of; -1 before it was."""
+        """The event that the other attributes were read from; -1 before that."""
         self.state = ""
         self.came_of = ""
-        """The ID of what it came of: an allocation's evaluation, an evaluation's previous one, a service's
+        """ID of the object that caused it: an allocation's evaluation, an evaluation's previous one, a service's
         allocation."""
         self.links: Links | None = None
-        """Not of allocations and services."""
+        """None for allocations and services."""
 
 
 class Members:
-    """Objects by topic in the order they came, with what is known of each, and how many there are of each status."""
+    """Objects by topic in order of arrival, with what is known of each, and counts by status."""
 
     def __init__(self) -> None:
         self._of: dict[str, dict[ObjectKey, Member]] = {}
         self._states: dict[str, Counter[str]] = {}
         self._same: dict[str, str] = {}
-        """IDs and statuses that many have in common, each kept once."""
+        """Interned IDs and statuses, which many objects share."""
         self.unread: dict[ObjectKey, None] = {}
-        """Those of which something new has come since they were read."""
+        """Objects with events newer than the last read."""
 
     def add(self, key: ObjectKey, deployment: str = "") -> None:
         members = self._of.setdefault(key[0], {})
@@ -71,7 +71,7 @@ class Members:
         return self._of.get(topic, {})
 
     def read(self, related: Related) -> Iterator[None]:
-        """Reads what is unread, the newest to come first; a payload at a time."""
+        """Read unread objects, the latest first, yielding after each payload."""
         for key in reversed(list(self.unread)):
             self.read_one(related, key)
             yield
@@ -107,7 +107,7 @@ class Members:
                         self._states[topic][member.state] -= 1
 
     def rest(self, topic: str, shown: Iterable[ObjectKey]) -> tuple[int, dict[str, int]]:
-        """How many of a topic are not shown, and how many of each status among those that were read."""
+        """Number of a topic's objects that are not shown, and counts by status of those that have been read."""
         number = len(self.all(topic))
         states = Counter(self._states.get(topic, {}))
         for key in shown:
@@ -127,21 +127,21 @@ class Family:
         self.job = job
         self.focus = focus
         self.child = child
-        """Only shown in brief, beneath the job that it was dispatched or launched from."""
+        """Whether it is only summarized below the job that it was dispatched or launched from."""
         self.members = Members()
         self.near: dict[ObjectKey, bool] = {}
-        """What the focus is tied to by IDs, nearest first, and whether it is a cause."""
+        """Objects linked to the focus by IDs, nearest first, and whether each is a cause."""
         self.shown: dict[ObjectKey, None] = {}
         self.brief: set[ObjectKey] = set()
-        """Those that are shown only because they are few: a line each."""
+        """Objects shown only because they are few, in one line each."""
         self.limits = {topic: SHOWN_OF_CHILDREN if child else limit for topic, limit in SHOWN.items()}
         self.opened: set[str] = set()
         self.records: dict[ObjectKey, ObjectRecords] = {}
         self.creators: dict[str, ObjectKey] = {}
-        """Per deployment's ID: the evaluation whose plan made it."""
+        """By deployment ID: the evaluation whose plan created it."""
 
     def note(self, subject: Subject) -> None:
-        """Something of the job has come."""
+        """Record an object of the job that has a new event."""
         self.members.add(subject.of.key, subject.deployment)
 
     def open_rest(self, topic: str) -> None:
@@ -152,7 +152,7 @@ class Family:
             self.limits[topic] = OPENED
 
     def choose(self) -> None:
-        """Decides which objects are shown, by what is known of them so far."""
+        """Select the objects to show, according to what is known of them so far."""
         self._find_creators()
         self.brief.clear()
         shown: dict[ObjectKey, None] = dict.fromkeys(key for key in self.near if self.members.get(key) is not None)
@@ -206,7 +206,7 @@ class Family:
         return of == "Evaluation" and member.came_of == id_
 
     def origin(self, allocation: ObjectKey) -> Iterator[ObjectKey]:
-        """Where an allocation came from, by the oldest event held: an update in place names another one."""
+        """The causes of an allocation according to its oldest event held: an in-place update changes them."""
         records = self.records.get(allocation)
         first = records.records[0].allocation if records is not None and records.records else None
         if first is not None:
@@ -216,7 +216,7 @@ class Family:
                 yield ("Deployment", self.namespace, first.deployment_id)
 
     def add_origins(self) -> None:
-        """What the allocations near the focus came from is a cause of it, held or not."""
+        """Add the causes of allocations near the focus, whether they are held or not."""
         for key in list(self.near):
             if key[0] == "Allocation":
                 for cause in self.origin(key):
@@ -239,7 +239,7 @@ class Family:
         self.creators = {id_: key for id_, (_, key) in made.items()}
 
     def read_shown(self, history: History) -> Iterator[None]:
-        """Reads the events of what is shown, those of the focus first."""
+        """Read the events of shown objects, those of the focus first."""
         for key in sorted(self.shown, key=lambda key: key != self.focus):
             records = self.records.get(key)
             whole = key[0] == "Job" or not (self.child or key in self.brief or key[0] in ("Evaluation", "Service"))

@@ -26,36 +26,36 @@ from nomad_tui.core.timeline.tree import (
 )
 
 SHOWN: Final = 40
-"""Allocations, and as many evaluations, that are shown at first."""
+"""Initial number of allocations, and of evaluations."""
 SEARCHED_AT_ONCE: Final = 256
-"""Steps of the search between two looks at what has come meanwhile."""
+"""Steps of the search between two checks for new events."""
 _DONE: Final[str] = "done"
 
 
 class NodeTrace:
-    """What `EventTimeline` is made of where the focus is a node."""
+    """The part of `EventTimeline` for a node as the focus."""
 
     def __init__(self, key: ObjectKey, related: Related) -> None:
         self.key = key
         self.complete = False
-        """Whether everything held had been looked at when it was read last."""
+        """Whether all held events had been searched at the last read."""
         self._searched = False
         self._related = related
         self._node = ObjectRecords(key, whole=True)
         self._found: dict[str, OrderedDict[ObjectKey, str]] = {
             topic: OrderedDict() for topic in sorted(KINDS) if KINDS[topic].is_on_node
         }
-        """Per topic: what is on the node and its status, in the order of their newest events."""
+        """By topic: the objects on the node with their statuses, in the order of their newest events."""
         self._states: dict[str, Counter[str]] = {topic: Counter() for topic in self._found}
         self._unread: dict[ObjectKey, None] = {}
         self._same: dict[str, str] = {}
-        """Statuses, each kept once."""
+        """Interned statuses."""
         self._records: dict[ObjectKey, ObjectRecords] = {}
         self._limits = dict.fromkeys(self._found, SHOWN)
         self._search = related.on_node(key[2])
 
     def read(self, history: History) -> Iterator[None]:
-        """Reads what is new, and then looks on for what is on the node for a while."""
+        """Read new events, then continue the search for objects on the node for a while."""
         self.complete = self._searched
         yield from self._node.read(history)
         for key in list(self._unread):
@@ -96,7 +96,7 @@ class NodeTrace:
         yield from records.read(history)
 
     def concerns(self, history: History, subject: Subject, sequence: int) -> bool:
-        """Whether an event that has come is about the node or something on it; notes what it is about."""
+        """Whether a new event belongs to the node or an object on it; if so, its object is recorded."""
         key = subject.of.key
         if key == self.key:
             return True
@@ -112,7 +112,7 @@ class NodeTrace:
         return True
 
     def forget_evicted(self, history: History) -> None:
-        """Drops what is gone; that is the oldest, as what is found is in the order of its newest events."""
+        """Drop evicted objects, which are the oldest, because objects are in the order of their newest events."""
         self._node.forget_before(history.first)
         for topic, found in self._found.items():
             while found and history.newest(*next(iter(found))) is None:
@@ -125,7 +125,7 @@ class NodeTrace:
         self._limits[topic] += OPENED
 
     def _shown(self) -> list[ObjectKey]:
-        """The newest of each topic, by their newest events."""
+        """The objects with the newest events of each topic."""
         return [key for topic, limit in self._limits.items() for key in islice(reversed(self._found[topic]), limit)]
 
     def tree(self) -> Branch:
@@ -156,7 +156,7 @@ class NodeTrace:
         return root
 
     def _add_node_events(self, root: Branch) -> None:
-        """Each event that the node's payloads list, once."""
+        """Add each event listed in the node's payloads once."""
         found: dict[tuple[str, str, str], int] = {}
         for record in self._node.records:
             for event in record.node_events:

@@ -1,4 +1,4 @@
-"""What a timeline reads of an object: event by event what was new in it."""
+"""Reads the events of an object for a timeline, keeping what each of them changed."""
 
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -21,11 +21,11 @@ from nomad_tui.core.timeline.rows import TaskEventKey, moment, timestamp
 from nomad_tui.core.wire import Frame
 
 MOST_EVENTS: Final = 200
-"""Events of one object that are read: its newest."""
+"""Maximum events read of one object, the newest ones."""
 MOST_TASK_EVENTS: Final = 400
-"""Task events of one payload that are read; Nomad keeps 10 a task."""
+"""Maximum task events read of one payload; Nomad keeps 10 per task."""
 STEPS_A_PAUSE: Final = 256
-"""Events of an object passed between two chances to yield."""
+"""Events of an object skipped before yielding."""
 
 
 @dataclass(slots=True)
@@ -35,17 +35,17 @@ class Record:
     sequence: int
     moment: int | None
     sentence: Sentence | None
-    """What it says beside the event before; None if that adds nothing new."""
+    """Its description relative to the previous event; None if that adds nothing."""
     allocation: Allocation | None = None
     tasks: dict[TaskEventKey, TaskEvent] = field(default_factory=dict)
-    """Of an allocation: every task event in its payload."""
+    """For an allocation: all task events in its payload."""
     steps: list[tuple[Parts, int | None]] = field(default_factory=list)
-    """Of an allocation: what happened to it beside its task events, and when."""
+    """For an allocation: changes other than task events, and their times."""
     node_events: tuple[NodeEvent, ...] = ()
 
 
 class ObjectRecords:
-    """The events of one object that have been read, oldest first."""
+    """The events read of one object, oldest first."""
 
     def __init__(self, key: ObjectKey, *, whole: bool) -> None:
         self.key = key
@@ -55,11 +55,11 @@ class ObjectRecords:
         """The newest event read."""
         self.records: deque[Record] = deque(maxlen=MOST_EVENTS if whole else 1)
         self.state: Sentence | None = None
-        """What the newest payload says by itself."""
+        """Description of the newest payload alone."""
         self._compared: Any = None
 
     def forget_before(self, first: int) -> bool:
-        """Drops what was read of events that are gone; True if there was any."""
+        """Drop records of evicted events. Returns whether there were any."""
         dropped = False
         while self.records and self.records[0].sequence < first:
             self.records.popleft()
@@ -67,7 +67,7 @@ class ObjectRecords:
         return dropped
 
     def read(self, history: History) -> Iterator[None]:
-        """Reads what is new of the object, a payload at a time."""
+        """Read the object's new events, yielding after each payload."""
         newest = history.newest(*self.key)
         if newest is None or newest == self.read_to:
             return
@@ -123,7 +123,7 @@ class ObjectRecords:
         now = ALLOCATION.read(payload) or Allocation()
         before = self.records[-1] if self.records else None
         tasks = dict(islice(_task_events(now), MOST_TASK_EVENTS))
-        if before is not None:  # a task event is kept once, however many payloads repeat it
+        if before is not None:  # each task event is kept once, even if many payloads repeat it
             tasks = {key: before.tasks.get(key, event) for key, event in tasks.items()}
         record = Record(sequence, moment(now.modify_time), None, allocation=now.without_payload(), tasks=tasks)
         if before is not None and before.allocation is not None:

@@ -1,4 +1,4 @@
-"""One row of a timeline, and how rows become a tree in time order."""
+"""Rows of a timeline, and their arrangement as a tree in chronological order."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,19 +13,20 @@ from nomad_tui.core.text import printable
 
 _EARLIEST: Final = 946_684_800_000_000_000
 _LATEST: Final = 4_102_444_800_000_000_000
-"""ns since 1970: from 2000 to 2100 a number can be a time."""
+"""ns since 1970. A number from 2000 to 2100 can be a time."""
 
 TaskEventKey: TypeAlias = tuple[str, int, str, str]
-"""Task, time, type and message: payloads repeat a task's newest events, which have no ID."""
+"""Task, time, type and message, which identify a task event: payloads repeat a task's newest events, which have no
+ID."""
 
 
 def moment(nanoseconds: int) -> int | None:
-    """A time of a payload, or None where it cannot be one."""
+    """A time in a payload; None if it is implausible."""
     return nanoseconds if _EARLIEST <= nanoseconds < _LATEST else None
 
 
 def timestamp(text: str | None) -> int | None:
-    """An RFC 3339 time in ns since 1970, or None where it cannot be one; microseconds are kept."""
+    """An RFC 3339 time in ns since 1970, with microsecond precision; None if it is invalid or implausible."""
     if not text or len(text) > 40:
         return None
     try:
@@ -61,16 +62,16 @@ RowKey: TypeAlias = tuple[str, ...]
 
 class RowKind(StrEnum):
     OBJECT = "object"
-    """An object of the cluster, as it is by its newest event."""
+    """An object of the cluster in its newest state."""
     STEP = "step"
-    """Something that happened to the object one level up."""
+    """A change of the object one level up."""
     TASK_EVENT = "task event"
     NODE_EVENT = "node event"
-    """One of the events that a node's payload lists."""
+    """An event listed in a node's payload."""
     REST = "rest"
-    """Stands for what is not shown; `EventTimeline.open_rest` shows more of it, if `can_open`."""
+    """Counts objects that are not shown; `EventTimeline.open_rest` shows more of them, if `can_open`."""
     NOT_HELD = "not held"
-    """An object that another one names, of which no event is held."""
+    """An object that another one refers to, of which no event is held."""
     GAP = "gap"
     """Events may be missing from here on."""
 
@@ -78,35 +79,35 @@ class RowKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class TimelineRow:
     key: RowKey
-    """The same for as long as the row is there, wherever it moves."""
+    """Stays the same while the row exists, wherever it moves."""
     kind: RowKind
     depth: int
     """0 for the root."""
     topic: str
-    """Released name, of the object the row is about; "" for a gap."""
+    """Released topic of the row's object; "" for a gap."""
     title: Parts
-    """What the row is about; empty for a step. All texts are fit to be drawn and without secrets."""
+    """The row's subject; empty for a step. All texts are safe to display and masked."""
     text: Parts
     place: str
-    """The node's name; "" where it is unknown."""
+    """The node's name; "" if unknown."""
     moment: int | None
-    """When it began, in ns since 1970 on the cluster's clocks; None if unknown."""
+    """When it started, in ns since 1970 on the cluster's clocks; None if unknown."""
     since: int | None
-    """ns from the step it depends on, by the objects' own times; None where either is not known."""
+    """ns since the step it depends on, by the objects' own times; None if either is unknown."""
     sequence: int | None
-    """The event that brought it; None for what is not held."""
+    """The event it is based on; None for objects that are not held."""
     is_focus: bool = False
-    """The object of the event that the timeline was asked for; exactly one row is."""
+    """Whether it is the object of the event whose timeline this is; true for exactly one row."""
     ended: bool = False
-    """Nothing more is expected of it."""
+    """Whether no further change is expected."""
     stopped: bool = False
-    """It went no further here, and should have; `text` has a part in the role BAD."""
+    """Whether it stopped here unexpectedly; `text` then has a part with the role BAD."""
     can_open: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Branch:
-    """A row before its depth is known, with what is beneath it."""
+    """A row that does not have a depth yet, with its children."""
 
     key: RowKey
     kind: RowKind
@@ -122,21 +123,21 @@ class Branch:
     stopped: bool = False
     can_open: bool = False
     first: int | None = None
-    """The oldest event that is known of it; where `moment` is None this decides about its place."""
+    """The oldest known event of it, which decides its position if `moment` is None."""
     about: int | None = None
-    """About when it was, for its place among its siblings, where `moment` is None."""
+    """Approximate time, which decides its position among its siblings if `moment` is None."""
     last: bool = False
-    """It follows all its siblings."""
+    """Whether it follows all its siblings."""
     parent: "Branch | None" = None
     children: "list[Branch]" = field(default_factory=list)
 
     def attach(self, parent: "Branch") -> None:
-        """Hangs it beneath another one that is not beneath itself; that is for the caller to see to."""
+        """Make this a child of another branch, which must not be below this one."""
         self.parent = parent
         parent.children.append(self)
 
     def is_above(self, other: "Branch") -> bool:
-        """Whether the other one is this, or hangs beneath it."""
+        """Whether `other` is this branch or below it."""
         at: Branch | None = other
         while at is not None:
             if at is self:
@@ -151,7 +152,7 @@ def object_key(key: ObjectKey) -> RowKey:
 
 
 def flatten(root: Branch) -> Iterator[TimelineRow]:
-    """The rows of a tree, siblings in the order of time."""
+    """The rows of a tree, siblings in chronological order."""
     stack = [(root, 0)]
     while stack:
         branch, depth = stack.pop()
@@ -175,7 +176,7 @@ def flatten(root: Branch) -> Iterator[TimelineRow]:
 
 
 def _in_order(branches: Iterable[Branch]) -> list[Branch]:
-    """By their moments; what has none comes after what came before it in the stream."""
+    """Branches sorted by time; one without a time follows those before it in the stream."""
     came = sorted(branches, key=_first)
     moments: dict[int, int] = {}
     newest = 0
@@ -195,7 +196,7 @@ def _first(branch: Branch) -> int:
 
 
 def _moment(branch: Branch) -> int | None:
-    """Its own moment; for what is not held, that of what depends on it."""
+    """The branch's time; for an object that is not held, the earliest time of its children."""
     if branch.moment is not None or branch.kind is not RowKind.NOT_HELD:
         return branch.moment
     if branch.about is not None:

@@ -1,8 +1,8 @@
 """A timeline that is read in slices of time and grows while it is open.
 
-What the focus is tied to by IDs is read first, then the newest of its job, then the few fields of everything else that
-are needed to count it. Of a stream that continues, only the envelopes of new events are looked at, and the payloads of
-those that belong here.
+Objects linked to the focus by IDs are read first, then the newest of its job, then the few fields of all others that
+are needed to count them. For new events of the stream only the envelopes are examined, and the payloads of those that
+belong to the timeline.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,23 +23,24 @@ from nomad_tui.core.timeline.tree import add_steps, job_tree, object_branch
 from nomad_tui.core.updates import Gap
 
 MOST_NEAR: Final = 60
-"""Objects tied to the focus by IDs, one by one, that are always shown."""
+"""Maximum objects linked to the focus by a chain of IDs, which are always shown."""
 CHILDREN: Final = 20
-"""Jobs shown at first beneath the one that they were dispatched or launched from."""
+"""Initial number of jobs below the one that they were dispatched or launched from."""
 OPENED_CHILDREN: Final = 40
-"""How many more with each opening."""
+"""Additional jobs for each opening."""
 MOST_GAPS: Final = 50
-"""Gaps that are shown: the newest."""
+"""Maximum gaps shown, the newest ones."""
 GAP_LENGTH: Final = 300
 ROWS_A_STEP: Final = 256
-"""Rows of the stream looked at between two chances to yield."""
+"""Rows of the stream examined before yielding."""
 
 
 class EventTimeline:
-    """See the module. Rows are there as far as `advance` has come; it is called again when new events have come."""
+    """The timeline of one event. Rows exist as far as `advance` has read; call it again when new events have
+    arrived."""
 
     def __init__(self, history: History, sequence: int, related: Related | None = None) -> None:
-        """The timeline of an event; those of one history may share what is `related` in it.
+        """Create the timeline of an event; timelines of one history may share `related`.
 
         Raises `IndexError` if the event is not held, `LookupError` if the row is a gap.
         """
@@ -51,11 +52,11 @@ class EventTimeline:
             raise LookupError(sequence)
         self.focus: ObjectKey = subject.of.key
         self.revision = 0
-        """Rises whenever the rows may have changed."""
+        """Incremented whenever the rows may have changed."""
         topic, namespace, _ = self.focus
         job = (subject.job or self.related.job_of(self.focus)) if _is_of_job(topic) else ""
         self._families: dict[ObjectKey, Family] = {}
-        """The focus's job, and those above and beneath it that are shown."""
+        """The focus's job, and its parent and child jobs that are shown."""
         self._node: NodeTrace | None = None
         self._alone: ObjectRecords | None = None
         self._parent: ObjectKey | None = None
@@ -77,7 +78,7 @@ class EventTimeline:
         self._first = history.first
         self._dirty = True
         self._is_reading = False
-        """Whether what is being done may change the rows; to look at envelopes does not."""
+        """Whether the current work may change the rows; examining envelopes does not."""
         self._work: Iterator[None] | None = None
         self._rows: list[TimelineRow] = []
         self._rows_of = -1
@@ -85,7 +86,7 @@ class EventTimeline:
     # Reading
 
     def advance(self, seconds: float) -> bool:
-        """Reads on for about so long; True if there is more to do."""
+        """Read for about `seconds`. Returns whether there is more to do."""
         deadline = perf_counter() + seconds
         while perf_counter() < deadline:
             if self._work is None:
@@ -100,7 +101,7 @@ class EventTimeline:
 
     @property
     def complete(self) -> bool:
-        """False while something that is held has not been looked at."""
+        """False while held events remain unread."""
         return self._work is None and not self._has_work()
 
     def _has_work(self) -> bool:
@@ -148,7 +149,7 @@ class EventTimeline:
             yield from family.read_shown(self.history)
 
     def _find_near(self, family: Family) -> None:
-        """What the focus is tied to by IDs, one by one; its causes before what came of it."""
+        """Objects linked to the focus by a chain of IDs, causes before effects."""
         family.near = {}
         if self.focus[0] == "Job":
             return
@@ -211,7 +212,7 @@ class EventTimeline:
             yield
 
     def _concerns(self, subject: Subject, sequence: int) -> bool:
-        """Whether an event belongs here; notes what it is about."""
+        """Whether an event belongs to the timeline; if so, its object is recorded."""
         if self._alone is not None:
             return subject.of.key == self.focus
         if self._node is not None:
@@ -240,7 +241,7 @@ class EventTimeline:
 
     @property
     def rows(self) -> Sequence[TimelineRow]:
-        """The tree from its root; a new list whenever `revision` has risen."""
+        """The tree from its root; a new list whenever `revision` has changed."""
         if self._rows_of != self.revision or self._first != self.history.first:
             self._rows_of = self.revision
             root = self._root()
@@ -249,7 +250,8 @@ class EventTimeline:
         return self._rows
 
     def open_rest(self, row: TimelineRow) -> bool:
-        """Shows more of what a row represents, as `advance` is called; False if it represents nothing."""
+        """Show more of the objects that a row stands for, as `advance` is called. Returns False if it stands for
+        none."""
         if not row.can_open:
             return False
         kind = row.key[-1]
@@ -289,7 +291,7 @@ class EventTimeline:
         return root
 
     def _add_gaps(self, root: Branch) -> None:
-        """Where events may be missing, from the oldest event shown to the newest, or to now while it continues."""
+        """Add the gaps between the oldest and the newest event shown, or up to now if an object has not ended."""
         sequences, goes_on = _span(root)
         if not sequences:
             return
@@ -325,7 +327,7 @@ def _is_of_job(topic: str) -> bool:
 
 
 def _growing(found: dict[ObjectKey, bool]) -> Iterator[ObjectKey]:
-    """The keys of a dictionary to which keys are added meanwhile."""
+    """The keys of a dictionary, including those added during the iteration."""
     at = 0
     while at < len(found):
         yield from islice(list(found), at, at + 1)
@@ -333,5 +335,5 @@ def _growing(found: dict[ObjectKey, bool]) -> Iterator[ObjectKey]:
 
 
 LONGEST_SETTLING: Final = 6
-"""How often what is shown is chosen anew because of what was just read of it."""
+"""Maximum repetitions of selecting objects after reading the selected ones."""
 _DONE: Final = object()

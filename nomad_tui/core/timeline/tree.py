@@ -1,4 +1,4 @@
-"""The rows of a job's objects, each beneath what it came from."""
+"""Arranges a job's objects as a tree, each below its cause."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -36,23 +36,23 @@ from nomad_tui.core.timeline.rows import (
 )
 
 STEPS: Final = 30
-"""Steps of one object that are shown: its newest."""
+"""Maximum steps shown of one object, the newest ones."""
 TASK_EVENTS: Final = 100
-"""The same for an allocation's task events."""
+"""Maximum task events shown of an allocation, the newest ones."""
 LONGEST_KEY: Final = 200
 """Characters of a message that distinguish task events."""
 LONGEST_CHAIN: Final = 1_000
 _CONSEQUENCES: Final = frozenset(("Not Restarting", "Alloc Unhealthy", "Sibling Task Failed"))
-"""Failures that follow from another one, which is where it stopped."""
+"""Failures that result from another one, which is the actual cause."""
 
 
 def job_tree(family: Family) -> Branch:
-    """A job's branch with all that is shown of it, and rows for the rest."""
+    """A job's branch with all its shown objects, and rows for the rest."""
     return _Tree(family).root
 
 
 def object_branch(records: ObjectRecords | None, key: ObjectKey) -> Branch:
-    """The branch of any object, with what happened to it beneath."""
+    """The branch of any object in its newest state."""
     topic, _, id_ = key
     if records is None or not records.records:
         return Branch(object_key(key), RowKind.NOT_HELD, topic, object_title(topic, id_), not_held(), None)
@@ -75,7 +75,7 @@ def object_branch(records: ObjectRecords | None, key: ObjectKey) -> Branch:
 
 
 def add_steps(branch: Branch, records: ObjectRecords, key: ObjectKey) -> None:
-    """The steps of an object beneath it: each event that changed something."""
+    """Add the steps of an object to its branch: each event that changed something."""
     steps = [record for record in records.records if record.sentence is not None]
     add_rest(branch, ("earlier", *key), branch.topic, len(steps) - STEPS, "earlier step")
     before: int | None = None
@@ -91,7 +91,7 @@ def add_steps(branch: Branch, records: ObjectRecords, key: ObjectKey) -> None:
 
 
 def add_rest(branch: Branch, key: RowKey, topic: str, number: int, noun: str) -> None:
-    """A row for what is left out of the oldest, if there is any."""
+    """Add a row for the omitted oldest steps, if there are any."""
     if number > 0:
         title = (dim(f"… {number_of(number, noun)}"),)
         Branch(key, RowKind.REST, topic, title, (), None, first=-1).attach(branch)
@@ -105,7 +105,7 @@ def _step(branch: Branch, key: RowKey, record: Record, since: int | None) -> Bra
 def evaluation_branch(
     key: ObjectKey, records: ObjectRecords, links: Links | None, *, names_job: bool = False
 ) -> Branch:
-    """An evaluation's branch: what asked for it, how it went, and why it is blocked."""
+    """An evaluation's branch: its trigger, its result, and why it is blocked."""
     branch = object_branch(records, key)
     links = links if links is not None else Links()
     created, modified = moment(links.create_time), moment(links.modify_time)
@@ -118,7 +118,7 @@ def evaluation_branch(
 
 
 def allocation_branch(key: ObjectKey, records: ObjectRecords, evaluation: Links | None) -> Branch:
-    """An allocation's branch: how far it came, how long that took since its evaluation, and where it stopped."""
+    """An allocation's branch: its progress, the time since its evaluation, and where it stopped."""
     branch = object_branch(records, key)
     first, now = _ends(records)
     tasks = _task_events(records.records)
@@ -149,7 +149,7 @@ def _steps_reached(
     created: int | None,
     asked: int | None,
 ) -> list[tuple[str, int | None]]:
-    """Placed, running and healthy, with ns since the evaluation, or else since the placement."""
+    """Placed, running and healthy, as far as reached, with ns since the evaluation, or since the placement."""
     since = asked if asked is not None else created
 
     def after(at: int | None) -> int | None:
@@ -168,7 +168,7 @@ def _steps_reached(
 
 
 def _task_events(records: Iterable[Record]) -> dict[TaskEventKey, tuple[TaskEvent, int]]:
-    """Every task event once, with the event that brought it."""
+    """Each task event once, with the event that first contained it."""
     events: dict[TaskEventKey, tuple[TaskEvent, int]] = {}
     for record in records:
         for key, event in record.tasks.items():
@@ -178,7 +178,7 @@ def _task_events(records: Iterable[Record]) -> dict[TaskEventKey, tuple[TaskEven
 
 
 def add_task_events(branch: Branch, records: ObjectRecords, key: ObjectKey) -> None:
-    """What happened to an allocation and to its tasks, beneath it."""
+    """Add the changes of an allocation and of its tasks to its branch."""
     first, now = _ends(records)
     created = moment(first.create_time)
     for record in records.records:
@@ -262,7 +262,7 @@ class _Tree:
                 Branch(rest_key, RowKind.REST, topic, title, text, None, last=True, can_open=True).attach(self.root)
 
     def _date_causes(self) -> None:
-        """What is not held was there about when the oldest of the allocations came that it is a cause of."""
+        """Set the approximate time of causes that are not held to that of their oldest allocation."""
         for key, branch in list(self.branches.items()):
             if key[0] != "Allocation" or branch.moment is None:
                 continue
@@ -322,7 +322,7 @@ class _Tree:
         return self.branches.get((topic, self.family.namespace, id_)) if id_ else None
 
     def _naming(self, deployment: ObjectKey) -> Branch | None:
-        """For a deployment of which nothing is held: the evaluation that a shown allocation of it came from."""
+        """For a deployment that is not held: the evaluation of a shown allocation that belongs to it."""
         if self.family.members.get(deployment) is not None:
             return None
         for key in self.branches:
@@ -350,7 +350,7 @@ class _Tree:
         return self._at("Deployment", first.deployment_id) or self._at("Evaluation", first.eval_id) or self.root
 
     def _oldest(self, key: ObjectKey) -> Branch | None:
-        """The branch of the oldest one shown in a row of allocations or evaluations that follow each other."""
+        """The branch of the oldest shown predecessor in a chain of allocations or evaluations."""
         found: ObjectKey | None = None
         seen = {key}
         at = self._follows(key)
@@ -361,9 +361,10 @@ class _Tree:
         return self._shown(found)
 
     def _follows(self, key: ObjectKey) -> ObjectKey | None:
-        """What an evaluation or an allocation continues from.
+        """The predecessor of an evaluation or an allocation.
 
-        An allocation replaced by an update belongs to the deployment of that; rescheduled or moved, to the one before.
+        An allocation replaced by an update belongs to the update's deployment; a rescheduled or migrated one follows
+        the previous allocation.
         """
         topic, namespace, _ = key
         if topic == "Evaluation":
@@ -382,7 +383,7 @@ class _Tree:
     # When
 
     def _time(self, key: ObjectKey, branch: Branch) -> None:
-        """How long it took from the step that it depends on, where that is another object's."""
+        """Set the time since the step that it depends on, if that belongs to another object."""
         if branch.since is not None or branch.moment is None or branch.parent is None or key[0] == "Allocation":
             return
         before = branch.parent.moment if branch.parent is not self.root else self._registered(key, branch.moment)
