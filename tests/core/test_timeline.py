@@ -15,7 +15,7 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.objects.parts import Role
 from nomad_tui.core.readable import duration
 from nomad_tui.core.text import printable
-from nomad_tui.core.timeline.family import FEW, OPENED, SHOWN
+from nomad_tui.core.timeline.family import SHOWN, SHOWN_MORE, SHOWN_UNCOUNTED
 from nomad_tui.core.timeline.rows import RowKind, TimelineRow
 from nomad_tui.core.timeline.timeline import EventTimeline
 from nomad_tui.core.updates import Gap, GapReason
@@ -494,7 +494,7 @@ def test_one_allocation_of_thousands_is_shown_with_what_it_is_tied_to_and_the_re
     assert not timeline.complete
     read_fully(timeline)
     shown = [row for row in timeline.rows if row.topic == "Allocation" and row.kind is RowKind.OBJECT]
-    assert len(shown) == OPENED + 2
+    assert len(shown) == SHOWN_MORE + 2
     assert "2,799 more" in lines(timeline)[-1]
     assert timeline.open_rest(timeline.rows[-1])
     assert "2,599 more" in lines(read_fully(timeline))[-1]
@@ -534,11 +534,13 @@ def test_an_evaluation_is_shown_with_all_that_it_placed() -> None:
 
 def test_few_others_are_shown_rather_than_counted() -> None:
     history = History()
-    append(history, an_evaluation(0), *(an_allocation(number) for number in range(FEW + 1)))
+    append(history, an_evaluation(0), *(an_allocation(number) for number in range(SHOWN_UNCOUNTED + 1)))
     timeline = read_fully(EventTimeline(history, history.end - 1))
     assert not lines(timeline, RowKind.REST)
     append(history, an_allocation(100))
-    assert lines(read_fully(timeline), RowKind.REST) == [f"  … {FEW + 1} more allocations  {FEW + 1} running"]
+    assert lines(read_fully(timeline), RowKind.REST) == [
+        f"  … {SHOWN_UNCOUNTED + 1} more allocations  {SHOWN_UNCOUNTED + 1} running"
+    ]
 
 
 def test_circles_and_endless_chains_come_to_an_end() -> None:

@@ -250,11 +250,11 @@ def _is_foldable(item: Item) -> bool:
     if isinstance(item, Member):
         return type(item.value) in CONTAINERS and bool(item.value)
     if isinstance(item, Change) and item.kind is not ChangeKind.MOVED:
-        return any(_holds(value) for value in (item.before, item.after)) or changes_lines(item)
+        return any(_is_nonempty(value) for value in (item.before, item.after)) or changes_lines(item)
     return False
 
 
-def _holds(value: Value) -> bool:
+def _is_nonempty(value: Value) -> bool:
     return isinstance(value, dict | list | Members | RawText) and bool(value)
 
 

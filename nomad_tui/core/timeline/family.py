@@ -15,9 +15,9 @@ FOLDED: Final = ("Evaluation", "Deployment", "Allocation")
 SHOWN: Final = {"Evaluation": 40, "Deployment": 20, "Allocation": 40}
 """Initial number of objects per topic, in addition to those that the focus refers to."""
 SHOWN_OF_CHILDREN: Final = 3
-FEW: Final = 3
+SHOWN_UNCOUNTED: Final = 3
 """Up to this many are shown themselves instead of being counted in a row."""
-OPENED: Final = 200
+SHOWN_MORE: Final = 200
 """Additional objects for each opening of the row for the rest."""
 KEYS_A_STEP: Final = 1_000
 """Objects examined before yielding."""
@@ -50,7 +50,7 @@ class Members:
     def __init__(self) -> None:
         self._of: dict[str, dict[ObjectKey, Member]] = {}
         self._states: dict[str, Counter[str]] = {}
-        self._same: dict[str, str] = {}
+        self._interned: dict[str, str] = {}
         """Interned IDs and statuses, which many objects share."""
         self.unread: dict[ObjectKey, None] = {}
         """Objects with events newer than the last read."""
@@ -89,10 +89,10 @@ class Members:
         if member.read_at >= 0:
             states[member.state] -= 1
         member.read_at = newest
-        member.state = self._same.setdefault(links.state, links.state)
+        member.state = self._interned.setdefault(links.state, links.state)
         states[member.state] += 1
         came_of = {"Allocation": links.eval_id, "Service": links.alloc_id}.get(key[0], links.previous_eval)
-        member.came_of = self._same.setdefault(came_of, came_of)
+        member.came_of = self._interned.setdefault(came_of, came_of)
         member.links = None if key[0] in ("Allocation", "Service") else links
 
     def forget_evicted(self, history: History) -> Iterator[None]:
@@ -146,10 +146,10 @@ class Family:
 
     def open_rest(self, topic: str) -> None:
         if topic in self.opened:
-            self.limits[topic] += OPENED
+            self.limits[topic] += SHOWN_MORE
         else:
             self.opened.add(topic)
-            self.limits[topic] = OPENED
+            self.limits[topic] = SHOWN_MORE
 
     def choose(self) -> None:
         """Select the objects to show, according to what is known of them so far."""
@@ -190,7 +190,7 @@ class Family:
                 shown[key] = None
                 left -= 1
                 taken += 1
-        if not self.child and len(members) - taken <= FEW:
+        if not self.child and len(members) - taken <= SHOWN_UNCOUNTED:
             self.brief |= {key for key in members if key not in shown}
             shown |= dict.fromkeys(members)
 

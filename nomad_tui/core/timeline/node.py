@@ -12,7 +12,7 @@ from nomad_tui.core.objects.allocation import ALLOCATION
 from nomad_tui.core.objects.evaluation import EVALUATION
 from nomad_tui.core.objects.parts import dim, plain, reason
 from nomad_tui.core.objects.registry import KINDS, kind
-from nomad_tui.core.timeline.family import OPENED
+from nomad_tui.core.timeline.family import SHOWN_MORE
 from nomad_tui.core.timeline.reading import ObjectRecords
 from nomad_tui.core.timeline.rows import Branch, RowKind, describe_rest, timestamp
 from nomad_tui.core.timeline.tree import (
@@ -27,7 +27,7 @@ from nomad_tui.core.timeline.tree import (
 
 SHOWN: Final = 40
 """Initial number of allocations, and of evaluations."""
-SEARCHED_AT_ONCE: Final = 256
+SEARCH_STEPS: Final = 256
 """Steps of the search between two checks for new events."""
 _DONE: Final[str] = "done"
 
@@ -48,7 +48,7 @@ class NodeTrace:
         """By topic: the objects on the node with their statuses, in the order of their newest events."""
         self._states: dict[str, Counter[str]] = {topic: Counter() for topic in self._found}
         self._unread: dict[ObjectKey, None] = {}
-        self._same: dict[str, str] = {}
+        self._interned: dict[str, str] = {}
         """Interned statuses."""
         self._records: dict[ObjectKey, ObjectRecords] = {}
         self._limits = dict.fromkeys(self._found, SHOWN)
@@ -63,17 +63,17 @@ class NodeTrace:
             yield
         for key in self._shown():
             yield from self._read(key, history)
-        for _ in range(SEARCHED_AT_ONCE):
+        for _ in range(SEARCH_STEPS):
             found = next(self._search, _DONE)
             if isinstance(found, str):
                 self._searched = True
                 return
             if found is not None and found not in self._found[found[0]]:
-                self._put(found, newest=False)
+                self._add_found(found, newest=False)
                 self._read_state(found)
             yield
 
-    def _put(self, key: ObjectKey, *, newest: bool) -> None:
+    def _add_found(self, key: ObjectKey, *, newest: bool) -> None:
         found = self._found[key[0]]
         if key not in found:
             found[key] = ""
@@ -87,7 +87,7 @@ class NodeTrace:
         if links is not None and key in found:
             states[found[key]] -= 1
             states[links.state] += 1
-            found[key] = self._same.setdefault(links.state, links.state)
+            found[key] = self._interned.setdefault(links.state, links.state)
 
     def _read(self, key: ObjectKey, history: History) -> Iterator[None]:
         records = self._records.get(key)
@@ -107,7 +107,7 @@ class NodeTrace:
             subject.topic, segment, sequence - segment.first, self.key[2]
         ):
             return False
-        self._put(key, newest=True)
+        self._add_found(key, newest=True)
         self._unread[key] = None
         return True
 
@@ -122,7 +122,7 @@ class NodeTrace:
                 self._records.pop(key, None)
 
     def open_rest(self, topic: str) -> None:
-        self._limits[topic] += OPENED
+        self._limits[topic] += SHOWN_MORE
 
     def _shown(self) -> list[ObjectKey]:
         """The objects with the newest events of each topic."""

@@ -110,14 +110,14 @@ class ObjectRecords:
                 description = (
                     describe_event(history, event, payload_before(history, event.sequence))
                     if self.whole
-                    else _alone(topic, event)
+                    else _describe_alone(topic, event)
                 )
             self._compared = compared.state if compared is not None else None
             own = moment(compared.moment) if compared is not None and compared.moment is not None else None
             at = own if own is not None else frame_moment(event.frame)
             self.records.append(Record(sequence, at, description, node_events=_node_events(topic, event.payload)))
         if newest:
-            self.state = _alone(topic, event)
+            self.state = _describe_alone(topic, event)
 
     def _add_allocation(self, payload: bytes, sequence: int, frame: Frame) -> None:
         now = ALLOCATION.read(payload) or Allocation()
@@ -134,7 +134,7 @@ class ObjectRecords:
         self.records.append(record)
 
 
-def _alone(topic: str, event: HeldEvent) -> Sentence:
+def _describe_alone(topic: str, event: HeldEvent) -> Sentence:
     return describe(topic, event.type, event.key, event.payload, None)
 
 

@@ -76,7 +76,7 @@ class EventTimeline:
             self._alone = ObjectRecords(self.focus, whole=True)
         self._seen = history.end
         self._first = history.first
-        self._dirty = True
+        self._is_outdated = True
         self._is_reading = False
         """Whether the current work may change the rows; examining envelopes does not."""
         self._work: Iterator[None] | None = None
@@ -92,7 +92,7 @@ class EventTimeline:
             if self._work is None:
                 if not self._has_work():
                     return False
-                self._work = self._pass()
+                self._work = self._read_new()
             if next(self._work, _DONE) is _DONE:
                 self._work = None
             elif self._is_reading:
@@ -105,19 +105,19 @@ class EventTimeline:
         return self._work is None and not self._has_work()
 
     def _has_work(self) -> bool:
-        return self._dirty or self.history.end != self._seen or self.history.first != self._first
+        return self._is_outdated or self.history.end != self._seen or self.history.first != self._first
 
-    def _pass(self) -> Iterator[None]:
-        yield from self._notice()
-        if not self._dirty:
+    def _read_new(self) -> Iterator[None]:
+        yield from self._check_new_events()
+        if not self._is_outdated:
             return
-        self._dirty = False
+        self._is_outdated = False
         self._is_reading = True
         if self._alone is not None:
             yield from self._alone.read(self.history)
         elif self._node is not None:
             yield from self._node.read(self.history)
-            self._dirty = self._dirty or not self._node.complete
+            self._is_outdated = self._is_outdated or not self._node.complete
         else:
             yield from self._read_families()
         self._is_reading = False
@@ -134,7 +134,7 @@ class EventTimeline:
         for family in list(self._families.values()):
             yield from family.members.read(self.related)
         before: list[ObjectKey] | None = None
-        for _ in range(LONGEST_SETTLING):
+        for _ in range(MAX_SELECTIONS):
             main.add_origins()
             yield from self._read_shown()
             shown = [key for family in self._families.values() for key in family.shown]
@@ -154,7 +154,7 @@ class EventTimeline:
         if self.focus[0] == "Job":
             return
         near: dict[ObjectKey, bool] = {self.focus: False}
-        for key in _growing(near):
+        for key in _while_growing(near):
             if len(near) >= MOST_NEAR:
                 break
             for cause in self.related.causes_of(key):
@@ -187,12 +187,12 @@ class EventTimeline:
 
     # Following the stream
 
-    def _notice(self) -> Iterator[None]:
+    def _check_new_events(self) -> Iterator[None]:
         history = self.history
         if history.first != self._first:
             self._first = history.first
             self._seen = max(self._seen, history.first)
-            self._dirty = True
+            self._is_outdated = True
             yield from self._forget_evicted()
         while self._seen < history.end:
             if self._seen < history.first:
@@ -203,11 +203,11 @@ class EventTimeline:
             for row in range(start, stop):
                 number = segment.subject[row]
                 if number == GAP_SUBJECT:
-                    self._dirty = True
+                    self._is_outdated = True
                     continue
                 subject = history.subject(number)
                 if subject is not None and self._concerns(subject, segment.first + row):
-                    self._dirty = True
+                    self._is_outdated = True
             self._seen = segment.first + stop
             yield
 
@@ -263,7 +263,7 @@ class EventTimeline:
             family.open_rest(kind)
         else:
             return False
-        self._dirty = True
+        self._is_outdated = True
         self.revision += 1
         return True
 
@@ -298,7 +298,7 @@ class EventTimeline:
         end = self.history.end if goes_on else max(sequences)
         for sequence in self.history.gaps_between(min(sequences), end)[-MOST_GAPS:]:
             gap = self.history.gap(sequence)
-            if gap is not None and _matters(gap, root.topic):
+            if gap is not None and _concerns_topic(gap, root.topic):
                 text = (warn(f"gap: {gap.sentence}", GAP_LENGTH),)
                 Branch(("gap", str(sequence)), RowKind.GAP, "", (), text, sequence).attach(root)
 
@@ -316,7 +316,7 @@ def _span(root: Branch) -> tuple[list[int], bool]:
     return sequences, goes_on
 
 
-def _matters(gap: Gap, topic: str) -> bool:
+def _concerns_topic(gap: Gap, topic: str) -> bool:
     return not gap.topics or topic in gap.topics or (_is_of_job(topic) and any(map(_is_of_job, gap.topics)))
 
 
@@ -326,7 +326,7 @@ def _is_of_job(topic: str) -> bool:
     return of.is_job or of.is_of_job
 
 
-def _growing(found: dict[ObjectKey, bool]) -> Iterator[ObjectKey]:
+def _while_growing(found: dict[ObjectKey, bool]) -> Iterator[ObjectKey]:
     """The keys of a dictionary, including those added during the iteration."""
     at = 0
     while at < len(found):
@@ -334,6 +334,6 @@ def _growing(found: dict[ObjectKey, bool]) -> Iterator[ObjectKey]:
         at += 1
 
 
-LONGEST_SETTLING: Final = 6
+MAX_SELECTIONS: Final = 6
 """Maximum repetitions of selecting objects after reading the selected ones."""
 _DONE: Final = object()

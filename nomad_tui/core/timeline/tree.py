@@ -214,7 +214,7 @@ class _Tree:
         self.family = family
         self.branches: dict[ObjectKey, Branch] = {}
         self.root = self._job()
-        self._hang()
+        self._attach_all()
         self._mark_focus()
 
     def _links(self, key: ObjectKey) -> Links | None:
@@ -238,7 +238,7 @@ class _Tree:
         self.branches[family.key] = root
         return root
 
-    def _hang(self) -> None:
+    def _attach_all(self) -> None:
         family = self.family
         for key in family.shown:
             if key not in self.branches and (records := self._records(key)) is not None:
@@ -246,13 +246,13 @@ class _Tree:
         for key, is_cause in family.near.items():
             if is_cause and key not in self.branches and family.members.get(key) is None:
                 self.branches[key] = object_branch(None, key)
-        self._date_causes()
+        self._set_times_of_causes()
         for key, branch in self.branches.items():
             if branch is not self.root:
                 parent = self._parent(key)
                 branch.attach(self.root if branch.is_above(parent) else parent)
         for key, branch in self.branches.items():
-            self._time(key, branch)
+            self._set_time_since(key, branch)
         shown = list(family.shown)
         for topic in FOLDED:
             number, states = family.members.rest(topic, (key for key in shown if key[0] == topic))
@@ -261,7 +261,7 @@ class _Tree:
                 rest_key = ("rest", family.namespace, family.job, topic)
                 Branch(rest_key, RowKind.REST, topic, title, text, None, last=True, can_open=True).attach(self.root)
 
-    def _date_causes(self) -> None:
+    def _set_times_of_causes(self) -> None:
         """Set the approximate time of causes that are not held to that of their oldest allocation."""
         for key, branch in list(self.branches.items()):
             if key[0] != "Allocation" or branch.moment is None:
@@ -299,7 +299,7 @@ class _Tree:
                     branch.title = (plain("service "), *branch.title)
                 return branch
 
-    # Where it hangs
+    # Parents
 
     def _parent(self, key: ObjectKey) -> Branch:
         match key[0]:
@@ -307,7 +307,7 @@ class _Tree:
                 return self._parent_of_evaluation(key)
             case "Deployment":
                 creator = self.family.creators.get(key[2])
-                return self._shown(creator) or self._naming(key) or self.root
+                return self._shown(creator) or self._evaluation_of(key) or self.root
             case "Allocation":
                 return self._parent_of_allocation(key)
             case "Service":
@@ -321,7 +321,7 @@ class _Tree:
     def _at(self, topic: str, id_: str) -> Branch | None:
         return self.branches.get((topic, self.family.namespace, id_)) if id_ else None
 
-    def _naming(self, deployment: ObjectKey) -> Branch | None:
+    def _evaluation_of(self, deployment: ObjectKey) -> Branch | None:
         """For a deployment that is not held: the evaluation of a shown allocation that belongs to it."""
         if self.family.members.get(deployment) is not None:
             return None
@@ -338,29 +338,29 @@ class _Tree:
         deployment = self._at("Deployment", links.deployment_id) if links.triggered_by == WATCHER else None
         if deployment is not None:
             return deployment
-        return self._oldest(key) or self.root
+        return self._oldest_predecessor(key) or self.root
 
     def _parent_of_allocation(self, key: ObjectKey) -> Branch:
         records = self._records(key)
         if records is None:
             return self.root
         first, _ = _ends(records)
-        if (replaced := self._oldest(key)) is not None:
+        if (replaced := self._oldest_predecessor(key)) is not None:
             return replaced
         return self._at("Deployment", first.deployment_id) or self._at("Evaluation", first.eval_id) or self.root
 
-    def _oldest(self, key: ObjectKey) -> Branch | None:
+    def _oldest_predecessor(self, key: ObjectKey) -> Branch | None:
         """The branch of the oldest shown predecessor in a chain of allocations or evaluations."""
         found: ObjectKey | None = None
         seen = {key}
-        at = self._follows(key)
+        at = self._predecessor(key)
         while at is not None and at not in seen and at in self.branches and len(seen) < LONGEST_CHAIN:
             seen.add(at)
             found = at
-            at = self._follows(at)
+            at = self._predecessor(at)
         return self._shown(found)
 
-    def _follows(self, key: ObjectKey) -> ObjectKey | None:
+    def _predecessor(self, key: ObjectKey) -> ObjectKey | None:
         """The predecessor of an evaluation or an allocation.
 
         An allocation replaced by an update belongs to the update's deployment; a rescheduled or migrated one follows
@@ -380,9 +380,9 @@ class _Tree:
         goes_on = not first.deployment_id or first.deployment_id == other or first.is_reschedule
         return previous if goes_on else None
 
-    # When
+    # Times
 
-    def _time(self, key: ObjectKey, branch: Branch) -> None:
+    def _set_time_since(self, key: ObjectKey, branch: Branch) -> None:
         """Set the time since the step that it depends on, if that belongs to another object."""
         if branch.since is not None or branch.moment is None or branch.parent is None or key[0] == "Allocation":
             return
