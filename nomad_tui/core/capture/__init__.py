@@ -1,8 +1,8 @@
-"""Frames from the bytes of a recording, in any of the forms that programs write.
+"""Reads frames from the bytes of a recording, in any format that programs write.
 
-Ordinary NDJSON goes straight through `core.wire`. Besides that: UTF-16 and byte order marks, pretty-printed JSON,
-arrays, values that follow one another on a line, and JSON behind a prefix or inside of other JSON. Which of them it
-is is decided by the first line or two; a line that says nothing by itself is looked into in any case.
+Plain NDJSON goes directly to `core.wire`. Other formats are UTF-16 and byte order marks, pretty-printed JSON, arrays,
+several values per line, and JSON after a prefix or nested in other JSON. The format is determined from the first line
+or two; lines that cannot be decoded are searched for frames in any case.
 """
 
 import codecs
@@ -26,18 +26,18 @@ from nomad_tui.core.wire import (
 )
 
 _TOKENS: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}"]|\n(?=\{)', re.DOTALL)
-"""A whole string, a brace, the quote of a string that has not ended yet, a line that begins with a brace."""
+"""A complete string, a brace, the quote of an unterminated string, or a line that starts with a brace."""
 _FRAME: Final = lazy_pattern(rb'\{\s*+"Index"\s*+:\s*+\d+\s*+,\s*+"Events"\s*+:|(?<=\})\{\}(?=\s*+(?:\{\s*+"Index"|$))')
-"""Where a frame begins as servers write it, or a heartbeat stands behind one. In a string its quotes are escaped."""
+"""The beginning of a frame as servers write it, or a heartbeat after a frame. Inside a string its quotes are
+escaped."""
 _BETWEEN: Final = b" \t\r\n,[]\x1e"
-"""What may separate objects; 0x1E is that of a JSON text sequence (RFC 7464)."""
+"""Possible separators between objects; 0x1E is that of JSON text sequences (RFC 7464)."""
 
 
 def frames_of_line(line: bytes) -> list[bytes]:
-    """The parts of a line in which objects follow one another, as after a lost line feed.
+    """The objects in a line with several of them, as after a lost line feed.
 
-    A frame that was cut is a part of its own where the next begins as servers write it. A line that holds nothing of
-    the kind is the only part.
+    A truncated frame is a separate part if the next frame starts as servers write it. Any other line is the only part.
     """
     if not line.startswith(b"{"):
         return [line]
@@ -53,31 +53,31 @@ def _objects(text: bytes) -> list[bytes]:
 
 
 class ValueSplitter:
-    """Fed with a text in any chunks, gives the objects at its top level, or in its arrays, as they were written.
+    """Splits text, in any chunks, into the objects at its top level or in its arrays, exactly as they were written.
 
-    White space, commas and brackets may be between them. Objects are found by counting braces outside of strings, so
-    that an array of a gigabyte needs no more memory than its largest object.
+    White space, commas and brackets may separate them. Objects are found by counting braces outside of strings, so that
+    an array of a gigabyte needs no more memory than its largest object.
     """
 
     def __init__(self, max_value: int = DEFAULT_MAX_LINE) -> None:
         self.max_value = max_value
         self._text = b""
-        """From the start of the object under way; what is between objects is not kept."""
+        """Text from the start of the incomplete object; separators are not kept."""
         self._scanned = 0
         self._depth = 0
         self._dropped = 0
-        """Bytes of an object under way that is too large; its beginning alone is kept."""
+        """Bytes of an incomplete object beyond the limit, of which only the beginning is kept."""
         self._excerpt = b""
         self._indented: bool | None = None
-        """Whether lines within objects are indented, so that a brace at the start of a line begins an object anew."""
+        """Whether lines within objects are indented, so that a brace at the start of a line begins a new object."""
 
     @property
     def unfinished(self) -> bool:
-        """Whether an object has begun and not ended."""
+        """Whether an object is incomplete."""
         return self._depth > 0
 
     def feed(self, chunk: bytes) -> list[bytes | Unreadable]:
-        """The objects that `chunk` completes, and what is neither an object nor between objects."""
+        """The objects completed by `chunk`, and anything that is neither an object nor a separator."""
         found: list[bytes | Unreadable] = []
         text = self._text + chunk if self._text else chunk
         start = 0
@@ -101,7 +101,7 @@ class ValueSplitter:
                     self._indented = text[line_feed + 1 : line_feed + 2] in (b" ", b"\t")
                 continue
             if token is None:
-                # A line feed at the very end may come before a brace.
+                # A line feed at the end may precede a brace.
                 position = len(text) - text.endswith(b"\n")
                 break
             matched = token.group()
@@ -125,7 +125,7 @@ class ValueSplitter:
         return found
 
     def finish(self) -> list[Unreadable]:
-        """What had not ended when the text did."""
+        """The object that is incomplete at the end."""
         if self._depth == 0:
             return []
         self._depth = 0
@@ -135,7 +135,7 @@ class ValueSplitter:
         return [Unreadable("truncated at the end of the recording", rest, length, cut=True)]
 
     def _drop(self) -> None:
-        """Forgets what was scanned of an object that is too large."""
+        """Drop the scanned part of an object beyond the limit."""
         self._excerpt = self._excerpt or self._text[:EXCERPT]
         self._dropped += self._scanned
         self._text, self._scanned = self._text[self._scanned :], 0
@@ -157,25 +157,25 @@ class ValueSplitter:
 
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: it begins with the same two bytes
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: starts with the same two bytes
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _ENCODING_HEAD: Final = 4
-"""Bytes that show the encoding."""
+"""Bytes that determine the encoding."""
 NAMES: Final = {"utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32-le": "UTF-32", "utf-32-be": "UTF-32"}
 
 
 class Utf8:
-    """Fed with bytes of a text in any chunks, in UTF-8, UTF-16 or UTF-32, gives the same text in UTF-8."""
+    """Converts a text in UTF-8, UTF-16 or UTF-32, given in any chunks, to UTF-8."""
 
     def __init__(self) -> None:
         self._head = b""
         self._decoder: codecs.IncrementalDecoder | None = None
         self._known = False
         self.name = ""
-        """`UTF-16` or `UTF-32`; empty for any other."""
+        """`UTF-16` or `UTF-32`; empty for other encodings."""
 
     def feed(self, chunk: bytes, *, at_end: bool = False) -> bytes:
         if not self._known:
@@ -189,7 +189,7 @@ class Utf8:
         return self._decoder.decode(chunk, at_end).encode("utf-8", "replace")
 
     def _is_ordinary(self) -> bool:
-        """Whether a pipe that has sent less than `_ENCODING_HEAD` bytes need not be waited for."""
+        """Whether fewer than `_ENCODING_HEAD` bytes are enough, so that a pipe is not waited for."""
         return self._head[-1:] == b"\n" and b"\0" not in self._head
 
     def _begin(self, head: bytes) -> bytes:
@@ -201,7 +201,7 @@ class Utf8:
 
 
 def _without_mark(head: bytes) -> str:
-    """By where the zeros are beside the first characters, which are ASCII in JSON."""
+    """Encoding according to the zero bytes next to the first characters, which are ASCII in JSON."""
     match [byte == 0 for byte in head[:_ENCODING_HEAD]]:
         case [False, True, True, True]:
             return "utf-32-le"
@@ -218,60 +218,60 @@ Found: TypeAlias = Frame | Heartbeat | Unreadable
 
 NDJSON: Final = "NDJSON"
 UNDECIDED: Final = 1024 * 1024
-"""Bytes of a first line after which it is not waited for its end."""
+"""Bytes of a first line after which its end is no longer waited for."""
 HELD: Final = 1_000
-"""Lines that could not be read and are kept until it is known whether there is anything else."""
+"""Unreadable lines kept until the format is known."""
 _SPACE: Final = b" \t\r\n"
 _CUT: Final = "truncated at the end of the recording"
 
 
 class Capture:
-    """Fed with the bytes of one recording in any chunks."""
+    """Decodes the bytes of one recording, given in any chunks."""
 
     def __init__(self, max_line: int = DEFAULT_MAX_LINE) -> None:
         self._utf8 = Utf8()
         self._begun = b""
-        """What came before it was decided how the rest is read."""
+        """Bytes received before the format was determined."""
         self._lines: LineSplitter | None = None
         self._values: ValueSplitter | None = None
         self._unwrapper = Unwrapper(max_line)
         self._max_line = max_line
         self._form = NDJSON
         self._head = b""
-        """The first bytes, as long as nothing could be read of them."""
+        """The first bytes, as long as nothing could be decoded."""
         self._held: list[Unreadable] = []
-        """What could not be read before the first frame: it may be another logger's."""
+        """Unreadable lines before the first frame, which may belong to another logger."""
         self.read_any = False
-        """Whether there was a frame or a heartbeat."""
+        """Whether a frame or a heartbeat was found."""
         self.is_empty = True
         self.skipped = 0
-        """Lines of a log that hold no frame."""
+        """Lines of a log without a frame."""
 
     @property
     def kind(self) -> str:
-        """What it is, once something of it was read: `NDJSON`, `pretty-printed JSON, UTF-16`; empty before that."""
+        """The format, once something was decoded: `NDJSON`, `pretty-printed JSON, UTF-16`; empty before that."""
         if not self.read_any:
             return ""
         return ", ".join(filter(None, (self._unwrapper.kind or self._form, self._utf8.name)))
 
     @property
     def likeness(self) -> str:
-        """What it looks like if nothing of it could be read, such as `a PNG image`."""
+        """What the file looks like if nothing could be decoded, such as `a PNG image`."""
         return likeness(self._head)
 
     @property
     def is_binary(self) -> bool:
-        """Whether its first bytes are no text, so that more of it would not help."""
+        """Whether its first bytes are not text, so that reading more would not help."""
         return is_binary(self._head)
 
     def feed(self, chunk: bytes) -> Iterator[Found]:
-        """What `chunk` completes. To be read to its end before the next chunk."""
+        """Decode what `chunk` completes. Exhaust the iterator before the next chunk."""
         if not self.read_any and len(self._head) < HEAD:
             self._head += chunk[: HEAD - len(self._head)]
         return self._take(self._utf8.feed(chunk), at_end=False)
 
     def finish(self) -> Iterator[Found]:
-        """What is left at the end."""
+        """Decode the rest at the end."""
         yield from self._take(self._utf8.feed(b"", at_end=True), at_end=True)
         if self._values is not None:
             yield from self._or_held(self._values.finish())
@@ -289,7 +289,7 @@ class Capture:
 
     @property
     def unread(self) -> list[Unreadable]:
-        """Where nothing could be read at all: the first of what could not."""
+        """The first unreadable lines, if nothing could be decoded."""
         return self._held
 
     def _take(self, text: bytes, *, at_end: bool) -> Iterator[Found]:
@@ -308,7 +308,7 @@ class Capture:
                     yield from self._of_value(value)
 
     def _decide(self, at_end: bool) -> bool:
-        """Whether it is known how the rest is read."""
+        """Determine the format. Returns False if more bytes are needed."""
         begun = self._begun.lstrip(_SPACE)
         if not begun and not at_end:
             return False
@@ -324,7 +324,7 @@ class Capture:
         return True
 
     def _form_of(self, begun: bytes, at_end: bool) -> str | None:
-        """`NDJSON` for everything that is read line by line; None if more is needed to decide."""
+        """`NDJSON` for everything read line by line; None if more bytes are needed."""
         if begun[:1] in (b"[", b"\x1e"):
             inner = begun[1:].lstrip(_SPACE)
             if not inner and not at_end:
@@ -354,7 +354,7 @@ class Capture:
             yield from self._or_held([splitter.oversized.pop(0)])
         for line in lines:
             found = decode(line)
-            # An ordinary line first: whoever opens a large recording waits for this loop.
+            # Ordinary lines first: opening a large recording waits for this loop.
             if isinstance(found, Frame):
                 if found.events and found.events[0].topic and self.read_any:
                     yield found
@@ -390,7 +390,7 @@ class Capture:
         yield from self._of_line(line)
 
     def _or_held(self, found: Iterator[Found] | list[Found] | list[Unreadable]) -> Iterator[Found]:
-        """What is passed on now: nothing that could not be read, before something could."""
+        """Pass on decoded lines; unreadable ones are held until something was decoded."""
         for each in found:
             if self.read_any:
                 yield each

@@ -1,4 +1,4 @@
-"""What a file that is no recording looks like, for the one sentence that says so."""
+"""Guesses what a file that is not a recording contains, for the error message."""
 
 import re
 from typing import Final
@@ -7,7 +7,7 @@ from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.text import printable
 
 HEAD: Final = 64 * 1024
-"""Bytes that are looked at."""
+"""Bytes that are examined."""
 SAMPLE: Final = 4096
 LONGEST_NAME: Final = 30
 MOST_NAMES: Final = 4
@@ -59,7 +59,7 @@ _KEY: Final = lazy_pattern(rb'"((?:[^"\\]|\\.){1,200})"\s*:')
 
 
 def likeness(head: bytes) -> str:
-    """A noun with its article, fit to be drawn, from the first bytes of a file of which nothing could be read."""
+    """A noun with its article, safe to display, from the first bytes of a file that could not be decoded."""
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
@@ -78,13 +78,13 @@ def likeness(head: bytes) -> str:
 
 
 def is_binary(head: bytes) -> bool:
-    """Whether bytes are no text in UTF-8."""
+    """Whether bytes are not UTF-8 text."""
     text = head[:SAMPLE].decode("utf-8", "replace")
     return "\0" in text or text.count("\ufffd") > len(text) // 10
 
 
 def _json(text: bytes) -> str:
-    """JSON is best known by its keys."""
+    """JSON is described by its keys."""
     kind = "a JSON array of objects" if text[:1] == b"[" else "JSON"
     names: list[str] = []
     depth = 0

@@ -1,8 +1,8 @@
-"""Frames inside of what loggers put around them: a prefix before the JSON of each line, or JSON around JSON.
+"""Frames in the output of loggers: after a prefix on each line, or nested in JSON.
 
 journald and syslog, containers' logs (Docker's json-file, CRI, `docker compose logs`, `kubectl logs --prefix`),
-server-sent events, and whatever else writes a line of text or an object a message. Some of them break long lines into
-pieces; pieces that follow one another are joined.
+server-sent events, and others that write a line of text or an object per message. Some of them split long lines;
+consecutive pieces are joined.
 """
 
 import re
@@ -16,11 +16,11 @@ from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.wire import EXCERPT, Frame, Heartbeat, Unreadable, decode
 
 DEPTH: Final = 4
-"""How many wrappings around a frame are opened."""
+"""Maximum levels of wrapping around a frame."""
 BEGINNINGS: Final = 4
-"""Braces of a line at each of which a frame may begin: a prefix may hold some of its own."""
+"""Braces of a line that are tried as the beginning of a frame: a prefix may contain some."""
 MOST_SOURCES: Final = 32
-"""Loggers whose pieces are joined at the same time."""
+"""Loggers whose pieces are joined simultaneously."""
 UNREADABLE: Final = "a frame with a missing part"
 
 _CRI: Final = lazy_pattern(rb"\d{4}-\d\d-\d\dT\S+ (stdout|stderr) [FP](?::\S*)? (.*)", re.DOTALL)
@@ -29,7 +29,7 @@ _KEY: Final = rb'\s*\{\s*(?:"(?:Index|Events|Topic|Type|Key|Namespace|FilterKeys
 _KEYED: Final = lazy_pattern(_KEY + rb")")
 _BEGUN: Final = lazy_pattern(_KEY + rb"|$)")
 _SOURCE: Final = ("stream", "_PID", "tag", "source")
-"""Members that distinguish loggers."""
+"""Members that identify loggers."""
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_bytes = msgspec.json.Decoder(list[int]).decode
@@ -39,14 +39,14 @@ _decode_text = msgspec.json.Decoder(str).decode
 class Unwrapper:
     def __init__(self, longest: int = DEFAULT_MAX_LINE) -> None:
         self.kind = ""
-        """What was found around the first frame; empty before it."""
+        """The wrapping of the first frame; empty before that."""
         self.longest = longest
         self._pieces: dict[bytes, list[bytes]] = {}
-        """Beginnings of frames, by what distinguishes the loggers."""
+        """Incomplete frames by the identity of their logger."""
         self._took_piece = False
 
     def unwrap(self, line: bytes) -> list[Frame | Heartbeat | Unreadable] | None:
-        """The frames in a line, or of pieces that it completes; None for a line that holds nothing of a frame."""
+        """The frames in a line, or completed by it; None if the line contains no part of a frame."""
         self._took_piece = False
         found = list(self._unwrap(line))
         return found if found or self._took_piece else None
@@ -70,7 +70,7 @@ class Unwrapper:
         yield from self._behind_prefix(line)
 
     def finish(self) -> Iterator[Unreadable]:
-        """What began and was not completed."""
+        """Report incomplete frames."""
         for source in list(self._pieces):
             yield from self._lost(source)
 
@@ -129,7 +129,7 @@ class Unwrapper:
                 return
 
     def _joined(self, source: bytes, piece: bytes, kind: str) -> Iterator[Frame | Heartbeat | Unreadable]:
-        """The frame that a piece completes, if it does."""
+        """The frame that a piece completes, if any."""
         if _BEGUN.match(piece):
             found = decode(piece)
             is_whole = self._is_frame(found)
@@ -163,7 +163,7 @@ class Unwrapper:
             yield Unreadable(UNREADABLE, text[:EXCERPT], sum(map(len, pieces)))
 
     def _is_frame(self, found: Frame | Heartbeat | Unreadable | None) -> TypeGuard[Frame | Heartbeat]:
-        """Whether it is one without doubt: `{}` and a bare index are found in other logs too."""
+        """Whether it is certainly a frame: `{}` and a bare index occur in other logs too."""
         if isinstance(found, Heartbeat):
             return bool(self.kind)
         return isinstance(found, Frame) and bool(found.events) and not is_wrapped(found)
@@ -176,7 +176,7 @@ class Unwrapper:
 
 
 def one_line(text: bytes, *, always: bool = False) -> bytes:
-    """JSON without white space between its tokens, if it has line feeds or `always`; values stay as they are."""
+    """JSON without white space between its tokens, if it has line feeds or with `always`; values are unchanged."""
     if b"\n" not in text and not always:
         return text.strip()
     try:
@@ -186,12 +186,12 @@ def one_line(text: bytes, *, always: bool = False) -> bytes:
 
 
 def is_wrapped(found: Frame) -> bool:
-    """Whether what was read as an event of no topic is an object around one."""
+    """Whether an event without a topic is actually an object around one."""
     return len(found.events) == 1 and not found.events[0].topic and not found.events[0].type
 
 
 def _shape(prefix: bytes) -> bytes:
-    """What is alike in the prefixes of a logger's lines: their times and counters are not."""
+    """The constant part of a logger's prefixes: digits of times and counters are normalized."""
     return prefix.translate(_DIGITS)
 
 
@@ -204,7 +204,7 @@ def _wrapper(members: dict[str, msgspec.Raw], name: str) -> str:
 
 
 def _message(raw: msgspec.Raw) -> bytes | None:
-    """What a member says: an object, an array, a string, or a string that journald writes as numbers."""
+    """The content of a member: an object, an array, a string, or a string that journald writes as numbers."""
     text = bytes(raw).lstrip()
     try:
         match text[:1]:

@@ -1,6 +1,6 @@
-"""Why an object failed: cause, how often, where, since which version, and consequences.
+"""Explains failures: cause, frequency, nodes, first version, and consequences.
 
-A line that the events held do not prove is left out.
+A line is omitted unless the held events prove it.
 """
 
 from collections import Counter
@@ -62,21 +62,21 @@ class Diagnosis:
     def __init__(self, history: History, sequence: int) -> None:
         self._work: Generator[None, None, tuple[Fact, ...]] | None = diagnose(history, sequence)
         self.facts: tuple[Fact, ...] = ()
-        """None before all is read, and for an event that is no failure."""
+        """Empty until everything is read, and for an event that is not a failure."""
 
     @property
     def is_complete(self) -> bool:
         return self._work is None
 
     def advance(self, seconds: float) -> bool:
-        """Reads on for about so long; True if there is more to do."""
+        """Read for about `seconds`. Returns whether there is more to do."""
         deadline = perf_counter() + seconds
         while self._work is not None:
             try:
                 next(self._work)
             except StopIteration as end:
                 self.facts, self._work = end.value, None
-            except (LookupError, RecursionError):  # evicted meanwhile, or nested too deep
+            except (LookupError, RecursionError):  # evicted meanwhile, or nested too deeply
                 self._work = None
             if perf_counter() > deadline:
                 break
@@ -84,7 +84,7 @@ class Diagnosis:
 
 
 def diagnose(history: History, sequence: int) -> Generator[None, None, tuple[Fact, ...]]:
-    """Returns the facts about a failure; none for another event. Yields between payloads."""
+    """Collect the facts about a failure; none for other events. Yields between payloads."""
     event = history.event(sequence)
     facts = Facts()
     match event.topic:
@@ -119,7 +119,7 @@ def _of_allocation(history: History, event: HeldEvent, facts: Facts) -> Iterator
     alike = evidence.alike(last)
     _add_times(facts, alike, evidence)
     deployment: int | None = None
-    if last.event is not None:  # a node that is lost says nothing of the job
+    if last.event is not None:  # a lost node says nothing about the job
         _add_version(history, facts, alike, evidence)
         deployment = _add_deployment(history, event, now.deployment_id, facts)
     _add_keys(history, facts, alike, deployment, has_logs=last.event is not None)
@@ -174,7 +174,7 @@ def _of_node(history: History, event: HeldEvent, facts: Facts) -> None:
 
 
 def _of_evaluation(history: History, event: HeldEvent, facts: Facts) -> Iterator[None]:
-    """Since when and how often nothing could be placed; the sentence gives the reason."""
+    """How long and how often nothing could be placed; the sentence gives the reason."""
     facts.line("cause", *describe(event.topic, event.type, event.key, event.payload, None).happened)
     jobs = [subject for subject in history.of_job(event.namespace, event.job) if subject.topic == "Evaluation"]
     times: list[int] = []
@@ -216,7 +216,7 @@ def _cause(failure: Failure, now: Allocation | None) -> Iterable[Part]:
     details = event.details or {}
     if failure.cause[3]:
         limit = _memory_limit(now, failure.task) if now is not None else 0
-        at = f" at its limit of {count(limit)} MB" if limit else ""  # MiB, as Nomad writes them
+        at = f" at its limit of {count(limit)} MB" if limit else ""  # MiB, which Nomad writes as MB
         yield from (DOT, bad(f"out of memory{at}", 60))
     message = details.get("exit_message") or event.display_message or event.message
     if event.type == "Terminated":
@@ -226,14 +226,14 @@ def _cause(failure: Failure, now: Allocation | None) -> Iterable[Part]:
 
 
 def _memory_limit(now: Allocation, task: str) -> int:
-    """In MiB; 0 where the payload does not say."""
+    """In MiB; 0 if the payload does not contain it."""
     resources = _RESOURCES.read(now.allocated_resources) if now.allocated_resources is not EMPTY else None
     of = (resources.tasks or {}).get(task) if resources is not None else None
     return max(of.memory.memory_mb, of.memory.memory_max_mb) if of is not None and of.memory is not None else 0
 
 
 def _add_times(facts: Facts, alike: list[Failure], evidence: Evidence) -> None:
-    """How often, in what time, by how many allocations, and where."""
+    """How often, in what time, by how many allocations, and on which nodes."""
     times, least = len(alike), "" if evidence.is_complete else "at least "
     by = len({failure.allocation for failure in alike})
     if times == 1:
@@ -256,7 +256,7 @@ def _add_times(facts: Facts, alike: list[Failure], evidence: Evidence) -> None:
 
 
 def _add_version(history: History, facts: Facts, alike: list[Failure], evidence: Evidence) -> None:
-    """The version of the first failure, and whether an earlier one is held without such a failure."""
+    """The version of the first failure, and whether an earlier one is held without this failure."""
     first = alike[0]
     if first.version is None:
         return
@@ -274,7 +274,7 @@ def _add_version(history: History, facts: Facts, alike: list[Failure], evidence:
 
 
 def _add_deployment(history: History, event: HeldEvent, id_: str, facts: Facts) -> int | None:
-    """The status of an allocation's deployment at that time; returns the event that reports it."""
+    """The status of an allocation's deployment at that time. Returns the event that reports it."""
     sequence = newest_until(history, event, DEPLOYMENT.name, event.namespace, id_) if id_ else None
     now = DEPLOYMENT.read(history.payload(sequence)) if sequence is not None else None
     if now is None or sequence is None:
@@ -303,7 +303,7 @@ def _add_down_node(history: History, event: HeldEvent, now: Allocation, facts: F
 
 
 def _add_keys(history: History, facts: Facts, alike: list[Failure], deployment: int | None, *, has_logs: bool) -> None:
-    """How to get to the evidence."""
+    """Keys that lead to the evidence."""
     keys = ["L logs"] if has_logs else []
     keys.append("t timeline")
     keys.append(f":{index_of(history, alike[0].sequence)} first failure")

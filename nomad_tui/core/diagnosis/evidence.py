@@ -1,7 +1,6 @@
-"""Reads what the history proves of a job's failures: the failures themselves, its registrations, its versions.
+"""Collects evidence about a job's failures from the history: failures, registrations, versions.
 
-Only what happened up to the event counts. What is not held proves nothing, and a gap in the stream ends what can be
-said of before and after.
+Only events up to the diagnosed one count. Evicted events prove nothing, and conclusions do not extend across gaps.
 """
 
 from collections.abc import Iterator
@@ -18,11 +17,11 @@ from nomad_tui.core.objects.job import JOB
 from nomad_tui.core.objects.node import NODE
 
 MOST_ALLOCATIONS: Final = 200
-"""Of a job, the newest: the others are not looked at, and a count is "at least" then."""
+"""Newest allocations examined of a job: with more, counts are "at least"."""
 MOST_EVENTS: Final = 200
-"""Of one object, the newest: with more, a count of failures is "at least" as well."""
+"""Newest events examined of one object: with more, counts of failures are "at least"."""
 _STOPPED_BY: Final = frozenset(("Killing", "Restart Signaled"))
-"""Task events after which an end is no failure."""
+"""Task events after which an end is not a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +33,9 @@ class Failure:
     node: str
     allocation: str
     version: int | None
-    """Of the job, where that is proved."""
+    """Version of the job, if proved."""
     cause: tuple[str, int, int, bool]
-    """The type of the task event, exit code, signal, out of memory; the status alone for one that was lost."""
+    """Task event type, exit code, signal, and out of memory; only the status for a lost allocation."""
     task: str = ""
     event: TaskEvent | None = None
 
@@ -50,13 +49,13 @@ class Registration:
 
 @dataclass(slots=True)
 class Evidence:
-    """What was read of one job up to an event."""
+    """Evidence about one job up to an event."""
 
     failures: list[Failure] = field(default_factory=list)
     registrations: list[Registration] = field(default_factory=list)
     """Oldest first."""
     versions: dict[str, int | None] = field(default_factory=dict)
-    """Of every allocation that was read."""
+    """By allocation that was read."""
     is_complete: bool = True
 
     def alike(self, last: Failure) -> list[Failure]:
@@ -95,7 +94,7 @@ def read_job(
     group: str | None = None,
     deployment: str | None = None,
 ) -> Iterator[None]:
-    """Reads the failures of a job's allocations, of one group or one deployment where that is asked for."""
+    """Read the failures of a job's allocations, optionally of one group or one deployment only."""
     last = _last_of_write(event)
     read_registrations(history, event, job, evidence)
     subjects = [each for each in history.of_job(event.namespace, job) if each.topic == ALLOCATION.name]
@@ -128,7 +127,7 @@ def read_job(
 def _failures(
     now: Allocation, key: str, sequence: int, version: int | None, seen: set[tuple[str, int, str]]
 ) -> Iterator[Failure]:
-    """Those that an allocation's payload reports and none before it did."""
+    """Failures reported by an allocation's payload and by none before it."""
     for task, state in now.tasks.items():
         stopped = False
         for event in state.events or ():
@@ -150,7 +149,7 @@ def _failures(
 
 
 def read_registrations(history: History, event: HeldEvent, job: str, evidence: Evidence) -> None:
-    """The versions of a job whose registration is held, without those that registered the same again."""
+    """Read the held registrations of a job, without repeated ones of the same version."""
     newest = history.newest(JOB.name, event.namespace, job)
     if newest is None:
         return
@@ -159,13 +158,14 @@ def read_registrations(history: History, event: HeldEvent, job: str, evidence: E
         if now is None or now.version is None or now.job_modify_index != now.modify_index:
             continue
         if evidence.registrations and evidence.registrations[-1].version == now.version:
-            evidence.registrations.pop()  # the first of them made the version
+            evidence.registrations.pop()  # the first one created the version
         evidence.registrations.append(Registration(now.version, now.modify_index, sequence))
     evidence.registrations.reverse()
 
 
 def _version(history: History, event: HeldEvent, now: Allocation, evidence: Evidence) -> int | None:
-    """By its deployment, else by the registrations before it, if nothing is missing between."""
+    """The job version of an allocation, by its deployment or else by the preceding registrations, unless a gap lies
+    between."""
     if now.deployment_id:
         newest = history.newest(DEPLOYMENT.name, event.namespace, now.deployment_id)
         of = DEPLOYMENT.read(history.payload(newest)) if newest is not None else None
@@ -177,7 +177,7 @@ def _version(history: History, event: HeldEvent, now: Allocation, evidence: Evid
 
 
 def node_statuses(history: History, event: HeldEvent) -> Iterator[tuple[int, str]]:
-    """The events in which a node's status changed, and to what, newest first."""
+    """The events in which a node's status changed, with the new status, newest first."""
     sequences = list(held_events(history, event.sequence, event.sequence))
     reads = [(sequence, NODE.read(history.payload(sequence))) for sequence in sequences]
     for (sequence, now), (_, before) in zip(reads, [*reads[1:], (0, None)], strict=True):

@@ -1,1 +1,1 @@
-"""Events in the forms in which they leave the program: NDJSON, tables, reports, commands."""
+"""Output formats for events: NDJSON, tables, reports, commands."""

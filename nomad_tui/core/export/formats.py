@@ -1,6 +1,6 @@
-"""Events in the forms in which they leave the program: `tail` prints them, and the dashboard saves and records them.
+"""Output formats for events, used by `tail` and for files that the dashboard saves and records.
 
-Nothing here writes anything: lines are made frame by frame, so that a million events take as little memory as one.
+Nothing here performs I/O: lines are created frame by frame, so that a million events need no more memory than one.
 """
 
 import re
@@ -22,12 +22,12 @@ HEADINGS: Final = ("Time", "Index", "Topic", "Type", "Namespace", "Object", "Eve
 LONGEST_CELL: Final = 2_000
 
 _FORMULA: Final = re.compile(r"(^\s*|;\s*)(?=[=+\-@\N{FULLWIDTH EQUALS SIGN}\uff0b\uff0d\uff20])")
-"""Where a spreadsheet would begin to calculate; in some countries a semicolon begins a cell too."""
+"""Where a spreadsheet would start a formula; in some locales a semicolon separates cells too."""
 _MARKDOWN: Final = re.compile(r"[\\`*_{}\[\]~|#!]")
 
 
 def cells(row: EventRow, key: str, timezone: tzinfo | None) -> list[str]:
-    """One for each of `HEADINGS`, fit to be drawn. A time that is only about right is given to the second."""
+    """One text for each of `HEADINGS`, safe to display. Approximate times have a precision of one second."""
     nanoseconds, exact = row.when()
     time = ""
     if nanoseconds is not None:
@@ -50,18 +50,18 @@ def cells(row: EventRow, key: str, timezone: tzinfo | None) -> list[str]:
 
 
 def csv_line(texts: Sequence[str]) -> str:
-    """One record of CSV (RFC 4180), in which no text is a formula."""
+    """A CSV record (RFC 4180) without formulas."""
     quoted = (_FORMULA.sub(r"\1'", text).replace('"', '""') for text in texts)
     return ",".join(f'"{text}"' for text in quoted)
 
 
 def markdown_line(texts: Sequence[str]) -> str:
-    """One row of a table, in which no text is markup."""
+    """A table row, with markup escaped."""
     return f"| {' | '.join(map(markdown_text, texts))} |"
 
 
 def markdown_text(text: str) -> str:
-    """A text as it is, in which nothing is markup."""
+    """Text with markup escaped."""
     return _MARKDOWN.sub(r"\\\g<0>", text).replace("&", "&amp;").replace("<", "&lt;")
 
 
@@ -77,25 +77,25 @@ def markdown_head() -> list[str]:
 
 class Output(StrEnum):
     LINE = "line"
-    """One line of text an event: time, index, topic, what happened to which object, where."""
+    """One line of text per event: time, index, topic, what happened to which object, where."""
     CSV = "csv"
-    """One record an event, behind one with headings, for spreadsheets."""
+    """One record per event after a record with headings, for spreadsheets."""
     MARKDOWN = "markdown"
-    """One row an event of a table."""
+    """One table row per event."""
     REPORT = "report"
-    """An incident report in Markdown, once all events are known: `core.export.report` makes it."""
+    """An incident report in Markdown, created by `core.export.report` once all events are known."""
     NDJSON = "ndjson"
-    """One event object a line, as the server sent it."""
+    """One event object per line, as the server sent it."""
     FRAMES = "frames"
-    """One frame a line, as the server sent it."""
+    """One frame per line, as the server sent it."""
 
 
 RAW: Final = frozenset((Output.NDJSON, Output.FRAMES))
-"""In the server's own words, which may hold secrets; the others never show any."""
+"""Formats with the server's own text, which may contain secrets; the others never do."""
 
 
 class EventLines:
-    """The lines of one output but `Output.LINE` and `Output.REPORT`, without their line feeds."""
+    """The lines of one format, except `Output.LINE` and `Output.REPORT`, without line feeds."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class EventLines:
         timezone: tzinfo | None = None,
         encoding: str = "utf-8",
     ) -> None:
-        """`redacts` masks the secrets of `RAW`. A character that `encoding` lacks is written as an escape."""
+        """`redacts` masks the secrets of `RAW`. Characters that `encoding` lacks are written as escapes."""
         self._history = history
         self._output = output
         self._redacts = redacts and output in RAW
@@ -119,7 +119,7 @@ class EventLines:
         return [self._encoded(line) for line in head()] if head is not None else []
 
     def of_frame(self, frame: Frame, first: int, positions: Sequence[int]) -> Iterator[bytes]:
-        """Some events of a frame. `first` is the sequence number of its first one; `RAW` needs no such number."""
+        """Lines for some events of a frame. `first` is the sequence number of its first event, ignored for `RAW`."""
         match self._output:
             case Output.FRAMES:
                 whole = len(positions) == len(frame.events)
@@ -136,7 +136,7 @@ class EventLines:
                         yield self._encoded(self._table_line(found))
 
     def of_gap(self, gap: Gap) -> bytes | None:
-        """A gap as the sinks write it; None where a line has no room for one."""
+        """A gap in the form that sinks write; None if the format cannot contain gaps."""
         if self._output is not Output.FRAMES:
             return None
         return b'{"Index":%d,"Events":[],"Gap":%s}' % (max(0, gap.before), orjson.dumps(gap.record(), default=str))
@@ -153,15 +153,15 @@ class EventLines:
 
 
 class Export:
-    """Rows of a history as the lines of a file. Iterating makes them piece by piece, and counts as it goes."""
+    """Rows of a history as the lines of a file, created and counted during iteration."""
 
     def __init__(self, history: History, sequences: Sequence[int], lines: EventLines) -> None:
-        """`sequences` are in order. What is evicted before its turn comes is left out and counted."""
+        """`sequences` are in order. Rows evicted before their turn are omitted and counted."""
         self._history = history
         self._sequences = sequences
         self._lines = lines
         self.done = 0
-        """Rows gone through."""
+        """Rows processed."""
         self.events = 0
         self.gaps_left_out = 0
         self.evicted = 0
@@ -176,7 +176,7 @@ class Export:
             yield self._next()
 
     def _next(self) -> bytes:
-        """The lines of the next row and of all others of its frame."""
+        """The lines of the next row and of the other rows of its frame."""
         sequence = self._sequences[self.done]
         if sequence < self._history.first:
             self.evicted += 1

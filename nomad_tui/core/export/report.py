@@ -1,4 +1,4 @@
-"""An incident report in Markdown: the filter, how many events came when, the marked events, and the timeline."""
+"""Incident reports in Markdown: the filter, event rates, marked events, and the timeline."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,10 @@ from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.text import printable
 
 MOST_RATES: Final = 24
-"""Rows of the table of rates."""
+"""Maximum rows of the table of rates."""
 MOST_TOPICS: Final = 20
 MOST_IN_TIMELINE: Final = 1_000
-"""Rows of the timeline; a longer one nobody reads, and CSV holds it."""
+"""Maximum rows of the timeline; longer ones are better saved as CSV."""
 BAR: Final = 30
 _STEPS: Final = tuple(
     seconds * SECOND
@@ -31,10 +31,10 @@ LONGEST_FILTER: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a report says of itself."""
+    """Metadata of a report."""
 
     where: str
-    """Which cluster or recording; untrusted."""
+    """The cluster or recording; untrusted."""
     filter_text: str
     now: int
     """In ns since 1970."""
@@ -42,7 +42,7 @@ class About:
 
 
 class Report:
-    """The report of some rows of a history. Iterating makes it piece by piece, empty while it only counts."""
+    """The report of some rows of a history, created during iteration; yields empty pieces while counting."""
 
     def __init__(self, history: History, sequences: Sequence[int], marks: Sequence[int], about: About) -> None:
         self._history = history
@@ -50,16 +50,16 @@ class Report:
         self._marks = marks
         self._about = about
         self.done = 0
-        """Rows gone through."""
+        """Rows processed."""
         self.events = 0
         self.gaps = 0
         self.gaps_left_out = 0
         self.evicted = 0
         self._topics: Counter[str] = Counter()
         self._seconds: Counter[int] = Counter()
-        """Events by the second in which they happened."""
+        """Number of events by the second in which they happened."""
         self._indexes: list[int] = []
-        """The lowest and the highest."""
+        """The lowest and the highest one."""
 
     @property
     def total(self) -> int:

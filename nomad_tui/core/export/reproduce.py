@@ -1,7 +1,7 @@
-"""An event outside the dashboard: as JSON, as a path for jq, and as the lines of a shell that ask Nomad for it again.
+"""Forms of an event for use outside the dashboard: JSON, jq paths, and shell commands that query Nomad.
 
-Names are untrusted. Whatever goes into a line is quoted for a shell and, in an address, for a URL; for a name that
-holds a control character or text that draws itself otherwise than it is, there is no line at all.
+Names are untrusted. Everything in a command line is quoted for the shell and, in an address, for a URL; a name with
+control characters or other text that is not displayed verbatim results in no command.
 """
 
 import shlex
@@ -24,12 +24,12 @@ from nomad_tui.core.text import printable
 INDENT: Final = "  "
 
 _UNSAFE: Final = lazy_pattern("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
-"""What JSON allows in a text, and a terminal or an editor acts on or cannot encode."""
+"""Characters that JSON allows in a string, but that a terminal or an editor interprets or cannot encode."""
 _UNSAFE_AS_IT_IS: Final = lazy_pattern(f"[\x00-\x08\x0b\x0c\x0e-\x1f]|{_UNSAFE.pattern}")
 
 
 def json_pieces(value: Value) -> Iterator[str]:
-    """`json_text`, piece by piece: who needs the beginning alone does not pay for the whole."""
+    """The pieces of `json_text`, for callers that need only the beginning."""
     closings: list[str] = []
     open_members: list[Iterator[tuple[str | None, Value]]] = [iter(((None, value),))]
     is_first = True
@@ -66,9 +66,10 @@ def json_pieces(value: Value) -> Iterator[str]:
 
 
 def json_text(value: Value) -> str:
-    """Indented JSON, keys sorted; numbers and repeated keys exactly as they came, at any depth.
+    """Indented JSON with sorted keys; numbers and repeated keys are preserved exactly, at any depth.
 
-    What a terminal would act on is escaped, so it is fit for a pager. What was no JSON is its text instead.
+    Characters that a terminal would interpret are escaped, so it is safe for a pager. Payloads that are not JSON are
+    returned as text.
     """
     return "".join(json_pieces(value))
 
@@ -99,12 +100,12 @@ def _quoted(text: str) -> str:
 
 
 def raw_text(raw: RawText) -> str:
-    """What could not be read as JSON, with its line breaks but for those behind a full row."""
+    """Text that is not valid JSON, with its original line breaks."""
     return "".join(row if len(row) == RAW_ROW else f"{row}\n" for row in raw).rstrip("\n")
 
 
 def as_it_is(text: str) -> str | None:
-    """A text that is fit to be pasted anywhere; None where it holds what a terminal would act on."""
+    """Text that is safe to paste anywhere; None if it contains anything that a terminal would interpret."""
     return None if _UNSAFE_AS_IT_IS.search(text) else text
 
 
@@ -114,9 +115,9 @@ _IDENTIFIER: Final = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def jq_path(path: Path, payload: Value) -> str | None:
-    """The path of something in `payload` as jq writes it, such as `.Job.TaskGroups[0].Env["odd key"]`.
+    """The path of a value in `payload` in jq's syntax, such as `.Job.TaskGroups[0].Env["odd key"]`.
 
-    None where jq cannot say it: of a repeated key it knows the last alone, and what is no JSON it cannot read.
+    None if jq cannot express it: it sees only the last value of a repeated key, and cannot read invalid JSON.
     """
     written: list[str] = []
     value = payload
@@ -137,11 +138,11 @@ def jq_path(path: Path, payload: Value) -> str | None:
     return None if isinstance(payload, RawText) else "".join(written) or "."
 
 
-# What is asked, and of whom
+# Requests and servers
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """What an event says about itself beside its payload, in the released dialect."""
+    """An event without its payload, in the released dialect."""
 
     index: int
     topic: str
@@ -155,7 +156,7 @@ class Envelope(msgspec.Struct, frozen=True):
         return cls(event.index, event.topic, event.type, event.key, event.namespace, event.filter_keys or ())
 
     def with_payload(self, payload: Value) -> Value:
-        """The event whole, as a server sends it and with its frame's index."""
+        """The complete event as a server sends it, with its frame's index."""
         filter_keys: list[Value] = list(self.filter_keys)
         return Members(
             (
@@ -171,20 +172,20 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 class Server(msgspec.Struct, frozen=True):
-    """How a server is reached. No field holds a secret."""
+    """How to reach a server. Contains no secrets."""
 
     address: str
     """Scheme, host and port."""
     path: str = ""
-    """Where Nomad's API begins there."""
+    """Path prefix of Nomad's API on the server."""
     headers: tuple[tuple[str, str], ...] = ()
-    """Names of additional headers, each with the placeholder for its value in a shell."""
+    """Names of additional headers, each with a shell placeholder for its value."""
     socket: str | None = None
-    """The path of a Unix socket; `address` is then what the Host header says."""
+    """The path of a Unix socket; `address` is then used for the Host header."""
     region: str | None = None
     sends_token: bool = False
     user: str | None = None
-    """Of HTTP basic authentication; the password is never part of a line, and curl asks for it."""
+    """User of HTTP basic authentication; the password is never part of a command, and curl asks for it."""
     ca_cert: str | None = None
     ca_path: str | None = None
     client_cert: str | None = None
@@ -192,13 +193,14 @@ class Server(msgspec.Struct, frozen=True):
     tls_server_name: str | None = None
     skip_verify: bool = False
     proxy_variable: str | None = None
-    """The environment variable that names the proxy."""
+    """The environment variable that contains the proxy."""
     known: frozenset[str] = frozenset()
-    """Fields that Nomad's command line takes from the operator's shell anyway."""
+    """Fields that Nomad's command line already takes from the operator's shell."""
 
 
 def object_name(envelope: Envelope, payload: Value) -> str:
-    """What an event's object is asked for by: its key, but for a service, whose key is one registration's."""
+    """The name by which an event's object is requested: its key, except for a service, whose key is that of a
+    registration."""
     if envelope.topic == "Service" and isinstance(payload, dict) and isinstance(payload.get("Service"), dict):
         service = payload["Service"]
         name = service.get("ServiceName") if isinstance(service, dict) else None
@@ -207,9 +209,10 @@ def object_name(envelope: Envelope, payload: Value) -> str:
 
 
 def curl(envelope: Envelope, name: str, server: Server) -> str | None:
-    """The line that reads the event's object as it is now, or else, of a topic without one, asks for the event again.
+    """A command that reads the event's object in its current state or, for a topic without an endpoint, the event
+    again.
 
-    `name` is its `object_name`. None where a name is not fit for a line.
+    `name` is its `object_name`. None if a name is not safe in a command.
     """
     read = kind(envelope.topic)
     if not read.endpoint:
@@ -217,14 +220,14 @@ def curl(envelope: Envelope, name: str, server: Server) -> str | None:
     segments = name.split("/") if envelope.topic == "Variable" else [name]
     if not is_fit(name, envelope.namespace) or any(segment in ("", ".", "..") for segment in segments):
         return None
-    # The namespace of a request is `default` where none is given.
+    # A request without a namespace uses `default`.
     namespace = envelope.namespace if read.is_namespaced and envelope.namespace != "default" else ""
     query = _query(("namespace", namespace), ("region", server.region))
     return _curl(server, read.endpoint + "/".join(map(_percent, segments)) + query)
 
 
 def web_link(envelope: Envelope, name: str, server: Server) -> str | None:
-    """The address of the object's page in Nomad's web UI; None where there is none.
+    """The address of the object's page in Nomad's web UI; None if there is none.
 
     `name` is its `object_name`.
     """
@@ -240,9 +243,9 @@ def web_link(envelope: Envelope, name: str, server: Server) -> str | None:
 
 
 def event_curl(envelope: Envelope, server: Server) -> str | None:
-    """The line that reads the stream from the event's index on; None where a name is not fit for a line.
+    """A command that reads the stream from the event's index; None if a name is not safe in a command.
 
-    By topic and not by key: the server's own filter of keys loses events and repeats others.
+    Selects by topic and not by key: the server's key filter loses events and repeats others.
     """
     if not envelope.topic or not is_fit(envelope.topic, envelope.namespace):
         return None
@@ -256,10 +259,10 @@ def event_curl(envelope: Envelope, server: Server) -> str | None:
 
 
 def command(envelope: Envelope, name: str, server: Server | None = None) -> str | None:
-    """The line of Nomad's own command line that shows the event's object; without a server, of the one it asks anyway.
+    """A Nomad command that shows the event's object; without `server`, for the server configured in the shell.
 
-    `name` is its `object_name`. None where there is no such command, a name is not fit for a line, or the server is
-    behind a path or wants headers, which Nomad's commands cannot send.
+    `name` is its `object_name`. None if there is no such command, a name is not safe in a command, or the server
+    requires a path or headers, which Nomad's commands do not support.
     """
     if server is not None and (server.path or server.headers):
         return None
@@ -275,12 +278,12 @@ def command(envelope: Envelope, name: str, server: Server | None = None) -> str 
 
 
 def _job(envelope: Envelope) -> str:
-    """The ID of the job that an object is of, or is itself; "" for none."""
+    """The ID of the job that an object is or belongs to; "" for none."""
     return kind(envelope.topic).job_of(envelope.key, envelope.filter_keys)
 
 
 class AllocationCommands(msgspec.Struct, frozen=True):
-    """Lines of Nomad's command line for the allocation of an event, or for those of its job or node."""
+    """Nomad commands for the allocation of an event, or for the allocations of its job or node."""
 
     logs: str | None = None
     shell: str | None = None
@@ -288,7 +291,7 @@ class AllocationCommands(msgspec.Struct, frozen=True):
 
 
 def allocation_commands(envelope: Envelope, payload: Value, path: Path, server: Server | None) -> AllocationCommands:
-    """Each None where there is no such command. `path` may lead to the task that is meant; else a failed one is."""
+    """Commands for allocations, each None if not applicable. `path` may select the task; by default a failed one."""
     if server is not None and (server.path or server.headers):
         return AllocationCommands()
     options = tuple(_options(server)) if server is not None else ()
@@ -308,7 +311,7 @@ def allocation_commands(envelope: Envelope, payload: Value, path: Path, server: 
     which = ("-task", task) if task else ()
     target = (allocation,) if allocation else ("-job", job)
     if any(each.startswith("-") for each in (task, allocation, job)):
-        return AllocationCommands()  # Nomad would take the name for an option
+        return AllocationCommands()  # Nomad would parse the name as an option
     status = ("alloc", "status") if allocation else ("job", "allocs")
     return AllocationCommands(
         logs=_line(["nomad", "alloc", "logs", *options, *namespace, "-f", *which, *target]),
@@ -322,7 +325,7 @@ def _member(value: Value, key: str) -> Value:
 
 
 def _task(payload: Value, path: Path) -> str:
-    """The task that a path leads to, else the first that failed, else the first; "" where Nomad needs no name."""
+    """The task selected by a path, or the first failed one, or the first; "" if Nomad needs no task name."""
     states = _member(_member(payload, "Allocation"), "TaskStates")
     if not isinstance(states, dict) or len(states) < 2:
         return ""
@@ -333,7 +336,7 @@ def _task(payload: Value, path: Path) -> str:
 
 
 def _options(server: Server) -> Iterator[str]:
-    """Of Nomad's command line, for what the operator's shell does not provide."""
+    """Options of Nomad's command line that the operator's shell does not provide."""
     given = (
         ("address", f"unix://{server.socket}" if server.socket is not None else server.address),
         ("region", server.region),
@@ -383,12 +386,12 @@ def _curl(server: Server, target: str, *options: str) -> str | None:
 
 
 def _line(arguments: list[str]) -> str | None:
-    """None where one of them would be drawn otherwise than it is."""
+    """The quoted command; None if an argument is not displayed verbatim."""
     return shlex.join(arguments) if is_fit(*arguments) else None
 
 
 def is_fit(*names: str) -> bool:
-    """Whether names are drawn as they are, so that they can be part of a line."""
+    """Whether names are displayed verbatim, so that they are safe in a command."""
     return all(printable(name) == name for name in names)
 
 

@@ -1,1 +1,1 @@
-"""The state of a cluster as far as events prove it: a fold over events, its snapshots, and what came when."""
+"""The state of a cluster as proved by events: a fold over them, its snapshots, and activity over time."""

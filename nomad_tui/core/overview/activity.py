@@ -1,4 +1,4 @@
-"""How many events came when: by topic and level, in cells of a few seconds that become coarser with time."""
+"""Counts events over time, by topic and level, in cells of a few seconds that become coarser with time."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
@@ -8,9 +8,9 @@ from nomad_tui.core.level import Level
 
 SECOND: Final = 1_000_000_000
 FINEST: Final = 1
-"""Seconds of a cell to begin with."""
+"""Initial seconds per cell."""
 MOST_CELLS: Final = 8_192
-"""More are joined in pairs: some 2 MB with the usual topics."""
+"""Above this number, cells are merged in pairs: some 2 MB with the usual topics."""
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class Bucket:
     end: int
     """Exclusive."""
     counts: list[int] = field(default_factory=lambda: [0] * len(Level))
-    """Events by level, the least first."""
+    """Events by level, in ascending order."""
     gaps: int = 0
 
     @property
@@ -29,11 +29,11 @@ class Bucket:
 
 
 class Activity:
-    """Counts of events. All times are ns since 1970 on the server's clock."""
+    """Event counts. All times are ns since 1970 on the server's clock."""
 
     def __init__(self) -> None:
         self.cell = FINEST
-        """Seconds of a cell."""
+        """Seconds per cell."""
         self._cells: dict[int, dict[str, list[int]]] = {}
         """By the number of the cell since 1970 and by topic: events of each level."""
         self._gaps: list[int] = []
@@ -65,7 +65,7 @@ class Activity:
         self._gaps.append(moment)
 
     def forget_before(self, moment: int) -> None:
-        """Leaves out what is older than the oldest event held."""
+        """Remove everything older than the oldest event held."""
         oldest = moment // (self.cell * SECOND)
         for number in [number for number in self._cells if number < oldest]:
             del self._cells[number]
@@ -83,9 +83,9 @@ class Activity:
             self._cells = joined
 
     def histogram(self, width: int, span: int | None, until: int | None = None) -> list[Bucket]:
-        """At most `width` buckets of whole cells; `span` in seconds before the end, None for all that is held.
+        """At most `width` buckets of whole cells; `span` in seconds before the end, None for everything held.
 
-        Ends at `until` where that is given, else with the newest event.
+        Ends at `until` if given, otherwise with the newest event.
         """
         edges = self._edges(width, span, until)
         buckets = [Bucket(start * self.cell * SECOND, end * self.cell * SECOND) for start, end in edges]
@@ -120,7 +120,7 @@ class Activity:
         return dict(sorted(found.items(), key=lambda item: (-sum(item[1]), item[0])))
 
     def _edges(self, width: int, span: int | None, until: int | None) -> list[tuple[int, int]]:
-        """The first cell of each bucket and the one behind its last."""
+        """Start (inclusive) and end (exclusive) of each bucket, in cells."""
         if not self._cells or width < 1:
             return []
         last = max(self._cells) if until is None else until // (self.cell * SECOND)
@@ -134,7 +134,7 @@ class Activity:
 
 
 def time_term(start: int, end: int, zone: tzinfo | None) -> str:
-    """The filter for a range of time from `start` (inclusive) to `end` (exclusive), in ns since 1970."""
+    """A filter for times from `start` (inclusive) to `end` (exclusive), in ns since 1970."""
     first = datetime.fromtimestamp(start // SECOND, zone)
     last = datetime.fromtimestamp((end - 1) // SECOND, zone)
     written = f"{last:%H:%M:%S}" if first.date() == last.date() else f"{last:%Y-%m-%dT%H:%M:%S}"

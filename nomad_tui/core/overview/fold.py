@@ -1,4 +1,4 @@
-"""Folds events, in the order they came, into what they prove of a cluster."""
+"""Folds events, in order of arrival, into the state of a cluster that they prove."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -28,16 +28,16 @@ from nomad_tui.core.overview.state import (
 from nomad_tui.core.updates import Gap, GapReason
 
 FOLDED: Final = frozenset(("Allocation", "Evaluation", "Job", "Deployment", "Node"))
-"""Topics whose events change the overview; by released names."""
+"""Topics whose events change the overview, by released names."""
 _ENDED: Final = frozenset(("complete", "failed", "lost"))
 _FAILED: Final = {"failed": Level.FAILURE, "lost": Level.FAILURE, "unknown": Level.WARNING}
-"""By the client's status of an allocation."""
+"""By client status of an allocation."""
 _FAILED_WORDS: Final = {"unknown": "disconnected"}
 _COUNTED: Final = frozenset(("Allocation", "Job", "Node"))
 
 
 class Happened(NamedTuple):
-    """An event, as the overview takes it in."""
+    """An event, reduced to what the overview needs."""
 
     sequence: int
     """-1 for an object from a list of the server."""
@@ -47,11 +47,11 @@ class Happened(NamedTuple):
     namespace: str
     payload: bytes
     moment: Callable[[], int | None]
-    """When it happened, in ns since 1970; asked for where trouble begins or ends."""
+    """Returns when it happened, in ns since 1970; called only when trouble begins or ends."""
 
 
 class ClusterFold:
-    """One cluster, event by event. Events of an object that are older than its state change nothing."""
+    """Folds the events of one cluster. Events older than the known state of their object are ignored."""
 
     def __init__(self, cluster: Cluster | None = None) -> None:
         self.cluster = Cluster() if cluster is None else cluster
@@ -69,7 +69,7 @@ class ClusterFold:
         return cls(Cluster.decode(snapshot))
 
     def apply_gap(self, gap: Gap) -> None:
-        """What was counted before a gap proves nothing after it."""
+        """Invalidate counts that a gap makes unreliable."""
         if gap.reason is GapReason.REBUILT:
             self.cluster = Cluster()
             self._in_trouble.clear()
@@ -129,7 +129,7 @@ class ClusterFold:
         self._group(event, now.job_id, now.task_group, again)
 
     def _group(self, event: Happened, job: str, group: str, again: int) -> None:
-        """Finds the worst of a group's allocations."""
+        """Update the trouble of a group from its worst allocation."""
         in_trouble = self._in_trouble.get((event.namespace, job, group), ())
         members = [self.cluster.allocations[id_] for id_ in in_trouble]
         key = ("group", event.namespace, job, group)
@@ -152,7 +152,7 @@ class ClusterFold:
             self._stop_job(event, now.job_id)
             where = (event.namespace, now.job_id)
             if (job := self.cluster.jobs.get(where)) is not None and job.index < now.create_index:
-                del self.cluster.jobs[where]  # a job that is stopped and kept has an event of the same index
+                del self.cluster.jobs[where]  # a stopped job that still exists has an event of the same index
             return
         key = ("evaluation", event.namespace, now.job_id, "")
         known = self.cluster.troubles.get(key)
@@ -163,7 +163,7 @@ class ClusterFold:
                 key, event, now.job_id, "Evaluation", event.key, level, now.status, _words(event), int(is_news)
             )
         elif known is not None and now.status == "complete" and not now.failed_tg_allocs and not now.blocked_eval:
-            # The blocked one itself, or a later one of the job that placed everything.
+            # The blocked evaluation itself, or a later one of the job that placed everything.
             if event.type != "PlanResult" or known.key == event.key:
                 self._recover(key, event)
         elif known is not None and known.key == event.key and now.status in CANCELED:
@@ -199,17 +199,17 @@ class ClusterFold:
         elif not any(groups.values()):
             self._recover(key, event, "count 0")
         elif is_dead or trouble is not None:
-            # Each evaluation of a dead job, as after a change of any node, makes it pending and then dead again.
+            # Each evaluation of a dead job, such as after a node change, makes it pending and then dead again.
             level = Level.FAILURE if now.status == "dead" else Level.WARNING
             has_died = is_dead and known is not None and known.status == "running"
             is_news = trouble is None or (has_died and trouble.what != now.status)
             self._attend(key, event, event.key, "Job", event.key, level, now.status, _words(event), int(is_news))
 
     def _stop_job(self, event: Happened, job: str) -> None:
-        """It was stopped or purged: nobody waits for it any more.
+        """Clear the troubles of a job that was stopped or purged.
 
-        Its failed allocations will have no further event that says so. Of a purge, releases before 1.9 send no more
-        than the evaluation (seen with 1.6.5).
+        Its failed allocations have no further events. For a purge, releases before 1.9 send only the evaluation (seen
+        with 1.6.5).
         """
         where = (event.namespace, job)
         if (known := self.cluster.jobs.get(where)) is not None:
@@ -224,7 +224,7 @@ class ClusterFold:
                     del self.cluster.allocations[id_]
 
     def _forget_job(self, event: Happened) -> None:
-        """It was purged: nothing of it needs attention any more."""
+        """Remove a purged job, with its troubles and allocations."""
         where = (event.namespace, event.key)
         self.cluster.jobs.pop(where, None)
         self.cluster.deployments.pop(where, None)
@@ -323,7 +323,7 @@ class ClusterFold:
 
 
 def _of_allocation(now: allocations.Allocation) -> tuple[Level, str]:
-    """How much an allocation needs attention, by what it is now, and why."""
+    """How much attention an allocation needs in its current state, and why."""
     if now.is_to_stop or now.next_allocation:
         return Level.ROUTINE, ""
     if now.client_status in _FAILED:
@@ -363,10 +363,10 @@ def _of_node(now: nodes.Node) -> tuple[Level, str]:
 
 
 def _is_later(now: deployments.Deployment, known: Deployment) -> bool:
-    """Whether a deployment is of the same version of its job as the known one, or of a later one."""
+    """Whether a deployment belongs to the same or a later version of its job than the known one."""
     return (now.job_version or 0) >= known.version
 
 
 def _words(event: Happened) -> str:
-    """What the object is now, in words."""
+    """The current state of the object, in words."""
     return describe(event.topic, event.type, event.key, event.payload, None, NOTHING).what

@@ -1,6 +1,6 @@
-"""Follows a history: folds its events into the state of the cluster, counts them by time, and takes snapshots.
+"""Follows a history: folds its events into the state of the cluster, counts them over time, and takes snapshots.
 
-The owner lends time in small slices, so reading is never held up.
+The caller provides time in small slices, so that reading is never blocked.
 """
 
 from bisect import bisect_right
@@ -25,14 +25,14 @@ from nomad_tui.core.overview.state import Cluster, Trouble
 from nomad_tui.core.updates import Gap, GapReason
 
 FULL_EVERY: Final = 16
-"""Snapshots; with more of them, each has less in common with the full one."""
+"""Snapshots per run; the more there are, the less each has in common with the full one."""
 OVERHEAD: Final = 200
-"""Bytes that a snapshot takes beside its own."""
+"""Memory per snapshot besides its content, in bytes."""
 
 
 @dataclass(slots=True)
 class _Run:
-    """A full snapshot, and those that need it."""
+    """A full snapshot, and the snapshots that are compressed relative to it."""
 
     sequence: int
     full: bytes
@@ -43,18 +43,18 @@ class _Run:
 
 
 class Snapshots:
-    """Keeps within a number of bytes by leaving out every other snapshot."""
+    """Snapshots of the state, limited in bytes by dropping every other one."""
 
     def __init__(self) -> None:
         self._runs: list[_Run] = []
         self.bytes = 0
         self.last = -1
-        """The sequence number before which the newest snapshot was taken; -1 for none."""
+        """Sequence number of the event before which the newest snapshot was taken; -1 if there is none."""
         self.spread = 1
-        """How many times further apart they are than at first."""
+        """Factor by which the distance between snapshots has grown."""
 
     def add(self, sequence: int, snapshot: bytes) -> None:
-        """Keeps the state before the event `sequence`; they come in order."""
+        """Store the state before the event `sequence`; calls must be in order."""
         run = self._runs[-1] if self._runs else None
         if run is None or run.count >= FULL_EVERY or run.compressor is None:
             if run is not None:
@@ -71,7 +71,7 @@ class Snapshots:
         self.last = sequence
 
     def before(self, sequence: int) -> tuple[int, bytes] | None:
-        """The newest snapshot taken before an event or earlier, and the event before which it was taken."""
+        """The newest snapshot taken at or before an event, with its sequence number."""
         place = bisect_right(self._runs, sequence, key=lambda run: run.sequence) - 1
         if place < 0:
             return None
@@ -84,12 +84,12 @@ class Snapshots:
         return at, zstandard.ZstdDecompressor(dict_data=_dictionary(full)).decompress(compressed)
 
     def forget_before(self, sequence: int) -> None:
-        """Drops what only events before `sequence` need."""
+        """Drop snapshots that are needed only for events before `sequence`."""
         while len(self._runs) > 1 and self._runs[1].sequence <= sequence:
             self._drop(self._runs.pop(0))
 
     def thin(self, most: int) -> None:
-        """Leaves out snapshots, every other one, until all take `most` bytes; the newest run stays."""
+        """Drop every other snapshot until all of them take at most `most` bytes; the newest run is kept."""
         while self.bytes > most and len(self._runs) > 1:
             self.spread *= 2
             if any(run.others for run in self._runs[:-1]):
@@ -117,11 +117,11 @@ def _with(full: bytes) -> zstandard.ZstdCompressor:
 
 
 SNAPSHOT_EVERY: Final = 1_024
-"""Events. Folding as many takes some 30 ms."""
+"""Events between snapshots. Folding this number takes some 30 ms."""
 EVENTS_A_STEP: Final = 64
-"""Folded between two chances to yield: some milliseconds of work."""
+"""Events folded before yielding: some milliseconds of work."""
 SHARE: Final = 0.05
-"""Of the history's memory that snapshots take at most."""
+"""Snapshots' maximum share of the history's memory."""
 _LOST: Final = Gap(GapReason.DROPPED, 0, 0, 0.0)
 """Stands for events that were evicted before they were folded."""
 
@@ -141,25 +141,25 @@ class OverviewIndex:
         self.activity = Activity()
         self.snapshots = Snapshots()
         self.next = 0
-        """The sequence number of the first event that is not folded yet."""
+        """Sequence number of the first event that is not folded yet."""
         self.seed = Seed()
-        """From the server's lists; empty where they were not requested."""
+        """Objects from the server's lists; empty if they were not requested."""
         self._seeded_at = 0
-        """Where the history ended when they were asked."""
+        """The history's end when the lists were requested."""
         self._talkers: dict[Talker, Counter[str]] = {talker: Counter() for talker in Talker}
         self._talked: deque[tuple[int, dict[Talker, Counter[str]]]] = deque()
-        """Per segment, by its first sequence number, what is counted of it."""
+        """For each segment, by its first sequence number, the counts of its events."""
         self._first = 0
         self._work: Iterator[None] | None = None
 
     @property
     def cluster(self) -> Cluster:
-        """The state after the last event folded."""
+        """The state after the last folded event."""
         return self._fold.cluster
 
     @property
     def progress(self) -> float:
-        """How much of what is held is folded, from 0 to 1."""
+        """Share of the held events that is folded, from 0 to 1."""
         held = self._history.end - self._history.first
         return 1.0 if held <= 0 else min(1.0, max(0, self.next - self._history.first) / held)
 
@@ -168,19 +168,19 @@ class OverviewIndex:
         return self.next >= self._history.end
 
     def put_seed(self, seed: Seed) -> None:
-        """Merges the server's lists; what events prove has precedence."""
+        """Merge the server's lists; events take precedence."""
         for _ in seed.forget_known(self._history):
             pass
         self.seed = seed
         self._seeded_at = self._history.end
 
     def attention(self) -> list[Trouble]:
-        """What needs attention now, the worst and newest first; including what only a list reports."""
+        """Everything that needs attention now, the worst and newest first; including what only a list reports."""
         cluster = self.cluster
         return sorted((*cluster.troubles.values(), *self.seed.troubles(cluster)), key=Trouble.rank)
 
     def talkers(self, end: int | None = None) -> dict[Talker, Counter[str]]:
-        """How many of the events held each has, or of those of them before `end`, which are to be folded."""
+        """Number of held events by job, node and type; only those before `end` if given, which must be folded."""
         return self._talkers if end is None else self._talkers_before(end)
 
     def _talkers_before(self, end: int) -> dict[Talker, Counter[str]]:
@@ -196,7 +196,7 @@ class OverviewIndex:
         return counted
 
     def _named(self, segment: Segment, row: int) -> Iterator[tuple[Talker, str]]:
-        """Whom an event counts for; nobody for a gap."""
+        """The names that an event counts for; none for a gap."""
         subject = self._history.subject(segment.subject[row])
         if subject is not None:
             node = self._history.nodes[segment.node[row]].value
@@ -204,7 +204,7 @@ class OverviewIndex:
             yield from ((talker, name) for talker, name in zip(Talker, names, strict=True) if name)
 
     def advance(self, seconds: float) -> bool:
-        """Folds for about so long; True if there is more to do."""
+        """Fold events for about `seconds`. Returns whether there is more to do."""
         deadline = perf_counter() + seconds
         while perf_counter() < deadline:
             if self._work is None:
@@ -217,7 +217,7 @@ class OverviewIndex:
         return not self.complete
 
     def as_of(self, sequence: int) -> Cluster:
-        """The state after the whole frame of an event held, or after a gap. Raises `IndexError` if it is not held."""
+        """The state after the frame of an event held, or after a gap. Raises `IndexError` if it is not held."""
         history = self._history
         segment = history.segment_of(sequence)
         end = sequence + 1
@@ -250,7 +250,7 @@ class OverviewIndex:
         return None
 
     def _fold_segment(self) -> Iterator[None]:
-        """Folds what is there of the next segment, frame by frame."""
+        """Fold the available events of the next segment, frame by frame."""
         history = self._history
         self._forget_evicted()
         segment = history.segment_of(self.next)
@@ -289,7 +289,7 @@ class OverviewIndex:
             if subject is None or level == NO_LEVEL:
                 self.activity.add_gap(self._gap_moment(sequence))
                 if segment.gaps[each].reason is GapReason.REBUILT and sequence >= self._seeded_at:
-                    self.seed = Seed()  # it was of another history
+                    self.seed = Seed()  # it belonged to another history
             else:
                 if at is not None:
                     self.activity.add(at, subject.topic, level)
@@ -301,7 +301,7 @@ class OverviewIndex:
                 self.seed.replace(event, segment.index[each])
 
     def _gap_moment(self, sequence: int) -> int:
-        """When a gap was, by the event before it."""
+        """Time of a gap, taken from the event before it."""
         before = happened(self._history, sequence - 1) if sequence > self._history.first else None
         return before or self.activity.end or 0
 

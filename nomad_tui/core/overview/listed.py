@@ -1,4 +1,4 @@
-"""Objects in trouble by the server's lists, until events report more of them."""
+"""Objects in trouble according to the server's lists, until newer events report on them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from nomad_tui.core.overview.fold import ClusterFold, Happened
 from nomad_tui.core.overview.state import Cluster, Trouble
 
 LISTED: Final = -1
-"""In place of the sequence number of an event."""
+"""Stands for the sequence number of an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,13 @@ class Listed:
     namespace: str
     key: str
     index: int
-    """Its ModifyIndex."""
+    """Its `ModifyIndex`."""
     payload: bytes
-    """As an event's."""
+    """In the form of an event's payload."""
 
 
 class Seed:
-    """Objects from lists, each until an event with a higher index reports it."""
+    """Objects from lists, each kept until an event with a higher index reports it."""
 
     def __init__(self, objects: Iterable[Listed] = ()) -> None:
         self._fold = ClusterFold()
@@ -37,7 +37,7 @@ class Seed:
             self._fold.apply(Happened(LISTED, one.topic, "", one.key, one.namespace, one.payload, _unknown_time))
 
     def forget_known(self, history: History) -> Iterator[None]:
-        """Leaves out what an event held reports as well or better; yields after each event that is read for that."""
+        """Remove objects whose held events are at least as new; yields after reading each such event."""
         for key, index in list(self._indexes.items()):
             newest = history.newest(*key)
             if newest is None:
@@ -53,14 +53,14 @@ class Seed:
             yield
 
     def replace(self, event: Happened, index: int) -> None:
-        """Takes in an event of a listed object: the object is known from events from then on."""
+        """Apply an event of a listed object, which is known from events from then on."""
         listed = self._indexes.get((event.topic, event.namespace, event.key))
         if listed is not None and index >= listed:
             self._fold.apply(event)
             del self._indexes[event.topic, event.namespace, event.key]
 
     def troubles(self, known: Cluster) -> list[Trouble]:
-        """What only the lists report."""
+        """Troubles that only the lists report."""
         return [
             one
             for key, one in self._fold.cluster.troubles.items()

@@ -1,6 +1,6 @@
-"""What the overview knows of a cluster, and what of that it lists.
+"""The overview's state of a cluster, and the lists shown of it.
 
-The state can be written to bytes and read back. A cluster may have 100,000 jobs, so lists are gathered in slices.
+The state can be encoded and decoded. A cluster may have 100,000 jobs, so lists are built in slices.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ import msgspec
 from nomad_tui.core.level import Level
 
 MOST_RECOVERED: Final = 50
-"""Objects that are remembered after they have recovered."""
+"""Recovered objects that are remembered."""
 
 TroubleKey: TypeAlias = tuple[str, str, str, str]
 """Kind of trouble, namespace, job or node ID, and group."""
@@ -53,7 +53,7 @@ class Job(msgspec.Struct, array_like=True, gc=False):
     groups: dict[str, int]
     """The desired count of each group."""
     seen_from: int
-    """The index from which all its events were seen; 0 where that is not known: its figures prove nothing then."""
+    """The index from which all its events were seen; 0 if unknown: its counts are not reliable then."""
     has_allocations: bool
     """Whether an allocation of it was seen."""
     index: int
@@ -64,7 +64,7 @@ class Job(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def has_counts(self) -> bool:
-        """Whether a group's count says how many should run: those of system jobs run on every node."""
+        """Whether group counts say how many allocations should run: those of system jobs run on every node."""
         return self.type in ("service", "batch") and not self.is_stopped
 
 
@@ -90,7 +90,7 @@ class Node(msgspec.Struct, array_like=True, gc=False):
     is_eligible: bool
     is_draining: bool
     seen_from: int
-    """The index from which all its events were seen; 0 where that is not known."""
+    """The index from which all its events were seen; 0 if unknown."""
     index: int
 
 
@@ -101,26 +101,26 @@ class Trouble(msgspec.Struct, array_like=True, gc=False):
     """`job`, `group`, `node`, `deployment` or `evaluation`."""
     namespace: str
     of: str
-    """The job's ID, or the node's."""
+    """ID of the job or the node."""
     group: str
     name: str
     """Untrusted."""
     topic: str
     key: str
-    """Of the object whose event proves it, whose timeline shows more."""
+    """Key of the object whose event proves it and whose timeline shows more."""
     level: int
     what: str
     """One or two words, such as `failed`."""
     cause: str
-    """In words fit to be drawn."""
+    """Safe to display."""
     since: int
-    """Sequence number of the first event of the trouble; -1 if a list of the server reports it."""
+    """Sequence number of the trouble's first event; -1 if a list of the server reports it."""
     since_at: int
-    """ns since 1970; 0 where that is not known."""
+    """ns since 1970; 0 if unknown."""
     last: int
     last_at: int
     count: int
-    """How often it was reported anew."""
+    """How often it was reported again."""
     end: str = ""
     """What ended it, in a word or two, such as `recovered` or `stopped`."""
 
@@ -134,12 +134,12 @@ class Trouble(msgspec.Struct, array_like=True, gc=False):
         return self.since < 0
 
     def rank(self) -> tuple[int, int, int]:
-        """The worst first, then the newest."""
+        """Sort key: the worst first, then the newest."""
         return -self.level, -self.last, -self.since
 
 
 class Cluster(msgspec.Struct):
-    """All of it."""
+    """The complete state of a cluster."""
 
     allocations: dict[str, Allocation] = {}
     jobs: dict[tuple[str, str], Job] = {}
@@ -147,15 +147,15 @@ class Cluster(msgspec.Struct):
     nodes: dict[str, Node] = {}
     troubles: dict[TroubleKey, Trouble] = {}
     recovered: list[Trouble] = []
-    """The newest last; `last` and `last_at` say when that was."""
+    """Newest last; `last` and `last_at` tell when they recovered."""
 
     def encode(self) -> bytes:
-        """In the order in which objects came, so that two snapshots have long stretches in common."""
+        """Encode objects in order of arrival, so that consecutive snapshots have long sections in common."""
         parts = (self.allocations, self.jobs, self.deployments, self.nodes, self.troubles)
         whole = (*(list(part.values()) for part in parts), self.recovered)
         try:
             return _ENCODER.encode(whole)
-        except OverflowError:  # no server writes such a number
+        except OverflowError:  # servers never send such a number
             return _ENCODER.encode(_bounded(msgspec.to_builtins(whole)))
 
     @classmethod
@@ -171,18 +171,18 @@ class Cluster(msgspec.Struct):
         )
 
     def attention(self) -> list[Trouble]:
-        """What needs attention, the worst and newest first."""
+        """Everything that needs attention, the worst and newest first."""
         return sorted(self.troubles.values(), key=Trouble.rank)
 
     def recovered_since(self, moment: int) -> list[Trouble]:
-        """What has recovered since a moment, in ns since 1970, and needs no attention again; the newest first."""
+        """Objects that recovered after `moment`, in ns since 1970, and do not need attention again; newest first."""
         return [
             one for one in reversed(self.recovered) if one.last_at > moment and one.trouble_key not in self.troubles
         ]
 
 
 class GroupFigures(msgspec.Struct):
-    """None where no event proves a figure."""
+    """None for figures that no event proves."""
 
     running: int | None
     desired: int | None
@@ -196,7 +196,7 @@ _DECODER: Final = msgspec.msgpack.Decoder(
 
 
 def _bounded(value: Any) -> Any:
-    """Plain values with numbers that 64 bits hold."""
+    """Plain values with integers limited to 64 bits."""
     match value:
         case list() | tuple():
             return [_bounded(each) for each in value]
@@ -216,31 +216,32 @@ def worst(levels: Iterable[int]) -> Level:
 
 
 AT_ONCE: Final = 1_024
-"""Objects looked at between two chances to yield: a millisecond."""
+"""Objects processed before yielding: a millisecond."""
 
 Figures: TypeAlias = dict[tuple[str, str], dict[str, GroupFigures]]
-"""By job and group, what its allocations prove."""
+"""By job and group: figures proved by its allocations."""
 Names = TypeVar("Names")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
     jobs: list[Job]
-    """The first ones that are not dead, by namespace and ID."""
+    """The first jobs that are not dead, by namespace and ID."""
     figures: Figures
-    """Of these jobs."""
+    """For these jobs."""
     more_jobs: int
     nodes: list[Node]
-    """The first ones by name."""
+    """The first nodes by name."""
     allocations: dict[str, int | None]
-    """By node ID, how many allocations it runs or is to run; None where no event proves that."""
+    """By node ID, the number of running and pending allocations; None if no event proves it."""
     more_nodes: int
 
 
 def listing(cluster: Cluster, most: int) -> Generator[None, None, Listing]:
-    """Lists at most so many jobs and nodes; yields after each slice.
+    """List at most `most` jobs and nodes; yields after each slice.
 
-    Events that are folded meanwhile may count for one figure and not for another."""
+    Events that are folded meanwhile may be included in some figures and not in others.
+    """
     alive, first = 0, list[tuple[str, str]]()
     for some in _slices(list(cluster.jobs.values())):
         keys = [(job.namespace, job.id) for job in some if job.status != "dead"]
@@ -284,7 +285,7 @@ def _count(allocations: Iterable[Allocation], figures: Figures, on_nodes: dict[s
 def most_common(
     counters: Mapping[Names, Counter[str]], most: int
 ) -> Generator[None, None, dict[Names, list[tuple[str, int]]]]:
-    """What each counter counts most often; yields after each slice."""
+    """The most frequent items of each counter; yields after each slice."""
     found: dict[Names, list[tuple[str, int]]] = {}
     for name, counter in counters.items():
         largest: list[tuple[str, int]] = []
