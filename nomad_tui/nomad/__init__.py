@@ -1,1 +1,1 @@
-"""Talking to a Nomad server: addresses, TLS, tokens, the stream itself, and what a failure means."""
+"""HTTP client for Nomad servers: addresses, TLS, tokens, the event stream, and diagnosis of failures."""

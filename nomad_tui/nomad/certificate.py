@@ -1,4 +1,4 @@
-"""The certificate that a server shows, for a sentence about why it cannot be trusted."""
+"""Reads the certificate that a server presents, to explain why it is not trusted."""
 
 import asyncio
 import re
@@ -16,9 +16,9 @@ from nomad_tui.core.text import printable
 PATIENCE: Final = 5.0
 """Seconds for both connections and handshakes."""
 LONGEST: Final = 120
-"""Characters of one name in it."""
+"""Characters of one name in a certificate."""
 NO_CHECK_TIME: Final = 0x200000
-"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which the module `ssl` does not name."""
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, for which the module `ssl` has no name."""
 SHORT_NAMES: Final = {
     "commonName": "CN",
     "countryName": "C",
@@ -30,15 +30,15 @@ SHORT_NAMES: Final = {
     "streetAddress": "STREET",
     "userId": "UID",
 }
-"""Of attributes, as RFC 4514 writes them."""
+"""Attribute types in RFC 4514 notation."""
 _SPECIAL: Final = re.compile(r'[,+"\\<>;]')
 
 
 class Certificate(msgspec.Struct, frozen=True):
-    """What it says of itself. Nobody has vouched for it; its text is fit to be drawn."""
+    """Unverified claims of a certificate; its text is safe to display."""
 
     names: tuple[str, ...]
-    """The hosts, roles and addresses that it is for."""
+    """The hosts, roles and addresses that it is valid for."""
     not_before: datetime
     not_after: datetime
     issuer: str
@@ -50,10 +50,10 @@ class Certificate(msgspec.Struct, frozen=True):
 
 
 async def shown_certificate(connection: Connection) -> Certificate | None:
-    """The certificate that the server shows now, over connections of their own that send it nothing.
+    """The certificate that the server currently presents, read over separate connections that send nothing.
 
-    None where it cannot be seen: no TLS, nobody there, a proxy in between, or a server that ends the handshake
-    because it was shown no certificate.
+    None if it cannot be read: no TLS, no server, a proxy in between, or a server that aborts the handshake because it
+    requires a client certificate.
     """
     if connection.address.scheme != "https" or connection.proxy is not None:
         return None
@@ -65,7 +65,7 @@ async def shown_certificate(connection: Connection) -> Certificate | None:
             encoded = (await _shaken(connection, context)).getpeercert(binary_form=True)
             if not encoded:
                 return None
-            # `ssl` decodes only what it has verified: a certificate is trusted, for this, because it is itself.
+            # `ssl` decodes only verified certificates, so this one is trusted as its own CA.
             context.load_verify_locations(cadata=encoded)
             context.verify_mode = ssl.CERT_REQUIRED
             context.verify_flags |= ssl.VerifyFlags(ssl.VERIFY_X509_PARTIAL_CHAIN | NO_CHECK_TIME)
@@ -76,7 +76,7 @@ async def shown_certificate(connection: Connection) -> Certificate | None:
 
 
 async def _shaken(connection: Connection, context: ssl.SSLContext) -> ssl.SSLObject:
-    """What a handshake came to; its connection is closed."""
+    """The TLS state after a handshake; the connection is closed."""
     address = connection.address
     name = connection.tls_server_name or address.host
     _, writer = await asyncio.open_connection(address.host, address.port, ssl=context, server_hostname=name)
@@ -100,7 +100,7 @@ def _certificate(decoded: dict[str, Any]) -> Certificate:
 
 
 def _names(decoded: dict[str, Any]) -> list[str]:
-    """Its subject alternative names; the common name, which no client compares any more, where there are none."""
+    """Its subject alternative names, or without any its common name, which clients no longer compare."""
     if "subjectAltName" not in decoded:
         return [value for parts in decoded["subject"] for key, value in parts if key == "commonName"]
     alternatives: tuple[tuple[str, str], ...] = decoded["subjectAltName"]
@@ -113,7 +113,7 @@ def _moment(text: str) -> datetime:
 
 
 def _readable(name: tuple[tuple[tuple[str, str], ...], ...]) -> str:
-    """A distinguished name as RFC 4514 writes it, the most particular first."""
+    """A distinguished name in RFC 4514 notation, the most specific part first."""
     parts = ("+".join(map(_attribute, part)) for part in reversed(name))
     return printable(",".join(parts), LONGEST) or "nobody"
 

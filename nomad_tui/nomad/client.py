@@ -1,4 +1,4 @@
-"""HTTP to one Nomad server: the connection's TLS, token and proxy, and no redirect followed."""
+"""HTTP requests to one Nomad server, with the connection's TLS, token and proxy. Redirects are not followed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ VALID: Final = b"HTTP/1.0"
 
 
 def mend_status_lines(connector: aiohttp.BaseConnector, mended: Callable[[], None]) -> None:
-    """Lets the connector's connections read such answers as HTTP/1.0; `mended` is called at each of them."""
+    """Make the connector's connections accept the invalid status line as HTTP/1.0; `mended` is called for each."""
     factory = getattr(connector, "_factory", None)
     if isinstance(factory, partial) and factory.func is ResponseHandler:
         mending = partial(_MendingHandler, mended, *factory.args, **factory.keywords)
@@ -39,7 +39,7 @@ class _MendingHandler(ResponseHandler):
         super().__init__(loop)
         self._mended = mended
         self._beginning: bytes | None = None
-        """What has come of an answer's status line, as long as that may be an invalid one."""
+        """Received beginning of a status line that may still become the invalid one."""
 
     def set_response_params(self, **parameters: Any) -> None:
         self._beginning = b""
@@ -69,66 +69,67 @@ Kind = TypeVar("Kind")
 STREAM: Final = "/v1/event/stream"
 
 CONNECT_TIMEOUT: Final = 10.0
-"""Seconds for resolving the name, connecting, a proxy's tunnel and TLS together: what Go's client gives TLS alone."""
+"""Seconds for name resolution, connecting, a proxy's tunnel and TLS together: Go's client allows as much for TLS
+alone."""
 
 SILENCE: Final = 40.0
-"""Seconds without a byte after which a stream is over: a heartbeat comes every 30 s. A server that ends one, as for a
-token that was deleted, may leave the connection open for two minutes."""
+"""Seconds without a byte after which a stream is considered dead: heartbeats are sent every 30 s. A server that ends a
+stream, such as for a deleted token, may leave the connection open for two minutes."""
 
 ANSWER_TIMEOUT: Final = 10.0
-"""Seconds for a request that is not a stream, from connecting to the answer's last byte."""
+"""Seconds for a request other than a stream, from connecting to the last byte of the response."""
 
 READ_BUFFER: Final = 256 * 1024
-"""Bytes of a stream that aiohttp holds before it stops reading the socket."""
+"""Bytes of a stream that aiohttp buffers before it stops reading the socket."""
 
 BODY_KEPT: Final = 4096
-"""Bytes kept of an answer that is an error."""
+"""Bytes kept of an error response."""
 
 MOST_TOKEN: Final = 1_000
-"""Characters of a page's token."""
+"""Characters of a pagination token."""
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
-"""Bytes of JSON taken from a server that may be anything."""
+"""Bytes of JSON accepted from an untrusted server."""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An answer in JSON, and the facts in its headers."""
+    """A JSON response, and facts from its headers."""
 
     value: Any
     index: int | None
-    """`X-Nomad-Index`: the index at which what was asked for changed last."""
+    """`X-Nomad-Index`: the index at which the requested data last changed."""
     date: int | None
-    """The other side's clock when it answered, in ns since 1970, whole seconds."""
+    """The server's clock when it responded, in ns since 1970, whole seconds."""
     sent: int
-    """This machine's clock when the request went out, in ns since 1970."""
+    """This machine's clock when the request was sent, in ns since 1970."""
     seconds: float
-    """From the request, with connecting where that was needed, to the answer's last byte."""
+    """From the request, including connecting if necessary, to the last byte of the response."""
     next_token: str = ""
-    """`X-Nomad-NextToken`: what asks for the next page; untrusted, empty for the last one."""
+    """`X-Nomad-NextToken`, which requests the next page; untrusted, empty on the last one."""
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
-    """What `/v1/agent/self` says, untrusted text; None for what it does not say."""
+    """The response of `/v1/agent/self`, as untrusted text; None for missing values."""
 
     version: str | None = None
     """Such as `2.0.6-dev`."""
     region: str | None = None
     name: str | None = None
     newest_index: int | None = None
-    """The last index of the server's raft log; a client agent has none."""
+    """The last index of the server's Raft log; None for a client agent."""
     applied_index: int | None = None
-    """How much of that it has applied: less while it replays its log after a restart."""
+    """The last applied index of that log: lower than the last index while a restarted server replays its log."""
     publishes: bool | None = None
-    """Whether it publishes events at all (`enable_event_broker`); a client agent says nothing of it."""
+    """Whether it publishes events at all (`enable_event_broker`); None for a client agent."""
     buffer_size: int | None = None
-    """Frames that it holds (`event_buffer_size`)."""
+    """Frames in its event buffer (`event_buffer_size`)."""
     is_server: bool = False
-    """Whether the agent that answers is a server; a client's agent reports its own release, not that of the servers."""
+    """Whether the responding agent is a server; a client agent reports its own release, not that of the servers."""
 
 
 class Client:
-    """An async context manager around one session.
+    """An async context manager for one session with a server.
 
-    Entering it, requests, and reading an open stream raise `NomadError` alone.
+    Entering it, requests, and reading an open stream raise only `NomadError`.
     """
 
     def __init__(
@@ -141,17 +142,18 @@ class Client:
     ) -> None:
         self.connection = connection
         self.first_line = first_line
-        """Seconds at least to wait for a stream's first line; None for `probing.SHORTEST_PATIENCE`."""
+        """Minimum seconds to wait for a stream's first line; None for `probing.SHORTEST_PATIENCE`."""
         self._connect_timeout = connect_timeout
         self._answer_limit = answer_limit
         self.ahead: float | None = None
-        """Seconds by which the server's clock was ahead of this machine's at the last answer; None before the first.
+        """Seconds by which the server's clock was ahead of this machine's at the last response; None before the first.
 
-        Exact to a second and half the time that the answer took."""
+        Precise to one second plus half the duration of the request.
+        """
         self.round_trip = 0.0
-        """Seconds from a request to the head of its answer, of the slowest so far; 0 before the first answer."""
+        """Largest time in seconds from a request to the head of its response so far; 0 before the first response."""
         self.mended_status_line = False
-        """Whether an answer began with `HTTP/0.0` and was read as HTTP/1.0."""
+        """Whether a response started with `HTTP/0.0` and was read as HTTP/1.0."""
         self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
@@ -169,7 +171,7 @@ class Client:
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            # aiohttp's own reading of the environment would send credentials out of ~/.netrc as well.
+            # With `trust_env`, aiohttp would also send credentials from ~/.netrc.
             trust_env=False,
             read_bufsize=READ_BUFFER,
         )
@@ -184,13 +186,13 @@ class Client:
         proxy = self.connection.proxy
         if proxy is None or not proxy.is_socks:
             return aiohttp.TCPConnector(**options)
-        from nomad_tui.nomad.socks import socks_connector  # few need it, and it takes a while to import
+        from nomad_tui.nomad.socks import socks_connector  # rarely needed, and slow to import
 
         return socks_connector(proxy, self.connection.tls_server_name, **options)
 
     @property
     def _http_proxy(self) -> Proxy | None:
-        """The proxy that requests name; a SOCKS proxy is the connector's."""
+        """The proxy for requests; a SOCKS proxy is handled by the connector instead."""
         proxy = self.connection.proxy
         return None if proxy is None or proxy.is_socks else proxy
 
@@ -198,11 +200,11 @@ class Client:
     async def open_stream(
         self, parameters: Sequence[tuple[str, str]], silence: float = SILENCE, path: str = STREAM
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A stream after its 200, to be read with `content.iter_any()`; leaving the block closes it.
+        """Open a stream and wait for status 200; read it with `content.iter_any()`. Leaving the block closes it.
 
-        A 200 does not mean that the server will send anything: it may refuse by ending the body before the first
-        heartbeat. `silence` seconds without a byte raise `NomadError`, as does anything that ends the
-        connection within the block.
+        Status 200 does not mean that the server will send anything: it may refuse by ending the body before the first
+        heartbeat. `silence` seconds without a byte raise `NomadError`, as does anything that ends the connection within
+        the block.
         """
         limits = aiohttp.ClientTimeout(total=None, connect=self._connect_timeout, sock_read=silence)
         async with self._get(path, parameters, limits) as response:
@@ -211,13 +213,14 @@ class Client:
     async def get_json(
         self, path: str, parameters: Sequence[tuple[str, str]] = (), seconds: float = ANSWER_TIMEOUT
     ) -> Any:
-        """The decoded answer to a GET of `path`, such as `/v1/regions`, all of it within `seconds`."""
+        """The decoded response to a GET request for `path`, such as `/v1/regions`, received completely within
+        `seconds`."""
         return (await self.ask(path, parameters, seconds)).value
 
     async def ask(
         self, path: str, parameters: Sequence[tuple[str, str]] = (), seconds: float = ANSWER_TIMEOUT
     ) -> Answer:
-        """As `get_json`, with the facts in the headers."""
+        """Like `get_json`, with facts from the headers."""
         sent, begun = time_ns(), monotonic()
         limits = aiohttp.ClientTimeout(total=seconds, connect=self._connect_timeout)
         async with self._get(path, parameters, limits) as response:
@@ -241,7 +244,7 @@ class Client:
             )
 
     async def server(self) -> ServerInfo | None:
-        """Who answers there, or None where that cannot be learned; a token without `agent:read` may not ask."""
+        """The agent that responds; None if that cannot be determined: the request requires `agent:read`."""
         try:
             return _server_info(await self.get_json("/v1/agent/self"))
         except (NomadError, ValueError):
@@ -258,7 +261,7 @@ class Client:
                 f"{self.connection.address.base_url}{self.connection.address.path}{path}",
                 params=parameters,
                 headers=await self._headers(),
-                allow_redirects=False,  # another server would be handed the token
+                allow_redirects=False,  # another server would receive the token
                 timeout=limits,
                 server_hostname=self.connection.tls_server_name,
                 proxy=proxy.url if proxy is not None else None,
@@ -267,7 +270,7 @@ class Client:
                 self.round_trip = max(self.round_trip, monotonic() - asked_at)
                 date = _clock(response.headers.get("Date", ""))
                 if date is not None:
-                    # A date is cut off to the second: half of one is what is missing on average.
+                    # A date is truncated to seconds, which is half a second too early on average.
                     self.ahead = (date - (sent + time_ns()) / 2) / 1e9 + 0.5
                 if response.status != 200 or response.content_type == "text/html":
                     raise self._unexpected(response, await _beginning(response))
@@ -275,7 +278,7 @@ class Client:
 
     @contextmanager
     def _diagnosing(self) -> Iterator[None]:
-        """Raises `NomadError` in the place of what aiohttp, the system and the settings raise."""
+        """Raise `NomadError` instead of exceptions from aiohttp, the system and settings."""
         try:
             yield
         except (aiohttp.ClientError, OSError, TimeoutError, ConfigurationError) as error:
@@ -292,7 +295,7 @@ class Client:
         headers = await asyncio.to_thread(self.connection.current_headers)
         headers |= {
             "Accept": "application/json",
-            "Accept-Encoding": "identity",  # a proxy that compresses would hold events back to fill its blocks
+            "Accept-Encoding": "identity",  # a proxy that compresses would delay events until a block is full
             "User-Agent": f"nomad-tui/{__version__}",
         }
         token = await asyncio.to_thread(self.connection.current_token)
@@ -301,7 +304,7 @@ class Client:
         if self.connection.http_auth is not None:
             headers["Authorization"] = aiohttp.encode_basic_auth(*self.connection.http_auth)
         if self.connection.address.scheme == "http":
-            headers |= self._proxy_headers()  # aiohttp gives a proxy its own headers only with CONNECT
+            headers |= self._proxy_headers()  # aiohttp passes proxy headers only with CONNECT
         return headers
 
     def _proxy_headers(self) -> dict[str, str]:
@@ -312,7 +315,7 @@ class Client:
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """As much of an error's body as arrives soon: a short text, a page, or nothing."""
+    """The part of an error's body that arrives soon: a short text, a page, or nothing."""
     body = b""
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
@@ -324,7 +327,7 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _server_info(body: Any) -> ServerInfo:
-    """`config.Version` is an object with a release and a pre-release part."""
+    """Parse the response; `config.Version` is an object with a release and a pre-release part."""
     version = _text(body, "config", "Version", "Version")
     prerelease = _text(body, "config", "Version", "VersionPrerelease")
     return ServerInfo(
@@ -343,7 +346,7 @@ def _server_info(body: Any) -> ServerInfo:
 
 
 def _number(value: Any, *path: str) -> int | None:
-    """Digits in a text, as Raft's numbers are given."""
+    """A number encoded as text, like those of Raft."""
     text = _text(value, *path)
     return int(text) if text is not None and text.isascii() and text.isdigit() else None
 

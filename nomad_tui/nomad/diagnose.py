@@ -1,6 +1,6 @@
-"""What a failure means: what happened, why and what to do now, from a wrong setting to the end of a stream.
+"""Explains failures: what happened, why, and what to do, from a wrong setting to the end of a stream.
 
-The known troubles and what to say of them are rows in `cases`; here a row is found and its facts are filled in.
+`cases` has a table of known failures and their sentences; this module finds the matching row and fills in its facts.
 """
 
 import re
@@ -42,19 +42,19 @@ QUOTED: Final = 160
 """Characters of foreign text in a sentence."""
 
 NAMED: Final = 5
-"""Names in a sentence before the rest of them is counted."""
+"""Names listed in a sentence; the rest is counted."""
 
 SETTING: Final = re.compile(r"\bNOMAD_[A-Z_]+|(?<!\S)--[a-z-]+|\bHTTPS?_PROXY|\bhttps?_proxy")
-"""Variables and flags, as ConfigurationError names them."""
+"""Variables and flags as named in a ConfigurationError."""
 
 TLS_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*")
-"""A name in a certificate that can be set as the one to expect: no pattern, and nothing that a shell would read."""
+"""A name in a certificate that can be configured as the expected one: no wildcard, and no shell syntax."""
 
 
 class NomadError(Exception):
-    """The one exception of `Client`: a request failed, or its answer was not the one asked for.
+    """The only exception raised by `Client`: a request failed, or its response was unexpected.
 
-    What the network raised, if anything, is its `__cause__`.
+    The network's exception, if any, is its `__cause__`.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class NomadError(Exception):
         self.trouble = trouble
         """What happened, why, and what to do."""
         self.status = status
-        """Of an answer that was not the one asked for; None where none came."""
+        """Status of an unexpected response; None if there was no response."""
         self.body = body
-        """The beginning of that answer, untrusted."""
+        """The beginning of that response, untrusted."""
         self.headers = headers or {}
-        """Its headers, looked up without regard to case, untrusted."""
+        """Its headers, looked up case-insensitively, untrusted."""
 
     @property
     def is_unreachable(self) -> bool:
@@ -80,10 +80,10 @@ class NomadError(Exception):
 def explain(
     error: BaseException, connection: Connection, shown: Certificate | None = None, *, worked: bool = False
 ) -> Trouble:
-    """The trouble behind an error; one that no row knows is explained by its own text.
+    """The explanation of an error; an unknown one is explained by its own text.
 
-    `shown` is the server's certificate, if it was looked at (`inquiry.explain_fully` does). `worked` says that the
-    server has answered before over the same settings.
+    `shown` is the server's certificate, if it was read (see `inquiry.explain_fully`). `worked` says that the server has
+    responded before with the same settings.
     """
     if isinstance(error, NomadError):
         if shown is None or error.__cause__ is None:
@@ -103,7 +103,7 @@ def explain(
 
 
 def unexpected_answer(status: int, body: bytes, headers: Mapping[str, str], connection: Connection) -> NomadError:
-    """For an HTTP answer that is not the one asked for: another status than 200, or not what Nomad sends."""
+    """The error for an unexpected HTTP response: a status other than 200, or content that Nomad does not send."""
     text = _plain(body)
     for row in STATUSES:
         if row.fits(status, text, headers, connection):
@@ -123,7 +123,7 @@ def unexpected_answer(status: int, body: bytes, headers: Mapping[str, str], conn
 
 
 def refusal(connection: Connection) -> Trouble:
-    """For a 200 whose body ended before the first `{}`: from 1.11.2 on a server refuses so, and says nothing."""
+    """For a 200 whose body ended before the first `{}`: since 1.11.2 servers refuse like this, without a reason."""
     reasons = ["{token} is unknown, expired or lacks a capability for one of the topics"]
     remedies = [f"{SET_TOKEN} one that may read them (see `nomad acl token self`)"]
     if not connection.sends_token:
@@ -143,9 +143,9 @@ def refusal(connection: Connection) -> Trouble:
 
 
 def ended(last_text: bytes | None) -> Trouble:
-    """For a stream that the server closed after it had begun; `last_text` is what came last and was no frame.
+    """For a stream that the server closed after it had started; `last_text` is the last line if it was not a frame.
 
-    Never `refused`: the next connect shows whether the token is good for another subscription.
+    Never `refused`: the next connection shows whether the token is valid for another subscription.
     """
     text = _plain(last_text or b"")
     case = next(case for saying, case in LAST_LINES if re.search(saying, text, re.IGNORECASE))
@@ -153,23 +153,24 @@ def ended(last_text: bytes | None) -> Trouble:
 
 
 def too_slow(seconds: float) -> Trouble:
-    """For a stream that ended after this program had not read for so long."""
+    """For a stream that ended after this program had not read it for `seconds`."""
     return fill(by_inquiry.TOO_SLOW, seconds=in_words(seconds))
 
 
 def unfinished(size: int, seconds: float, *, is_left: bool = False) -> Trouble:
-    """For a line of which `size` bytes have come in so many seconds and not its end; `is_left` if that was enough."""
+    """For a line without an end after `size` bytes and `seconds`; `is_left` if the connection was closed because of
+    it."""
     case = by_inquiry.ENDLESS_LINE if is_left else by_inquiry.UNFINISHED_LINE
     return fill(case, size=byte_count(size), seconds=in_words(seconds))
 
 
 def buffered(seconds: float, heartbeats: int) -> Trouble:
-    """For heartbeats that came together, the first of them `seconds` late."""
+    """For heartbeats that arrived together, the first of them `seconds` late."""
     return fill(by_inquiry.BUFFERED, seconds=in_words(seconds), heartbeats=str(heartbeats))
 
 
 def clock_skew(seconds: float) -> Trouble:
-    """For a server whose clock is so much ahead of this machine's, or behind if it is negative."""
+    """For a server whose clock is ahead of this machine's by `seconds`, or behind if negative."""
     direction = "ahead" if seconds > 0 else "behind"
     return fill(by_inquiry.CLOCK_SKEW, seconds=in_words(abs(seconds)), direction=direction)
 
@@ -180,7 +181,7 @@ def mended_status_line(connection: Connection) -> Trouble:
 
 
 def fill(case: Case, connection: Connection | None = None, /, *, policy: str = "", **facts: str) -> Trouble:
-    """The case with its facts, those of the connection among them. They may be untrusted text."""
+    """The case with its facts, including those of the connection. They may be untrusted text."""
     known = (_facts(connection) if connection is not None else {}) | facts
     known = {name: printable(fact) for name, fact in known.items()}
     what, why, remedy = (part.format_map(known) for part in (case.what, case.why, case.remedy))
@@ -202,7 +203,7 @@ def in_words(seconds: float) -> str:
 
 
 def listed(names: Sequence[str], at_most: int = NAMED) -> str:
-    """Names in a list, the rest of too many of them counted."""
+    """Names as a list; those beyond the limit are counted."""
     shown = [_clean(name) for name in names[:at_most]]
     if len(names) > at_most:
         shown[-1:] = [f"{len(names) - at_most + 1} others"]
@@ -210,7 +211,7 @@ def listed(names: Sequence[str], at_most: int = NAMED) -> str:
 
 
 def _facts(connection: Connection) -> dict[str, str]:
-    """What the sentences may name. Nothing here holds a secret."""
+    """Facts of the connection for sentences. None of them is secret."""
     address, proxy = connection.address, connection.proxy
     return {
         "address": str(address),
@@ -227,7 +228,8 @@ def _facts(connection: Connection) -> dict[str, str]:
 
 
 def _error_facts(error: BaseException, cause: BaseException, text: str, connection: Connection) -> dict[str, str]:
-    """`looked_up`: the host that was, which with a proxy is the proxy's. `quote`: the line that was not HTTP."""
+    """Facts of an error. `looked_up`: the host that was resolved, which may be the proxy's. `quote`: the line that was
+    not HTTP."""
     host = error.host if isinstance(error, aiohttp.ClientConnectorError) else connection.address.host
     theirs = re.search(r"b['\"](.+?)(?:['\"] *\^?)?$", text)
     return {
@@ -255,7 +257,7 @@ def _certificate_facts(shown: Certificate) -> dict[str, str]:
 
 
 def _name_remedy(shown: Certificate) -> str:
-    """One of its names to be expected; the role that Nomad's own tools ask for before the names of hosts."""
+    """Advice to expect a name in the certificate, preferably the role that Nomad's own tools expect."""
     fit = [name for name in shown.names if TLS_NAME.fullmatch(name)]
     if not fit:
         return "Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to a host in it, or replace it on the server"
@@ -268,7 +270,7 @@ def _minute(time: datetime) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """`error` and what caused it; aiohttp keeps the system's error in an attribute as well."""
+    """`error` and its causes; aiohttp also keeps the system's error in an attribute."""
     seen: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
@@ -278,14 +280,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _own_text(error: BaseException) -> str:
-    """An error's text without the numbers and source lines that OpenSSL and the system put around it."""
+    """An error's text without the numbers and source lines added by OpenSSL and the system."""
     if isinstance(error, ConfigurationError):
         return printable(str(error)).rstrip(".")
     if isinstance(error, aiohttp.ClientResponseError):
         return _clean(f"{error.status} {error.message}")
     if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "no answer came"  # its own text may be half an answer, with every header
-    if isinstance(error, aiohttp.ClientPayloadError):  # whose own text may be that of an HTTP parser
+        return "no answer came"  # its own text may be half a response with all headers
+    if isinstance(error, aiohttp.ClientPayloadError):  # its own text may be that of an HTTP parser
         if found := re.search("content-encoding: *([a-z]+)", str(error)):
             return f"the response is not the {found[1]} that its header says"
         if "not completed" in str(error):
@@ -307,5 +309,5 @@ def _quote(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """One line without white space around it."""
+    """One line without surrounding white space."""
     return printable(" ".join(text.split()), QUOTED)

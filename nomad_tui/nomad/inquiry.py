@@ -1,6 +1,6 @@
-"""Asks a server why the stream does not come, and which permissions are missing.
+"""Determines by further requests why a stream sends nothing, and which permissions are missing.
 
-Nothing here raises what `Client` raises: what cannot be asked leaves the trouble as it was.
+Exceptions of `Client` are not raised: if a request fails, the original trouble is returned.
 """
 
 import asyncio
@@ -36,9 +36,9 @@ LONGEST_POLICY: Final = 120
 
 
 def missing_permissions(permissions: Permissions, token: TokenInfo | None) -> Trouble:
-    """Which topics may not be read where, what each needs, and as `Trouble.policy` what would grant it.
+    """Which topics are refused in which namespaces, what each requires, and the granting policy as `Trouble.policy`.
 
-    `token` is who the server takes us for, None where it did not say. Something must be refused.
+    `token` is the identity reported by the server, None if unknown. Something must be refused.
     """
     refused = permissions.refused
     granting = granting_policy(permissions)
@@ -110,21 +110,21 @@ def _capitalised(text: str) -> str:
 T = TypeVar("T")
 
 PROBING_PATIENCE: Final = 5.0
-"""Seconds for a stream's head; the oldest releases send none for a topic that they allow, and an operator waits."""
+"""Seconds for a stream's head; the oldest releases send none for an allowed topic, and an operator is waiting."""
 
 MOST_NAMESPACES: Final = 20
-"""Namespaces in which each topic is tried, where all of them together are refused."""
+"""Maximum namespaces in which each topic is probed if all of them together are refused."""
 
 
 class Findings(msgspec.Struct, frozen=True):
     trouble: Trouble
-    """The most exact that could be learned of it."""
+    """The most precise explanation found."""
     permissions: Permissions | None = None
-    """What may be read of the subscription, where that was asked and is not nothing."""
+    """The readable part of the subscription, if it was determined and is not empty."""
 
 
 async def explain_fully(error: BaseException, connection: Connection) -> Trouble:
-    """As `diagnose.explain`, with what the server's certificate says of itself where that is the trouble."""
+    """Like `diagnose.explain`, with facts from the server's certificate if that is the cause."""
     trouble = diagnose.explain(error, connection)
     if trouble.kind not in (Kind.CERTIFICATE, Kind.CERTIFICATE_NAME, Kind.CERTIFICATE_CA):
         return trouble
@@ -134,9 +134,9 @@ async def explain_fully(error: BaseException, connection: Connection) -> Trouble
 async def why_refused(
     client: Client, subscription: Subscription, trouble: Trouble, *, patience: float = PROBING_PATIENCE
 ) -> Findings:
-    """Why a subscription was refused, and what of it is not. `patience`: seconds for the head of each topic's stream.
+    """Why a subscription was refused, and which part of it is allowed. `patience`: seconds for the head of each stream.
 
-    Asks for region, token, publishing and leader at once and returns the first that is wrong; else tries each topic.
+    Checks region, token, publishing and leader concurrently and returns the first problem; otherwise probes each topic.
     """
     connection = client.connection
     region, token, server, leader = await asyncio.gather(
@@ -173,7 +173,7 @@ async def why_refused(
 
 
 async def why_silent(client: Client, trouble: Trouble) -> Trouble:
-    """Why nothing came on a stream: whether the server answers something else at once."""
+    """Why a stream sends nothing: whether the server responds to another request."""
     leader = await _answer_or_error(questions.leader(client))
     if leader == "":
         return diagnose.fill(by_inquiry.NO_LEADER, client.connection, quote="")
@@ -185,9 +185,9 @@ async def why_silent(client: Client, trouble: Trouble) -> Trouble:
 
 
 async def unknown_namespace(client: Client) -> Trouble | None:
-    """That the namespace watched is none that the token may see: for such a one a server answers 200 and is silent.
+    """That the token cannot see the namespace of the connection: for those, a server answers 200 and sends nothing.
 
-    None as well where the token may see none, or the server does not say.
+    None if the namespace exists, the token can see no namespaces, or the server does not list them.
     """
     connection = client.connection
     if connection.namespace == ALL:
@@ -221,14 +221,15 @@ async def _unknown_region(client: Client) -> Trouble | None:
 
 
 def _rejected_token(error: NomadError, trouble: Trouble, connection: Connection) -> Trouble | None:
-    """What is wrong with the token, where the question who it belongs to was refused.
+    """What is wrong with the token, if the server refused to tell whose it is.
 
-    Nomad answers that to every token that exists. A workload's signed identity is none, and says nothing by this.
+    Nomad answers this request for every existing token. A workload's signed identity is not such a token, so a refusal
+    proves nothing about it.
     """
     if trouble.kind is Kind.AUTHENTICATION:
         return None if _is_signed_identity(connection) else trouble
     if error.status == 403 and trouble.kind is Kind.PERMISSION and connection.sends_token:
-        # Since 1.10.1 in the same words for one that never was, was deleted or has expired (nomad#25937).
+        # Since 1.10.1 the text is the same for tokens that never existed, were deleted or have expired (nomad#25937).
         by_nomad = b"permission denied" in error.body.lower() and not _is_signed_identity(connection)
         return diagnose.fill(by_inquiry.TOKEN_REJECTED, connection, quote="") if by_nomad else None
     return None
@@ -293,7 +294,7 @@ async def _what_is_allowed(
 
 
 def _topics(subscription: Subscription, releases: ServerReleases) -> list[str]:
-    """Those asked for, by released name; where all are, those that the servers know, and the unknown ones named."""
+    """The selected topics by released name; if all are selected, those the servers know, and the unknown ones named."""
     known = list(KINDS)
     wanted = subscription.released_topics
     if wanted is None:
@@ -304,9 +305,9 @@ def _topics(subscription: Subscription, releases: ServerReleases) -> list[str]:
 async def _probed_with_namespaces(
     client: Client, topics: list[str], server: ServerInfo | None, patience: float
 ) -> tuple[list[Probed], tuple[str, ...], int]:
-    """What became of the topics, in which namespaces they were asked for, and how many more there are.
+    """The results of probing, the namespaces probed, and how many more namespaces exist.
 
-    `*` alone where that was enough.
+    Only `*` if that was sufficient.
     """
     place = client.connection.namespace
     together = sorted(
@@ -340,7 +341,8 @@ async def _probed(
 
 
 async def _reader_of_refused(client: Client, token: TokenInfo | None, permissions: Permissions) -> str | None:
-    """Who may read a topic that the stream refuses all the same: then it is not for want of a capability."""
+    """Identity of the token if it can read objects of a topic that the stream refuses: then no capability is
+    missing."""
     if token is not None and token.kind in (TokenKind.MANAGEMENT, TokenKind.DISABLED):
         return holder(token)
     for topic, namespaces in permissions.refused.items():
@@ -351,7 +353,7 @@ async def _reader_of_refused(client: Client, token: TokenInfo | None, permission
 
 
 async def _answer_or_error(question: Awaitable[T]) -> T | BaseException:
-    """What a question is answered, or what `Client` raised."""
+    """The result of a question, or the exception that `Client` raised."""
     try:
         return await question
     except (NomadError, TimeoutError) as error:

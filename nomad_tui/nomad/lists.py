@@ -1,6 +1,6 @@
-"""What is already in trouble, requested from the server's lists once: the event stream reports changes only.
+"""Objects already in trouble, requested once from the server's lists: the event stream reports only changes.
 
-Nothing is asked that the token may not read: a list that is refused is left out.
+A list that the token may not read is skipped.
 """
 
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from nomad_tui.nomad.diagnose import NomadError
 
 PER_PAGE: Final = 200
 MOST_OBJECTS: Final = 1_000
-"""Of one list: what is in trouble beyond that is not asked for."""
+"""Maximum objects read of one list; more in trouble are not requested."""
 PATIENCE: Final = 10.0
 """Seconds for one page."""
 
@@ -28,7 +28,7 @@ class ServerList:
     filter: str
     """Evaluated by the server; empty for all objects."""
     needs: str
-    """What a token needs to read it, in the words of a policy."""
+    """The required capability, in the terms of a policy."""
     is_namespaced: bool = True
 
 
@@ -44,8 +44,8 @@ LISTS: Final = (
         "namespace read-job",
     ),
 )
-"""All deployments are asked for, because only a job's newest one says whether it is in trouble. Failed evaluations are
-not: one that failed before another one succeeded is no trouble, and the list does not say."""
+"""All deployments are requested, because only a job's newest one shows whether it is in trouble. Failed evaluations are
+not: one that failed before another one succeeded is no trouble, and the list does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,13 @@ class Found:
     refused: tuple[str, ...]
     """The topics whose list could not be read."""
     unproved: tuple[str, ...] = ()
-    """The topics whose list was empty though the token may lack the right to read it."""
+    """The topics whose list was empty, although the token may lack the permission to read it."""
     cut: tuple[str, ...] = ()
     """The topics of which only the first `MOST_OBJECTS` were read."""
 
 
 async def in_trouble(client: Client) -> Found:
-    """The objects of all lists that may be read. Raises `NomadError`, except for refusals."""
+    """The objects of all readable lists. Raises `NomadError`, except for refusals."""
     found: list[Listed] = []
     refused: list[str] = []
     unproved: list[str] = []
@@ -71,7 +71,7 @@ async def in_trouble(client: Client) -> Found:
             if not read and await may_read(client, one) is None:
                 unproved.append(one.topic)
         except NomadError as error:
-            if error.status not in (400, 403, 404, 501):  # an old release knows neither the filter nor the list
+            if error.status not in (400, 403, 404, 501):  # an old release lacks the filter or the list
                 raise
             refused.append(one.topic)
             continue
@@ -82,9 +82,9 @@ async def in_trouble(client: Client) -> Found:
 
 
 async def may_read(client: Client, one: ServerList) -> bool | None:
-    """Whether the token may read a list; None where the answer does not show it. Raises `NomadError`.
+    """Whether the token may read a list; None if the response does not show it. Raises `NomadError`.
 
-    Of all namespaces at once a server lists those that the token may read, none of them too, and refuses nothing.
+    For all namespaces together, a server lists only readable objects, possibly none, and never refuses.
     """
     try:
         answer = await client.ask(one.path, _parameters(client, replace(one, filter=""), 1, ""), PATIENCE)
@@ -129,6 +129,6 @@ def _listed(one: ServerList, found: dict[str, Any]) -> Listed | None:
         return None
     try:
         payload = orjson.dumps({one.topic: found})
-    except orjson.JSONEncodeError:  # nested deeper than is written
+    except orjson.JSONEncodeError:  # nested too deeply to be encoded
         return None
     return Listed(one.topic, namespace if one.is_namespaced else "", key, index, payload)

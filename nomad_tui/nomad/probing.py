@@ -1,8 +1,8 @@
-"""Which topics a token may read, found out by opening each of them alone.
+"""Determines which topics a token may read by opening a stream for each of them.
 
-A server refuses a request for many topics as a whole and does not say for which of them. From 1.11.2 on a refusal is
-a body that ends before its first line, or stays silent (`nomad.probing`); before that it is 403 or 500. Silence is
-permission only on the oldest releases, which send not even a head until the first event or heartbeat
+A server refuses a request for several topics as a whole and does not report for which of them. Since 1.11.2 a refused
+stream ends before its first line or stays silent; earlier releases return 403 or 500. Silence means permission only on
+the oldest releases, which do not even send a response head until the first event or heartbeat
 (`nomad/stream/ndjson.go`).
 """
 
@@ -24,18 +24,18 @@ from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.nomad.releases import NO_FIRST_HEARTBEAT, Release
 
 SHORTEST_PATIENCE: Final = 1.5
-"""Seconds from the head to the first line, beyond which a stream is refused."""
+"""Minimum seconds from the head to the first line before a stream counts as refused."""
 LONGEST_PATIENCE: Final = 15.0
 ROUND_TRIPS: Final = 3.0
-"""As many times what the slowest answer took: a link or a server that is slow has refused nothing."""
+"""Factor for the slowest response time: a slow link or server is not a refusal."""
 
 
 def first_line_patience(
     response: aiohttp.ClientResponse, version: str | None, round_trip: float, shortest: float | None = None
 ) -> float | None:
-    """Seconds within which the first line comes if the server accepts; None where its absence says nothing.
+    """Seconds in which an accepting server sends the first line; None if its absence proves nothing.
 
-    `version` is the server's release, if that is known; `round_trip` is what its slowest answer took, in seconds.
+    `version` is the server's release, if known; `round_trip` is its slowest response time in seconds.
     """
     if not is_hijacked(response) or (version is not None and sends_late_first_line(version)):
         return None
@@ -43,7 +43,7 @@ def first_line_patience(
 
 
 def is_hijacked(response: aiohttp.ClientResponse) -> bool:
-    """Whether the body ends with the connection, as Nomad's own streams do; a proxy usually sends chunks."""
+    """Whether the body ends with the connection, as in Nomad's own streams; proxies usually send chunks."""
     headers = response.headers
     if "Content-Length" in headers or "Transfer-Encoding" in headers:
         return False
@@ -57,28 +57,28 @@ def sends_late_first_line(version: str) -> bool:
 
 
 AT_ONCE: Final = 4
-"""Streams open at the same time: a server bounds the connections of one address (100 by default)."""
+"""Maximum concurrent streams: a server limits the connections of one address (100 by default)."""
 PATIENCE: Final = 5.0
-"""Seconds for a stream's head; those of the oldest releases that send none by then count as allowed."""
+"""Seconds for a stream's head; on the oldest releases, a topic without a head by then counts as allowed."""
 NEWEST: Final = (1 << 63) - 1
-"""An index above every other: asked for it, a server sends its newest frame at most, instead of its whole buffer."""
+"""An index above all others: a server then sends at most its newest frame instead of its whole buffer."""
 REFUSALS: Final = frozenset((Kind.PERMISSION, Kind.REFUSED))
 
 
 class Probed(msgspec.Struct, frozen=True):
-    """What became of one topic in one namespace."""
+    """The result for one topic in one namespace."""
 
     topic: str
     namespace: str
     allowed: bool | None
-    """None where the server could not be asked; then `trouble` says why."""
+    """None if the request failed; `trouble` says why."""
     seconds: float
     """Until the first byte, the refusal, or the end of patience."""
     heard: bool = False
-    """Whether a first byte came; an older server that allows a topic may keep silent."""
+    """Whether a first byte was received; old servers may stay silent for an allowed topic."""
     trouble: Trouble | None = None
     is_silent: bool = False
-    """Whether the server accepted the request and then neither sent anything nor ended the stream."""
+    """Whether the server accepted the request but neither sent anything nor ended the stream."""
     in_words: bool = False
     """Whether it was refused with a status and a text, rather than by silence."""
 
@@ -92,11 +92,11 @@ async def probe(
     patience: float = PATIENCE,
     version: str | None = None,
 ) -> AsyncGenerator[Probed, None]:
-    """Each topic, by released name, in each namespace, in the order in which the answers come.
+    """Probe each topic, by released name, in each namespace; results are yielded as they arrive.
 
-    A topic that belongs to no namespace is asked for in the first of them only, and reported for all. `version` is the
-    server's release, if that is known. Where a proxy may hold a silent stream back, the other answers decide: if any
-    stream sent a first line, the silent ones are refused. Those are reported last.
+    A topic without a namespace is requested only in the first one, and reported for all. `version` is the server's
+    release, if known. If a proxy may hold back a silent stream, the other results decide: if any stream sent a first
+    line, the silent ones are refused. These are reported last.
     """
     places = list(namespaces)
     is_heard = False
@@ -132,7 +132,7 @@ async def probe(
 
 
 def permissions(probed: Iterable[Probed], namespaces: Iterable[str]) -> Permissions:
-    """What is allowed by what was found; what could not be asked counts as refused."""
+    """The permissions according to the results; failed requests count as refused."""
     allowed: dict[str, set[str]] = {}
     for each in probed:
         granted = allowed.setdefault(each.topic, set())
@@ -173,5 +173,5 @@ async def _probe(client: Client, name: str, topic: str, namespace: str, patience
             return replace(found(False), in_words=True)
         return found(None, error.trouble)
     if not first:
-        response = None  # it has ended, and is not silent
+        response = None  # it has ended, so it is not silent
     return found(bool(first), heard=bool(first))

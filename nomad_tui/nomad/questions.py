@@ -1,6 +1,6 @@
-"""Requests beside the stream, to find why the stream is not what it should be.
+"""Requests other than the stream, to find out why the stream does not work as expected.
 
-Each question raises `NomadError`. All answers are untrusted text.
+All of them raise `NomadError`. All responses are untrusted text.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,13 +19,13 @@ T = TypeVar("T")
 
 
 class UnansweredError(Exception):
-    """Its text says what happened, why, and what to do now; fit to be drawn."""
+    """The text says what happened, why, and what to do; safe to display."""
 
 
 async def first_answer(connection: Connection, question: Callable[[Client], Awaitable[T]]) -> T:
-    """What the first server says that says anything, in the operator's order; `question` is one of `questions`.
+    """The response of the first server that answers, in the configured order; `question` is one of `questions`.
 
-    Raises `UnansweredError` with what came of asking the first of them.
+    Raises `UnansweredError` with the failure of the first server.
     """
     trouble = ""
     for server in connection.servers:
@@ -45,32 +45,32 @@ class TokenKind(StrEnum):
     MANAGEMENT = "management"
     CLIENT = "client"
     ANONYMOUS = "anonymous"
-    """None was sent, and what such requests may do is what the policy `anonymous` grants."""
+    """No token was sent; the policy `anonymous` determines the permissions of such requests."""
     DISABLED = "acls-disabled"
-    """The cluster checks no tokens."""
+    """ACLs are disabled in the cluster."""
 
 
 class TokenInfo(msgspec.Struct, frozen=True):
     kind: TokenKind
     name: str = ""
     policies: tuple[str, ...] = ()
-    """Its own and its roles' names; without the policies of a role."""
+    """Names of its policies and roles, without the policies of these roles."""
     expires: str = ""
-    """RFC 3339; empty for one that does not."""
+    """RFC 3339; empty if it does not expire."""
 
 
 class Namespace(msgspec.Struct, frozen=True):
     name: str
     created: int
-    """The index at which it was made."""
+    """The index at which it was created."""
 
 
 class Namespaces(msgspec.Struct, frozen=True):
-    """Those that the token may see, in order of name."""
+    """The namespaces visible to the token, sorted by name."""
 
     listed: tuple[Namespace, ...]
     index: int
-    """The index at which the list changed last, for a blocking query; 0 where the server does not say."""
+    """The index at which the list last changed, for a blocking query; 0 if the server does not report it."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,10 +78,10 @@ class Namespaces(msgspec.Struct, frozen=True):
 
 
 async def token(client: Client) -> TokenInfo:
-    """Who the server takes us for. A malformed token is answered with 500, an unknown or expired one with 403.
+    """The identity of the request. A malformed token results in status 500, an unknown or expired one in 403.
 
-    Where there are no ACLs, or no token is sent, there is a token of that name since release 1.10.1. Releases before
-    answer with an error (seen with 1.6.5).
+    Since 1.10.1, servers return a pseudo-token if ACLs are disabled or no token is sent; earlier releases return an
+    error (seen with 1.6.5).
     """
     try:
         body = (await _ask(client, "/v1/acl/token/self")).value
@@ -105,26 +105,26 @@ async def token(client: Client) -> TokenInfo:
 
 
 async def regions(client: Client) -> tuple[str, ...]:
-    """Every region that the server knows; asked without one, which would be looked for in vain."""
+    """All regions that the server knows; requested without a region, which may not exist."""
     return tuple(filter(None, map(_string, _list(await client.get_json("/v1/regions", seconds=PATIENCE)))))
 
 
 async def leader(client: Client) -> str:
-    """The address of the leader's RPC port; empty if there is none. A server may answer 500 instead."""
+    """The address of the leader's RPC port; empty if there is none. A server may also respond with status 500."""
     return _string((await _ask(client, "/v1/status/leader")).value)
 
 
 async def namespaces(client: Client, after: int = 0, wait: float = 0.0) -> Namespaces:
-    """The namespaces that the token may see; with `after` it waits up to `wait` seconds for another list."""
+    """The namespaces visible to the token; with `after`, waits up to `wait` seconds for a change."""
     parameters = [("index", str(after)), ("wait", f"{wait:.0f}s")] if after else []
-    answer = await _ask(client, "/v1/namespaces", parameters, PATIENCE + wait * 1.1)  # servers add a sixteenth
+    answer = await _ask(client, "/v1/namespaces", parameters, PATIENCE + wait * 1.1)  # servers add up to a sixteenth
     return Namespaces(tuple(sorted(_namespaces(answer.value), key=lambda each: each.name)), answer.index or 0)
 
 
 async def newest_index(client: Client) -> int | None:
-    """An index that the server had reached, without `agent:read`: that of its newest job or evaluation.
+    """An index that the server has reached, without `agent:read`: that of its newest job or evaluation.
 
-    None where that is unknown too. Other objects may have been written since under higher indexes.
+    None if that is unknown too. Other objects may have been written under higher indexes since.
     """
     found: list[int] = []
     for path in ("/v1/evaluations", "/v1/jobs"):
@@ -135,9 +135,9 @@ async def newest_index(client: Client) -> int | None:
 
 
 async def may_read_objects(client: Client, topic: str, namespace: str) -> bool | None:
-    """Whether the token holds the capability of a topic (`read-job`, `node:read`), learned without the stream.
+    """Whether the token has the capability for a topic (`read-job`, `node:read`), determined without the stream.
 
-    A job that does not exist is 404 to whoever may read jobs and 403 to others. None where that is unknown.
+    A missing job results in 404 if the token may read jobs, and in 403 otherwise. None if unknown.
     """
     paths = {"read-job": "/v1/job/nomad-tui-asks-for-none", "node:read": "/v1/nodes"}
     path = paths.get(needed(topic))

@@ -1,8 +1,8 @@
-"""Which releases the servers run that would serve the stream, learned before the first subscription.
+"""Determines which releases the servers run that may serve the stream, before the first subscription.
 
-The servers' releases are Serf tags (`/v1/agent/members`, needs `node:read`). A server also reports its own
-(`/v1/agent/self`, needs `agent:read`). Whoever may ask neither learns enough from a request that every server refuses:
-1.8.20, 1.10.8, 1.11.2 and later answer it with 200 and silence, all others with a status.
+The servers' releases are Serf tags (`/v1/agent/members`, requires `node:read`). A server also reports its own
+(`/v1/agent/self`, requires `agent:read`). Without either permission, a request that every server refuses is sufficient:
+1.8.20, 1.10.8, 1.11.2 and later respond with 200 and silence, all others with an error status.
 """
 
 import asyncio
@@ -22,34 +22,34 @@ from nomad_tui.nomad.probing import NEWEST
 from nomad_tui.nomad.releases import SERVER_BUGS, Release, ServerBug, is_ruled_out_by_quiet_refusal
 
 PATIENCE: Final = 2.0
-"""Seconds for all questions together: the events wait for them."""
+"""Seconds for all requests together: events wait for them."""
 SILENCE: Final = 0.25
 """Seconds without a byte that count as a refusal: an accepted request gets its first line at once."""
 NO_REGION: Final = "nomad-tui-asks-for-no-region"
 REMEMBERED: Final = 60.0
-"""Seconds for which a server that was found harmless is not asked again: nothing downgrades it that fast."""
+"""Seconds for which a server found harmless is not checked again: servers are not downgraded that fast."""
 LONGEST_NAME: Final = 60
 
 
 class Evidence(StrEnum):
     MEMBERS = "members"
-    """Every server of the region is known."""
+    """All servers of the region are known."""
     AGENT = "agent"
-    """The server that answers has reported its own release."""
+    """The responding server has reported its own release."""
     REFUSAL = "refusal"
-    """The server that answers refuses in silence, as 1.8.20, 1.10.8, 1.11.2 and later do."""
+    """The responding server refuses silently, like 1.8.20, 1.10.8, 1.11.2 and later."""
     NONE = "none"
 
 
 class ServerReleases(msgspec.Struct, frozen=True):
-    """What is known of the releases of those servers that would serve the stream."""
+    """What is known about the releases of the servers that may serve the stream."""
 
     evidence: Evidence = Evidence.NONE
     builds: tuple[tuple[str, str], ...] = ()
-    """Names of servers and what they run, the oldest first; untrusted text made fit to be drawn."""
+    """Names and releases of servers, the oldest first; untrusted text that is safe to display."""
 
     def affected(self, bug: ServerBug) -> tuple[tuple[str, str], ...]:
-        """Those of `builds` that have the bug, or may have it."""
+        """The entries of `builds` that have the bug, or may have it."""
         return tuple(
             (name, build)
             for name, build in self.builds
@@ -57,7 +57,7 @@ class ServerReleases(msgspec.Struct, frozen=True):
         )
 
     def may_have(self, bug: ServerBug) -> bool:
-        """Whether one of the servers has the bug, or nothing proves that none has."""
+        """Whether a server has the bug, or it cannot be ruled out."""
         match self.evidence:
             case Evidence.NONE:
                 return True
@@ -71,13 +71,13 @@ class ServerReleases(msgspec.Struct, frozen=True):
         return frozenset().union(*(bug.topics for bug in SERVER_BUGS if bug.topics and self.may_have(bug)))
 
     def lack(self, topic: str) -> bool:
-        """Whether none of the servers knows a topic; False where that is not known."""
+        """Whether none of the servers knows a topic; False if unknown."""
         since = kind(topic).since
         releases = [Release.parse(build) for _, build in self.builds]
         return bool(releases) and all(each is not None and each.number < since for each in releases)
 
     def because(self, bug: ServerBug) -> str:
-        """Why the bug must be reckoned with, as the second half of a sentence."""
+        """Why the bug is to be expected, as the second half of a sentence."""
         affected = self.affected(bug)
         if not affected:
             return "and nothing shows which release the servers run (that needs node:read)"
@@ -90,11 +90,11 @@ class ServerReleases(msgspec.Struct, frozen=True):
 async def discover(
     client: Client, server: ServerInfo | None, *, prove: bool = True, patience: float = PATIENCE
 ) -> ServerReleases:
-    """What can be learned; `server` is what the agent that answers says of itself.
+    """Determine the servers' releases; `server` is what the responding agent reports about itself.
 
-    With `prove` a server that does not report it gets a request that it refuses.
+    With `prove`, a server that does not report its release gets a request that it refuses.
 
-    Raises `NomadError` if it cannot be connected to: that proves nothing about its release.
+    Raises `NomadError` if no connection can be made: that proves nothing about its release.
     """
     region = client.connection.region
     known = ServerReleases()
@@ -114,9 +114,9 @@ async def discover(
 
 
 async def region_members(client: Client) -> tuple[tuple[str, str], ...]:
-    """The servers of the region watched and their releases, the oldest first; failed ones too.
+    """Names and releases of the region's servers, the oldest first, including failed ones.
 
-    None where the token may not ask.
+    Empty if the token may not list them.
     """
     try:
         return _members(await client.get_json("/v1/agent/members", seconds=PATIENCE), client.connection.region)
@@ -127,7 +127,7 @@ async def region_members(client: Client) -> tuple[tuple[str, str], ...]:
 
 
 def _members(body: Any, region: str | None) -> tuple[tuple[str, str], ...]:
-    """`region` None is that of whoever answers."""
+    """`region` None is the region of the responding agent."""
     if not isinstance(body, dict) or not isinstance(body.get("Members"), list):
         return ()
     wanted = region or body.get("ServerRegion")
@@ -150,9 +150,9 @@ def _age(build: str) -> tuple[int, int, int, bool]:
 
 
 async def _serves_itself(client: Client) -> bool:
-    """Whether the agent that answers is a server and of the region watched: then it serves the stream itself.
+    """Whether the responding agent is a server of the watched region, so that it serves the stream itself.
 
-    A client's agent, or a server of another region, passes the request on, and says nothing of whoever serves it.
+    A client agent or a server of another region forwards the request, which says nothing about the serving one.
     """
     health = await client.get_json("/v1/agent/health", [("type", "server")], PATIENCE)
     server = health.get("server") if isinstance(health, dict) else None
@@ -168,7 +168,7 @@ async def _serves_itself(client: Client) -> bool:
 
 
 async def _refuses_in_silence(client: Client) -> bool:
-    """Whether a stream of a region that there is not is answered with 200, and then with nothing."""
+    """Whether a stream request for a region that does not exist is answered with 200 and silence."""
     parameters = [("index", str(NEWEST)), ("topic", "Job:*"), ("namespace", "default"), ("region", NO_REGION)]
     async with client.open_stream(parameters) as response:
         try:
@@ -183,29 +183,29 @@ def _shown(text: object) -> str:
 
 
 class Discovery:
-    """What is known of each server of a cluster, for those who read one stream or several of it."""
+    """Caches the known releases of a cluster's servers, shared by all readers of its streams."""
 
     def __init__(self, patience: float = PATIENCE) -> None:
         self._patience = patience
         self._known: dict[str, tuple[float, ServerReleases]] = {}
 
     async def of(self, client: Client, server: ServerInfo | None, *, prove: bool = True) -> ServerReleases:
-        """What is known of the servers behind this client; asked unless they were found harmless a moment ago."""
+        """The releases of the servers behind this client; cached for a while if they were found harmless."""
         address = str(client.connection.address)
         asked_at, known = self._known.get(address, (0.0, ServerReleases()))
         if known.harmful_topics or known.evidence is Evidence.NONE or monotonic() - asked_at > REMEMBERED:
             known = await discover(client, server, prove=prove, patience=self._patience)
             if known.evidence is Evidence.MEMBERS:
-                self._known.clear()  # it reports all of them
+                self._known.clear()  # it includes all of them
             self._known[address] = (monotonic(), known)
         return known
 
     @property
     def worst(self) -> ServerReleases:
-        """What is known of the servers asked so far, the worst of it first."""
+        """Of the results so far, the one with the most topics to leave out."""
         return worst(known for _, known in self._known.values())
 
 
 def worst(found: Iterable[ServerReleases]) -> ServerReleases:
-    """That of several for which most must be left out."""
+    """Of several results, the one with the most topics to leave out."""
     return max(found, key=lambda each: len(each.harmful_topics), default=ServerReleases())

@@ -1,8 +1,7 @@
-"""Bugs of Nomad's servers that a reader of events can trigger or must know, by release.
+"""Bugs of Nomad's servers that event readers can trigger or need to know, by release.
 
-From Nomad's changelog and issues. A release between two is named by its final number: a build that is not final
-(`1.11.1-dev`, `1.11.0-rc.1`) counts as part of a range if its number is, and never as the release that fixed
-something.
+From Nomad's changelog and issues. A pre-release is named after its final release: a build that is not final
+(`1.11.1-dev`, `1.11.0-rc.1`) is part of a range if its number is, but never counts as the release that fixed something.
 """
 
 import re
@@ -13,21 +12,21 @@ import msgspec
 
 Number = tuple[int, int, int]
 Range = tuple[Number, Number]
-"""The first release that has it, and the first that does not."""
+"""The first affected release, and the first fixed one."""
 
 _RELEASE: Final = re.compile(r"v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})((?!\d)[^+]*)(?:\+.*)?", re.ASCII | re.DOTALL)
 
 
 class Release(msgspec.Struct, frozen=True):
-    """A release as a server names it: `1.11.1`, `1.10.7+ent`, `2.0.6-dev`, `1.11.0-rc.1`."""
+    """A release as reported by a server: `1.11.1`, `1.10.7+ent`, `2.0.6-dev`, `1.11.0-rc.1`."""
 
     number: Number
     is_final: bool
-    """False for betas, candidates, development builds, and whatever else follows the number but metadata (`+ent`)."""
+    """False for betas, candidates, development builds, and any other suffix except metadata (`+ent`)."""
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
-        """None for a text that names no release."""
+        """Parse a release; None if the text is not one."""
         match = _RELEASE.fullmatch((text or "").strip())
         if match is None:
             return None
@@ -42,18 +41,18 @@ class Release(msgspec.Struct, frozen=True):
 
 class ServerBug(msgspec.Struct, frozen=True):
     name: str
-    """For the doctor's JSON."""
+    """Identifier in the doctor's JSON."""
     ranges: tuple[Range, ...]
     effect: str
-    """What it does, as a sentence without its full stop."""
+    """What it does, as a sentence without a full stop."""
     handling: str
-    """What nomad-tui does about it, as a sentence; or what the operator can do."""
+    """How nomad-tui handles it, or what the operator can do, as a sentence."""
     issue: str = ""
     """Such as `nomad#26766`."""
     topics: frozenset[str] = frozenset()
-    """Reading the events of these triggers it."""
+    """Topics whose events trigger it when read."""
     is_harmful: bool = True
-    """Whether it is more than a way in which releases differ."""
+    """Whether it is a bug, rather than a mere difference between releases."""
 
     def affects(self, release: Release) -> bool:
         return release.is_in(self.ranges)
@@ -72,7 +71,7 @@ _BEFORE_QUIET_REFUSALS: Final[tuple[Range, ...]] = (
     ((1, 9, 0), (1, 10, 8)),
     ((1, 11, 0), (1, 11, 2)),
 )
-"""With 1.8.20, 1.10.8 and 1.11.2 the event endpoint was written anew. 1.9 never got it."""
+"""The event endpoint was rewritten in 1.8.20, 1.10.8 and 1.11.2; 1.9 never got it."""
 
 CSI_SECRETS_BY_STREAM: Final = ServerBug(
     "csi-secrets-by-stream",
@@ -202,11 +201,11 @@ SERVER_BUGS: Final[tuple[ServerBug, ...]] = (
 """The most harmful first."""
 
 HARMFUL_TOPICS: Final = frozenset().union(*(bug.topics for bug in SERVER_BUGS))
-"""Topics whose reading harms some release."""
+"""Topics that harm servers of some release when read."""
 
 
 def refuses_quietly(release: Release) -> bool:
-    """Whether a refusal is 200 and silence, rather than a status and words."""
+    """Whether it refuses with status 200 and silence, rather than with an error status."""
     return not REFUSALS_IN_WORDS.affects(release) and release.number >= (1, 0, 0)
 
 

@@ -1,4 +1,4 @@
-"""Connections through a SOCKS5 proxy, which looks up the server's name itself, as Go's client has it do."""
+"""Connections through a SOCKS5 proxy, which resolves the server's name itself, as with Go's client."""
 
 import asyncio
 import ssl as tls
@@ -16,9 +16,9 @@ from nomad_tui.nomad.cases.connecting import SocksError
 
 
 def socks_connector(proxy: Proxy, server_name: str | None, **options: Any) -> aiohttp.BaseConnector:
-    """As `aiohttp.TCPConnector(**options)`, through the proxy.
+    """Like `aiohttp.TCPConnector(**options)`, through the proxy.
 
-    `server_name` is what a certificate must be for; None for the host that is asked for.
+    `server_name` is the name expected in the certificate; None for the requested host.
     """
     parts = urlsplit(proxy.url)
     user, password = proxy.credentials or (None, None)
@@ -36,7 +36,7 @@ def socks_connector(proxy: Proxy, server_name: str | None, **options: Any) -> ai
 
 
 class _Connector(ProxyConnector):
-    """aiohttp-socks itself would verify a certificate against the host and ignore `server_name`."""
+    """Respects `server_name`, which aiohttp-socks ignores: it verifies certificates against the host."""
 
     server_name: str | None = None
 
@@ -45,7 +45,7 @@ class _Connector(ProxyConnector):
         host: str,
         port: int,
         ssl: tls.SSLContext | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - aiohttp-socks names it
+        timeout: float | None = None,  # noqa: ASYNC109 - the name is aiohttp-socks'
     ) -> tuple[asyncio.Transport, ResponseHandler]:
         socks = Socks(
             ProxyType.SOCKS5,
@@ -61,7 +61,7 @@ class _Connector(ProxyConnector):
             raise SocksError(str(error)) from error
         name = None if ssl is None else self.server_name or host
         try:
-            # As aiohttp makes them: `status_line` has the answers of some releases mended there.
+            # With aiohttp's factory, as the invalid status line of some releases is corrected there.
             return await self._loop.create_connection(self._factory, sock=connected, ssl=ssl, server_hostname=name)
         except BaseException:
             connected.close()

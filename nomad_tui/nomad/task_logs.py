@@ -1,4 +1,4 @@
-"""A task's log, by way of the server: `/v1/client/fs/logs`, from the end."""
+"""Reads the end of a task's log through the server: `/v1/client/fs/logs`."""
 
 import base64
 import binascii
@@ -22,13 +22,13 @@ TAB: Final = 4
 
 _SEQUENCES: Final = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colors and cursor movements
-    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles, links and the like, with all that they hold
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles, links and similar sequences, including their content
     r"|\x1b[ -/]*[0-~]"
 )
 
 
 class LogText:
-    """The end of a log."""
+    """The last lines of a log."""
 
     def __init__(self, most_lines: int = MOST_LINES, most_characters: int = MOST_CHARACTERS) -> None:
         self._most_lines = most_lines
@@ -37,16 +37,16 @@ class LogText:
         self._lines: deque[str] = deque()
         self._characters = 0
         self._rest = ""
-        """A line that has not ended yet."""
+        """An incomplete line."""
         self.dropped = 0
-        """Lines, from the oldest, that there was no more room for."""
+        """Number of oldest lines dropped because of the limits."""
 
     def feed(self, content: bytes) -> None:
         text = self._rest + self._decoder.decode(content)
         *lines, self._rest = text.split("\n")
         for line in lines:
             self._add(line)
-        if len(self._rest) > 4 * LONGEST_LINE:  # what would be cut anyway is not kept until the line ends
+        if len(self._rest) > 4 * LONGEST_LINE:  # do not keep what would be cut at the end of the line
             self._rest = self._rest[: 2 * LONGEST_LINE]
 
     def _add(self, line: str) -> None:
@@ -59,7 +59,7 @@ class LogText:
 
     @property
     def text(self) -> str:
-        """All lines, the one under way too; fit to be drawn but for their line feeds."""
+        """All lines, including an incomplete one; safe to display except for line feeds."""
         rest = [cleaned(self._rest)] if self._rest else []
         return "\n".join([*self._lines, *rest])
 
@@ -68,7 +68,7 @@ class LogText:
 
 
 def cleaned(line: str) -> str:
-    """A line without what a terminal would act on, cut to `LONGEST_LINE`."""
+    """A line without anything a terminal would interpret, cut to `LONGEST_LINE`."""
     line = line[: 4 * LONGEST_LINE]
     if not (line.isascii() and line.isprintable()):
         line = printable(_SEQUENCES.sub("", line.rstrip("\r")).expandtabs(TAB))
@@ -77,12 +77,12 @@ def cleaned(line: str) -> str:
 
 LOGS: Final = "/v1/client/fs/logs/"
 LONGEST_FRAME: Final = 4 * 1024 * 1024
-"""Bytes; Nomad's have 64 KiB of log each."""
+"""Bytes; Nomad's frames contain up to 64 KiB of log each."""
 _QUOTED: Final = 200
 
 
 class LogsUnavailableError(Exception):
-    """`str()` of it says what happened, why, and what to do, fit to be drawn."""
+    """`str()` says what happened, why, and what to do; safe to display."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +95,14 @@ class TaskLog:
 
 
 class FrameSplitter:
-    """Splits consecutive JSON objects, in any pieces."""
+    """Splits a stream of consecutive JSON objects, received in any pieces."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
         self._decode = json.JSONDecoder().raw_decode
 
     def feed(self, content: bytes) -> list[dict[str, Any]]:
-        """The objects that have become whole. Raises `ValueError` for what cannot become one."""
+        """The objects completed by `content`. Raises `ValueError` for anything that cannot become one."""
         self._rest += content
         if b"}" not in content and len(self._rest) < LONGEST_FRAME:
             return []
@@ -120,7 +120,7 @@ class FrameSplitter:
             except ValueError:
                 if len(text) - at >= LONGEST_FRAME or text[at] != "{":
                     raise
-                break  # it is not whole yet
+                break  # incomplete
             if not isinstance(frame, dict):
                 raise ValueError("a frame is an object")
             frames.append(frame)
@@ -128,14 +128,14 @@ class FrameSplitter:
         return frames
 
     def _whole_characters(self) -> tuple[str, bytes]:
-        """The text so far, and the bytes of a character that is not whole yet."""
+        """The decoded text so far, and the bytes of an incomplete character."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text = decoder.decode(bytes(self._rest))
         return text, decoder.getstate()[0]
 
 
 async def read_log(connection: Connection, log: TaskLog, most: int, *, follow: bool) -> AsyncGenerator[bytes, None]:
-    """The last `most` bytes of a log and, if it is followed, what is added; empty bytes for a sign of life.
+    """The last `most` bytes of a log and, with `follow`, everything appended later; empty bytes as a heartbeat.
 
     Raises `LogsUnavailableError`.
     """

@@ -1,7 +1,7 @@
-"""Every trouble that is known, as tables: how it shows itself, and what to say.
+"""Tables of known failures: how to recognize each, and how to explain it.
 
-The first row that fits is taken, so a special case precedes a general one. The names in braces are facts
-that `diagnose` fills in, such as the server's `{address}`.
+The first matching row is used, so special cases precede general ones. Names in braces are facts that `diagnose` fills
+in, such as the server's `{address}`.
 """
 
 from nomad_tui.nomad.cases.answers import LAST_LINES, STATUSES

@@ -1,6 +1,6 @@
-"""Answers that are not the ones asked for: of Nomad, of something before it, and of something else.
+"""Unexpected responses: from Nomad, from a proxy, and from other programs.
 
-`{quote}` is the other side's own words.
+`{quote}` is text from the response.
 """
 
 from typing import Final

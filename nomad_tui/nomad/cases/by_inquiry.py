@@ -1,4 +1,4 @@
-"""What only shows when a server is asked, or a stream is watched for a while."""
+"""Failures that are found only by further requests, or by watching a stream for a while."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ REFUSED: Final = Case(
     "{remedies}",
     refused=True,
 )
-"""A 200 and the end, before anything was asked."""
+"""Status 200 and the end of the stream, before any further request."""
 
 NO_SUCH_REGION: Final = Case(
     Kind.REGION_UNKNOWN,

@@ -1,4 +1,4 @@
-"""What a known trouble is: how it shows itself, and sentences that still hold the names of facts."""
+"""The form of a known failure: how to recognize it, and sentences with placeholders for facts."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +10,7 @@ from nomad_tui.config.connection import Connection
 from nomad_tui.core.text import printable
 
 LONGEST_ANSWER: Final = 120
-"""Characters of what a proxy says."""
+"""Characters quoted of a proxy's response."""
 
 _PLAIN: Final = re.compile(
     r"error code: \d+|upstream (connect error|request timeout)|no healthy upstream|\{ ?\"(message|error|code|status)\""
@@ -49,14 +49,14 @@ _NAMES: Final = (
 
 
 def is_from_proxy(status: int, text: str) -> bool:
-    """Whether an answer with this status and body is none that Nomad gives."""
+    """Whether Nomad never sends a response with this status and body."""
     if 520 <= status <= 530 or (not text and status in (403, 502, 503, 504)):
         return True
     return text.startswith("<") or _PLAIN.match(text) is not None
 
 
 def describe_answer(status: int, body: bytes, headers: Mapping[str, str]) -> str:
-    """Who answered, its answer and what that means, such as `nginx says '429 Too Many Requests'`."""
+    """Sender, text and meaning of a response, such as `nginx says '429 Too Many Requests'`."""
     server = headers.get("Server", "").lower()
     who = next((name for sign, name in _NAMES if sign in server), "")
     who = "Cloudflare" if "CF-RAY" in headers else who or "it"
@@ -77,50 +77,50 @@ class Kind(StrEnum):
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed-out"
     TLS_EXPECTED = "tls-expected"
-    """The address says http, the server wants https."""
+    """The address uses http, the server requires https."""
     TLS_NOT_EXPECTED = "tls-not-expected"
-    """The address says https, the server speaks http."""
+    """The address uses https, the server speaks http."""
     TLS = "tls"
     CERTIFICATE = "certificate"
     CERTIFICATE_NAME = "certificate-name"
-    """It is for other hosts."""
+    """It is valid for other hosts."""
     CERTIFICATE_CA = "certificate-ca"
-    """No trusted authority has issued it."""
+    """It was not issued by a trusted CA."""
     CLIENT_CERTIFICATE = "client-certificate"
     AUTHENTICATION = "authentication"
-    """Who asks is not accepted: a user and password, or a token."""
+    """The credentials are not accepted: a user and password, or a token."""
     PERMISSION = "permission"
     REGION_UNKNOWN = "region-unknown"
     NAMESPACE_UNKNOWN = "namespace-unknown"
     PUBLISHING_DISABLED = "publishing-disabled"
     HARMFUL = "harmful"
-    """Nothing is left of what was asked for, because reading it harms the servers, or may."""
+    """No topic is left, because reading them harms the servers or may harm them."""
     REFUSED = "refused"
-    """A 200 whose body ends before the first heartbeat: how servers since 1.11.2 refuse."""
+    """A 200 whose body ends before the first heartbeat: the way in which servers since 1.11.2 refuse."""
     REDIRECT = "redirect"
     NOT_NOMAD = "not-nomad"
     BAD_REQUEST = "bad-request"
     OLD_RELEASE = "old-release"
     IN_FRONT = "in-front"
-    """A proxy in front of Nomad answered in its place."""
+    """A proxy in front of Nomad answered instead."""
     TOO_MANY = "too-many"
     UNAVAILABLE = "unavailable"
-    """Something answers, but Nomad cannot for now."""
+    """A server responds, but Nomad is temporarily unavailable."""
     NO_LEADER = "no-leader"
     REGION_DOWN = "region-down"
-    """A region is known, and none of its servers can be reached."""
+    """The region is known, but none of its servers can be reached."""
     STARTING = "starting"
-    """A restarted server has not replayed its raft log yet."""
+    """A restarted server has not replayed its Raft log yet."""
     SILENT = "silent"
     BUFFERED = "buffered"
-    """Something between holds the stream back and lets it through in bulk."""
+    """A proxy buffers the stream and forwards it in bulk."""
     CLOCK_SKEW = "clock-skew"
     CUT = "cut"
     """The connection broke."""
     ENDED = "ended"
-    """The server closed a stream that had begun."""
+    """The server closed a stream that had started."""
     TOO_SLOW = "too-slow"
-    """It did so because this program did not read."""
+    """The server closed the stream because this program did not read it."""
     UNFINISHED = "unfinished"
     """A line of the stream does not end."""
     UNKNOWN = "unknown"
@@ -128,17 +128,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Plain text, fit to be drawn as it is; no part has a full stop at its end."""
+    """An explanation in plain text, safe to display; no part ends with a full stop."""
 
     kind: Kind
     what: str
     why: str
-    """Starts in lower case, as it follows a colon."""
+    """Starts in lower case, because it follows a colon."""
     remedy: str
     refused: bool
-    """Waiting does not help: a setting, a token or the server must change first."""
+    """Whether retrying is useless: a setting, a token or the server must change first."""
     policy: str = ""
-    """An ACL policy (HCL) that would help, perhaps of many lines; empty where none would."""
+    """An ACL policy (HCL) that would help, possibly of many lines; empty if none would."""
 
     @property
     def summary(self) -> str:
@@ -152,7 +152,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A trouble whose sentences still hold the names of facts, in braces."""
+    """A failure whose sentences have placeholders for facts, in braces."""
 
     kind: Kind
     what: str
@@ -195,16 +195,16 @@ def shows_no_certificate(connection: Connection) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class OnError:
-    """Fits an error, or a cause of it, of one of these types whose text holds the pattern."""
+    """Matches an error, or a cause of it, by its type and a pattern in its text."""
 
     errors: Errors
     saying: str
     case: Case
     when: When = always
     shown: Case | None = None
-    """Instead of `case`, where the server's certificate could be looked at."""
+    """Used instead of `case` if the server's certificate could be read."""
     on_first_contact: bool = False
-    """Only where nothing has been answered yet over the same settings."""
+    """Matches only before the first response with the same settings."""
 
     def fits(self, error: BaseException, text: str, connection: Connection) -> bool:
         return isinstance(error, self.errors) and holds(self.saying, text) and self.when(connection)
@@ -212,7 +212,7 @@ class OnError:
 
 @dataclass(frozen=True, slots=True)
 class OnStatus:
-    """Fits an answer with a status in this range whose body holds the pattern."""
+    """Matches a response by its status and a pattern in its body."""
 
     first: int
     last: int
@@ -220,12 +220,12 @@ class OnStatus:
     case: Case
     when: When = always
     header: str = ""
-    """Fits also, with any body, an answer with a header whose name begins so, in lower case."""
+    """Also matches any body, if a header's name has this lower-case prefix."""
     from_proxy: bool = False
-    """Fits only an answer that Nomad does not give itself."""
+    """Matches only responses that Nomad never sends."""
 
     def fits(self, status: int, body: str, headers: Iterable[str], connection: Connection) -> bool:
-        """`headers` are their names."""
+        """`headers` are header names."""
         if not (self.first <= status <= self.last and self.when(connection)):
             return False
         if self.from_proxy and not is_from_proxy(status, body):

@@ -1,6 +1,6 @@
-"""Errors that come instead of an answer: settings, the route, TLS, and what is not HTTP.
+"""Errors instead of a response: settings, network, TLS, and responses that are not HTTP.
 
-`{text}` is the system's own words, `{quote}` the other side's.
+`{text}` is the system's error text, `{quote}` the other side's.
 """
 
 import ssl
@@ -20,7 +20,7 @@ from nomad_tui.nomad.cases.case import (
 
 
 class SocksError(aiohttp.ClientError):
-    """A SOCKS proxy cannot be reached, or will not connect to the server; the text is its reason."""
+    """A SOCKS proxy cannot be reached or refuses to connect; the text is its reason."""
 
 
 SET_CLIENT_CERTIFICATE: Final = "set NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY (--client-cert, --client-key) to"
@@ -48,7 +48,7 @@ OLD_STATUS_LINE: Final = Case(
     refused=True,
 )
 CUT: Final = (ConnectionError, ssl.SSLError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)
-"""A TLS error that comes as late as here is one of a connection that broke."""
+"""A TLS error that none of the preceding rows matches means that the connection broke."""
 
 ERRORS: Final[tuple[OnError, ...]] = (
     OnError(
