@@ -62,27 +62,27 @@ async def shown_certificate(connection: Connection) -> Certificate | None:
     context.verify_mode = ssl.CERT_NONE
     try:
         async with asyncio.timeout(PATIENCE):
-            encoded = (await _shaken(connection, context)).getpeercert(binary_form=True)
+            encoded = (await _handshake(connection, context)).getpeercert(binary_form=True)
             if not encoded:
                 return None
             # `ssl` decodes only verified certificates, so this one is trusted as its own CA.
             context.load_verify_locations(cadata=encoded)
             context.verify_mode = ssl.CERT_REQUIRED
             context.verify_flags |= ssl.VerifyFlags(ssl.VERIFY_X509_PARTIAL_CHAIN | NO_CHECK_TIME)
-            decoded: dict[str, Any] | None = (await _shaken(connection, context)).getpeercert()
+            decoded: dict[str, Any] | None = (await _handshake(connection, context)).getpeercert()
         return _certificate(decoded) if decoded else None
     except (OSError, TimeoutError, ValueError, KeyError):
         return None
 
 
-async def _shaken(connection: Connection, context: ssl.SSLContext) -> ssl.SSLObject:
+async def _handshake(connection: Connection, context: ssl.SSLContext) -> ssl.SSLObject:
     """The TLS state after a handshake; the connection is closed."""
     address = connection.address
     name = connection.tls_server_name or address.host
     _, writer = await asyncio.open_connection(address.host, address.port, ssl=context, server_hostname=name)
     try:
-        shaken: ssl.SSLObject = writer.get_extra_info("ssl_object")
-        return shaken
+        tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        return tls
     finally:
         writer.transport.abort()
         with suppress(OSError):

@@ -30,28 +30,28 @@ def mend_status_lines(connector: aiohttp.BaseConnector, mended: Callable[[], Non
     """Make the connector's connections accept the invalid status line as HTTP/1.0; `mended` is called for each."""
     factory = getattr(connector, "_factory", None)
     if isinstance(factory, partial) and factory.func is ResponseHandler:
-        mending = partial(_MendingHandler, mended, *factory.args, **factory.keywords)
+        mending = partial(_LenientHandler, mended, *factory.args, **factory.keywords)
         connector._factory = cast("partial[ResponseHandler]", mending)
 
 
-class _MendingHandler(ResponseHandler):
+class _LenientHandler(ResponseHandler):
     def __init__(self, mended: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self._mended = mended
-        self._beginning: bytes | None = None
+        self._status_line: bytes | None = None
         """Received beginning of a status line that may still become the invalid one."""
 
     def set_response_params(self, **parameters: Any) -> None:
-        self._beginning = b""
+        self._status_line = b""
         super().set_response_params(**parameters)
 
     def data_received(self, data: bytes) -> None:
-        if self._beginning is not None and data:
-            data = self._beginning + data
+        if self._status_line is not None and data:
+            data = self._status_line + data
             if len(data) < len(INVALID) and INVALID.startswith(data):
-                self._beginning = data
+                self._status_line = data
                 return
-            self._beginning = None
+            self._status_line = None
             if data.startswith(INVALID):
                 data = VALID + data[len(INVALID) :]
                 self._mended()
@@ -85,7 +85,7 @@ READ_BUFFER: Final = 256 * 1024
 BODY_KEPT: Final = 4096
 """Bytes kept of an error response."""
 
-MOST_TOKEN: Final = 1_000
+MAX_PAGE_TOKEN: Final = 1_000
 """Characters of a pagination token."""
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of JSON accepted from an untrusted server."""
@@ -167,7 +167,7 @@ class Client:
                 with self._diagnosing():
                     options["ssl"] = await asyncio.to_thread(self.connection.tls_context)
             connector = self._tcp_connector(options)
-        mend_status_lines(connector, self._note_mended_status_line)
+        mend_status_lines(connector, self._on_mended_status_line)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -240,7 +240,7 @@ class Client:
                 _clock(response.headers.get("Date", "")),
                 sent,
                 monotonic() - begun,
-                response.headers.get("X-Nomad-NextToken", "")[:MOST_TOKEN],
+                response.headers.get("X-Nomad-NextToken", "")[:MAX_PAGE_TOKEN],
             )
 
     async def server(self) -> ServerInfo | None:
@@ -273,7 +273,7 @@ class Client:
                     # A date is truncated to seconds, which is half a second too early on average.
                     self.ahead = (date - (sent + time_ns()) / 2) / 1e9 + 0.5
                 if response.status != 200 or response.content_type == "text/html":
-                    raise self._unexpected(response, await _beginning(response))
+                    raise self._unexpected(response, await _head_of_body(response))
                 yield response
 
     @contextmanager
@@ -288,7 +288,7 @@ class Client:
     def _unexpected(self, response: aiohttp.ClientResponse, body: bytes | bytearray) -> NomadError:
         return diagnose.unexpected_answer(response.status, bytes(body[:BODY_KEPT]), response.headers, self.connection)
 
-    def _note_mended_status_line(self) -> None:
+    def _on_mended_status_line(self) -> None:
         self.mended_status_line = True
 
     async def _headers(self) -> dict[str, str]:
@@ -314,7 +314,7 @@ class Client:
         return {"Proxy-Authorization": aiohttp.encode_basic_auth(*proxy.credentials)}
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+async def _head_of_body(response: aiohttp.ClientResponse) -> bytes:
     """The part of an error's body that arrives soon: a short text, a page, or nothing."""
     body = b""
     try:

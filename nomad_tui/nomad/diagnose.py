@@ -38,10 +38,10 @@ __all__ = [
     "unfinished",
 ]
 
-QUOTED: Final = 160
+MAX_QUOTE: Final = 160
 """Characters of foreign text in a sentence."""
 
-NAMED: Final = 5
+MAX_NAMES: Final = 5
 """Names listed in a sentence; the rest is counted."""
 
 SETTING: Final = re.compile(r"\bNOMAD_[A-Z_]+|(?<!\S)--[a-z-]+|\bHTTPS?_PROXY|\bhttps?_proxy")
@@ -202,7 +202,7 @@ def in_words(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
 
 
-def listed(names: Sequence[str], at_most: int = NAMED) -> str:
+def listed(names: Sequence[str], at_most: int = MAX_NAMES) -> str:
     """Names as a list; those beyond the limit are counted."""
     shown = [_clean(name) for name in names[:at_most]]
     if len(names) > at_most:
@@ -310,4 +310,4 @@ def _quote(text: str) -> str:
 
 def _clean(text: str) -> str:
     """One line without surrounding white space."""
-    return printable(" ".join(text.split()), QUOTED)
+    return printable(" ".join(text.split()), MAX_QUOTE)

@@ -169,7 +169,7 @@ async def why_refused(
             return Findings(unanswered.trouble)
     if all(isinstance(each, BaseException) for each in (token, leader)):
         return Findings(trouble)
-    return await _what_is_allowed(client, subscription, trouble, identity, info, patience)
+    return await _probe_topics(client, subscription, trouble, identity, info, patience)
 
 
 async def why_silent(client: Client, trouble: Trouble) -> Trouble:
@@ -250,7 +250,7 @@ def _is_past(time: str) -> bool:
     return moment.tzinfo is not None and moment.year > 1 and moment < datetime.now(UTC)
 
 
-async def _what_is_allowed(
+async def _probe_topics(
     client: Client,
     subscription: Subscription,
     trouble: Trouble,
@@ -261,7 +261,7 @@ async def _what_is_allowed(
     connection = client.connection
     releases = await _answer_or_error(discover(client, server, prove=False))
     topics = _topics(subscription, releases if isinstance(releases, ServerReleases) else ServerReleases())
-    probed, namespaces, left_out = await _probed_with_namespaces(client, topics, server, patience)
+    probed, namespaces, left_out = await _probe_namespaces(client, topics, server, patience)
     permissions = probing.permissions(probed, namespaces)
     answered = probing.permissions((each for each in probed if each.allowed is not None), namespaces)
     unasked = next((each.trouble for each in probed if each.trouble is not None), None)
@@ -302,7 +302,7 @@ def _topics(subscription: Subscription, releases: ServerReleases) -> list[str]:
     return [*(name for name in known if name in wanted), *sorted(wanted.difference(known))]
 
 
-async def _probed_with_namespaces(
+async def _probe_namespaces(
     client: Client, topics: list[str], server: ServerInfo | None, patience: float
 ) -> tuple[list[Probed], tuple[str, ...], int]:
     """The results of probing, the namespaces probed, and how many more namespaces exist.
@@ -311,7 +311,7 @@ async def _probed_with_namespaces(
     """
     place = client.connection.namespace
     together = sorted(
-        await _probed(client, topics, (place,), server, patience), key=lambda each: topics.index(each.topic)
+        await _probe_in(client, topics, (place,), server, patience), key=lambda each: topics.index(each.topic)
     )
     refused = [each.topic for each in together if each.allowed is False and is_namespaced(each.topic)]
     if place != ALL or not refused:
@@ -320,7 +320,7 @@ async def _probed_with_namespaces(
     if isinstance(found, BaseException) or not found.names:
         return together, (place,), 0
     names = found.names[:MOST_NAMESPACES]
-    apart = await _probed(client, [name for name in topics if name in refused], names, server, patience)
+    apart = await _probe_in(client, [name for name in topics if name in refused], names, server, patience)
     if not any(each.allowed for each in apart):
         return together, (place,), 0
     for each in together:
@@ -330,7 +330,7 @@ async def _probed_with_namespaces(
     return apart, names, len(found.names) - len(names)
 
 
-async def _probed(
+async def _probe_in(
     client: Client, topics: Iterable[str], places: Iterable[str], server: ServerInfo | None, patience: float
 ) -> list[Probed]:
     version = server.version if server is not None else None

@@ -56,7 +56,7 @@ def sends_late_first_line(version: str) -> bool:
     return release is not None and NO_FIRST_HEARTBEAT.affects(release)
 
 
-AT_ONCE: Final = 4
+MAX_CONCURRENT: Final = 4
 """Maximum concurrent streams: a server limits the connections of one address (100 by default)."""
 PATIENCE: Final = 5.0
 """Seconds for a stream's head; on the oldest releases, a topic without a head by then counts as allowed."""
@@ -101,7 +101,7 @@ async def probe(
     places = list(namespaces)
     is_heard = False
     undecided: list[Probed] = []
-    slots = asyncio.Semaphore(AT_ONCE)
+    slots = asyncio.Semaphore(MAX_CONCURRENT)
 
     async def one(topic: str, namespace: str) -> Probed:
         async with slots:

@@ -25,8 +25,8 @@ PATIENCE: Final = 2.0
 """Seconds for all requests together: events wait for them."""
 SILENCE: Final = 0.25
 """Seconds without a byte that count as a refusal: an accepted request gets its first line at once."""
-NO_REGION: Final = "nomad-tui-asks-for-no-region"
-REMEMBERED: Final = 60.0
+MISSING_REGION: Final = "nomad-tui-asks-for-no-region"
+HARMLESS_TTL: Final = 60.0
 """Seconds for which a server found harmless is not checked again: servers are not downgraded that fast."""
 LONGEST_NAME: Final = 60
 
@@ -105,7 +105,7 @@ async def discover(
             if builds := await region_members(client):
                 return ServerReleases(Evidence.MEMBERS, builds)
             unproved = prove and known.evidence is Evidence.NONE
-            if unproved and await _serves_itself(client) and await _refuses_in_silence(client):
+            if unproved and await _serves_itself(client) and await _refuses_silently(client):
                 return ServerReleases(Evidence.REFUSAL)
     except (NomadError, TimeoutError) as error:
         if isinstance(error, NomadError) and error.is_unreachable:
@@ -167,9 +167,9 @@ async def _serves_itself(client: Client) -> bool:
     return bool(leaders[0]) and leaders[0] == leaders[1]
 
 
-async def _refuses_in_silence(client: Client) -> bool:
+async def _refuses_silently(client: Client) -> bool:
     """Whether a stream request for a region that does not exist is answered with 200 and silence."""
-    parameters = [("index", str(NEWEST)), ("topic", "Job:*"), ("namespace", "default"), ("region", NO_REGION)]
+    parameters = [("index", str(NEWEST)), ("topic", "Job:*"), ("namespace", "default"), ("region", MISSING_REGION)]
     async with client.open_stream(parameters) as response:
         try:
             async with asyncio.timeout(SILENCE):
@@ -193,7 +193,7 @@ class Discovery:
         """The releases of the servers behind this client; cached for a while if they were found harmless."""
         address = str(client.connection.address)
         asked_at, known = self._known.get(address, (0.0, ServerReleases()))
-        if known.harmful_topics or known.evidence is Evidence.NONE or monotonic() - asked_at > REMEMBERED:
+        if known.harmful_topics or known.evidence is Evidence.NONE or monotonic() - asked_at > HARMLESS_TTL:
             known = await discover(client, server, prove=prove, patience=self._patience)
             if known.evidence is Evidence.MEMBERS:
                 self._known.clear()  # it includes all of them

@@ -106,7 +106,7 @@ class FrameSplitter:
         self._rest += content
         if b"}" not in content and len(self._rest) < LONGEST_FRAME:
             return []
-        text, behind = self._whole_characters()
+        text, behind = self._complete_characters()
         frames: list[dict[str, Any]] = []
         at = 0
         while at < len(text):
@@ -127,7 +127,7 @@ class FrameSplitter:
         self._rest = bytearray(text[at:].encode() + behind)
         return frames
 
-    def _whole_characters(self) -> tuple[str, bytes]:
+    def _complete_characters(self) -> tuple[str, bytes]:
         """The decoded text so far, and the bytes of an incomplete character."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text = decoder.decode(bytes(self._rest))

@@ -9,7 +9,7 @@ from nomad_tui.core.backoff import SHORTEST_DELAY
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
 from nomad_tui.core.repeats import REMEMBERED_FRAMES
 from nomad_tui.nomad.client import SILENCE
-from nomad_tui.nomad.release_discovery import PATIENCE, REMEMBERED
+from nomad_tui.nomad.release_discovery import HARMLESS_TTL, PATIENCE
 from nomad_tui.stream.connection import BACKLOG_SECONDS, HEARTBEAT
 from nomad_tui.stream.start import Start
 from nomad_tui.stream.timing import NOTICED_FROM, SHORTEST_PERIOD, elapsed
@@ -83,7 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     permissions_watched_every: float = 45.0
     """Long, because a server may keep the connection of a refused stream for two minutes, and each check opens one
     stream per capability."""
-    releases_checked_every: float = REMEMBERED
+    releases_checked_every: float = HARMLESS_TTL
     """While topics are left out because reading them harms the servers."""
     namespaces_wait: float = 300.0
     """Duration of a blocking query for changes of the list of namespaces."""

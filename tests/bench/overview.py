@@ -10,7 +10,7 @@ import random
 from time import process_time
 
 from nomad_tui.core.history.derived import Derived
-from nomad_tui.core.overview.index import SHARE, OverviewIndex
+from nomad_tui.core.overview.index import MAX_MEMORY_SHARE, OverviewIndex
 from nomad_tui.core.overview.state import Allocation, Cluster, Job, Node, listing
 from tests.bench.search import filled
 
@@ -37,7 +37,7 @@ def main() -> None:
     print(f"{history.held:,} events, {history.retained_bytes / 1e6:,.0f} MB")
     print(f"read in {reading / history.held * 1e6:.0f} µs an event, folded in {folding / history.held * 1e6:.0f} µs")
     share = index.snapshots.bytes / history.retained_bytes
-    print(f"snapshots {index.snapshots.bytes / 1e6:.1f} MB, {share:.1%} of the history (bound {SHARE:.0%})")
+    print(f"snapshots {index.snapshots.bytes / 1e6:.1f} MB, {share:.1%} of the history (bound {MAX_MEMORY_SHARE:.0%})")
     jumps = []
     for sequence in random.Random(1).sample(range(history.first, history.end), JUMPS):
         began = process_time()

@@ -16,7 +16,7 @@ from nomad_tui.core.overview.activity import Activity, time_term
 from nomad_tui.core.overview.fold import ClusterFold
 from nomad_tui.core.overview.index import OverviewIndex, Snapshots, Talker
 from nomad_tui.core.overview.listed import Listed, Seed
-from nomad_tui.core.overview.state import AT_ONCE, Allocation, Cluster, GroupFigures, Job, Node, listing, most_common
+from nomad_tui.core.overview.state import SLICE_SIZE, Allocation, Cluster, GroupFigures, Job, Node, listing, most_common
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
@@ -531,7 +531,7 @@ def test_a_hundred_thousand_jobs_are_listed_in_slices() -> None:
             found = end.value
             break
         slices += 1
-    assert slices > 2 * 100_000 // AT_ONCE
+    assert slices > 2 * 100_000 // SLICE_SIZE
     assert [job.id for job in found.jobs] == ["job-000000", "job-000001", "job-000002"]
     assert found.more_jobs == 99_997
     assert found.figures["default", "job-000001"]["g"] == GroupFigures(1, 1, 1)

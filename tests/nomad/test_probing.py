@@ -8,7 +8,7 @@ from nomad_tui.config.connection import Connection
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.nomad.cases import Kind
 from nomad_tui.nomad.client import Client
-from nomad_tui.nomad.probing import AT_ONCE, Probed, permissions, probe
+from nomad_tui.nomad.probing import MAX_CONCURRENT, Probed, permissions, probe
 from nomad_tui.standin import Options, Release, StandIn, Token
 from tests.odd_servers import answer, odd_server
 
@@ -61,7 +61,7 @@ async def test_never_more_than_four_are_open_at_once() -> None:
             await asyncio.sleep(0.005)
         answers = await probing
     assert [each.allowed for each in answers] == [True] * 9
-    assert open_at_once == AT_ONCE
+    assert open_at_once == MAX_CONCURRENT
 
 
 async def test_a_server_of_the_beta_is_asked_in_its_own_words() -> None:

@@ -30,7 +30,7 @@ _TOKENS: Final = lazy_pattern(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}"]|\n(?=\{)', re
 _FRAME: Final = lazy_pattern(rb'\{\s*+"Index"\s*+:\s*+\d+\s*+,\s*+"Events"\s*+:|(?<=\})\{\}(?=\s*+(?:\{\s*+"Index"|$))')
 """The beginning of a frame as servers write it, or a heartbeat after a frame. Inside a string its quotes are
 escaped."""
-_BETWEEN: Final = b" \t\r\n,[]\x1e"
+_SEPARATORS: Final = b" \t\r\n,[]\x1e"
 """Possible separators between objects; 0x1E is that of JSON text sequences (RFC 7464)."""
 
 
@@ -90,7 +90,7 @@ class ValueSplitter:
             token = _TOKENS.search(text, position) if self._depth else None
             if self._depth == 0:
                 begin = text.find(b"{", position)
-                between = text[position : begin if begin >= 0 else len(text)].strip(_BETWEEN)
+                between = text[position : begin if begin >= 0 else len(text)].strip(_SEPARATORS)
                 if between:
                     found.append(Unreadable("not JSON", between[:EXCERPT], len(between)))
                 if begin < 0:
@@ -114,10 +114,10 @@ class ValueSplitter:
             elif matched == b"}":
                 self._depth -= 1
                 if self._depth == 0:
-                    found.append(self._ended(text[start:position]))
+                    found.append(self._completed(text[start:position]))
                     start = position
             elif matched == b"\n" and self._indented:
-                found.append(self._broken(text[start:position]))
+                found.append(self._unterminated(text[start:position]))
                 start, self._depth = position, 0
         self._text, self._scanned = text[start:], position - start
         if len(self._text) > self.max_value or self._dropped:
@@ -140,7 +140,7 @@ class ValueSplitter:
         self._dropped += self._scanned
         self._text, self._scanned = self._text[self._scanned :], 0
 
-    def _ended(self, text: bytes) -> bytes | Unreadable:
+    def _completed(self, text: bytes) -> bytes | Unreadable:
         length = self._dropped + len(text)
         if length <= self.max_value:
             return text
@@ -149,13 +149,13 @@ class ValueSplitter:
         reason = f"longer than the line limit ({self.max_value:,} bytes, --max-line)"
         return Unreadable(reason, excerpt, length)
 
-    def _broken(self, text: bytes) -> Unreadable:
+    def _unterminated(self, text: bytes) -> Unreadable:
         excerpt, length = (self._excerpt or text)[:EXCERPT], self._dropped + len(text)
         self._excerpt, self._dropped = b"", 0
         return Unreadable("an unterminated object", excerpt, length)
 
 
-_MARKS: Final = (
+_BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: starts with the same two bytes
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -193,7 +193,9 @@ class Utf8:
         return self._head[-1:] == b"\n" and b"\0" not in self._head
 
     def _begin(self, head: bytes) -> bytes:
-        mark, encoding = next((each for each in _MARKS if head.startswith(each[0])), (b"", _without_mark(head)))
+        mark, encoding = next(
+            (each for each in _BYTE_ORDER_MARKS if head.startswith(each[0])), (b"", _without_mark(head))
+        )
         if encoding != "utf-8":
             self.name = NAMES[encoding]
             self._decoder = codecs.getincrementaldecoder(encoding)("replace")
@@ -217,9 +219,9 @@ def _without_mark(head: bytes) -> str:
 Found: TypeAlias = Frame | Heartbeat | Unreadable
 
 NDJSON: Final = "NDJSON"
-UNDECIDED: Final = 1024 * 1024
+MAX_UNDECIDED: Final = 1024 * 1024
 """Bytes of a first line after which its end is no longer waited for."""
-HELD: Final = 1_000
+MAX_HELD: Final = 1_000
 """Unreadable lines kept until the format is known."""
 _SPACE: Final = b" \t\r\n"
 _CUT: Final = "truncated at the end of the recording"
@@ -230,7 +232,7 @@ class Capture:
 
     def __init__(self, max_line: int = DEFAULT_MAX_LINE) -> None:
         self._utf8 = Utf8()
-        self._begun = b""
+        self._undecided = b""
         """Bytes received before the format was determined."""
         self._lines: LineSplitter | None = None
         self._values: ValueSplitter | None = None
@@ -268,22 +270,22 @@ class Capture:
         """Decode what `chunk` completes. Exhaust the iterator before the next chunk."""
         if not self.read_any and len(self._head) < HEAD:
             self._head += chunk[: HEAD - len(self._head)]
-        return self._take(self._utf8.feed(chunk), at_end=False)
+        return self._process(self._utf8.feed(chunk), at_end=False)
 
     def finish(self) -> Iterator[Found]:
         """Decode the rest at the end."""
-        yield from self._take(self._utf8.feed(b"", at_end=True), at_end=True)
+        yield from self._process(self._utf8.feed(b"", at_end=True), at_end=True)
         if self._values is not None:
-            yield from self._or_held(self._values.finish())
+            yield from self._release_held(self._values.finish())
         elif self._lines is not None:
             rest = self._lines.finish()
-            yield from self._or_held(self._lines.oversized)
+            yield from self._release_held(self._lines.oversized)
             found = list(self._of_line(rest))
             last = found[-1] if found else None
             if isinstance(last, Unreadable) and (len(found) > 1 or last.excerpt == rest[:EXCERPT]):
                 found[-1] = Unreadable(_CUT, last.excerpt, last.length, cut=True)
-            yield from self._or_held(found)
-        yield from self._or_held(self._unwrapper.finish())
+            yield from self._release_held(found)
+        yield from self._release_held(self._unwrapper.finish())
         if self.read_any:
             self._head = b""
 
@@ -292,24 +294,24 @@ class Capture:
         """The first unreadable lines, if nothing could be decoded."""
         return self._held
 
-    def _take(self, text: bytes, *, at_end: bool) -> Iterator[Found]:
+    def _process(self, text: bytes, *, at_end: bool) -> Iterator[Found]:
         if self._lines is None and self._values is None:
-            self._begun += text
+            self._undecided += text
             if not self._decide(at_end):
                 return
-            text, self._begun = self._begun, b""
+            text, self._undecided = self._undecided, b""
         if self._lines is not None:
             yield from self._of_lines(self._lines, text)
         elif self._values is not None:
             for value in self._values.feed(text):
                 if isinstance(value, Unreadable):
-                    yield from self._or_held([value])
+                    yield from self._release_held([value])
                 else:
                     yield from self._of_value(value)
 
     def _decide(self, at_end: bool) -> bool:
         """Determine the format. Returns False if more bytes are needed."""
-        begun = self._begun.lstrip(_SPACE)
+        begun = self._undecided.lstrip(_SPACE)
         if not begun and not at_end:
             return False
         self.is_empty = not begun
@@ -338,7 +340,7 @@ class Capture:
         if line_feed and not isinstance(decode(first), Unreadable):
             return NDJSON
         following = following.lstrip(_SPACE)
-        if not at_end and not following and (line_feed or len(begun) < UNDECIDED):
+        if not at_end and not following and (line_feed or len(begun) < MAX_UNDECIDED):
             return None
         splitter = ValueSplitter(self._max_line)
         values = splitter.feed(first)
@@ -351,7 +353,7 @@ class Capture:
     def _of_lines(self, splitter: LineSplitter, text: bytes) -> Iterator[Found]:
         lines = splitter.feed(text)
         while splitter.oversized:
-            yield from self._or_held([splitter.oversized.pop(0)])
+            yield from self._release_held([splitter.oversized.pop(0)])
         for line in lines:
             found = decode(line)
             # Ordinary lines first: opening a large recording waits for this loop.
@@ -361,41 +363,41 @@ class Capture:
                     continue
             elif found is None:
                 continue
-            yield from self._sorted(found, line)
+            yield from self._classify(found, line)
 
     def _of_line(self, line: bytes) -> Iterator[Found]:
         found = decode(line)
         if found is not None:
-            yield from self._sorted(found, line)
+            yield from self._classify(found, line)
 
-    def _sorted(self, found: Found, line: bytes) -> Iterator[Found]:
+    def _classify(self, found: Found, line: bytes) -> Iterator[Found]:
         if isinstance(found, Unreadable) and len(parts := frames_of_line(line)) > 1:
             decoded = [each for part in parts if (each := decode(part)) is not None]
             if any(not isinstance(each, Unreadable) for each in decoded):
-                yield from self._or_held(decoded)
+                yield from self._release_held(decoded)
                 return
         if isinstance(found, Unreadable) or (isinstance(found, Frame) and is_wrapped(found)):
             inner = self._unwrapper.unwrap(line)
             if inner is not None:
-                yield from self._or_held(inner)
+                yield from self._release_held(inner)
                 return
             is_json = line.lstrip()[:1] == b"{"
             if self._unwrapper.kind and isinstance(found, Unreadable) and (not is_json or found.reason == NOT_A_FRAME):
                 self.skipped += 1
                 return
-        yield from self._or_held([found])
+        yield from self._release_held([found])
 
     def _of_value(self, value: bytes) -> Iterator[Found]:
         line = one_line(value)
         yield from self._of_line(line)
 
-    def _or_held(self, found: Iterator[Found] | list[Found] | list[Unreadable]) -> Iterator[Found]:
+    def _release_held(self, found: Iterator[Found] | list[Found] | list[Unreadable]) -> Iterator[Found]:
         """Pass on decoded lines; unreadable ones are held until something was decoded."""
         for each in found:
             if self.read_any:
                 yield each
             elif isinstance(each, Unreadable):
-                if len(self._held) < HELD:
+                if len(self._held) < MAX_HELD:
                     self._held.append(each)
                 else:
                     self.skipped += 1

@@ -15,9 +15,9 @@ from nomad_tui.core.limits import DEFAULT_MAX_LINE
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.wire import EXCERPT, Frame, Heartbeat, Unreadable, decode
 
-DEPTH: Final = 4
+MAX_DEPTH: Final = 4
 """Maximum levels of wrapping around a frame."""
-BEGINNINGS: Final = 4
+MAX_BRACES: Final = 4
 """Braces of a line that are tried as the beginning of a frame: a prefix may contain some."""
 MOST_SOURCES: Final = 32
 """Loggers whose pieces are joined simultaneously."""
@@ -27,7 +27,7 @@ _CRI: Final = lazy_pattern(rb"\d{4}-\d\d-\d\dT\S+ (stdout|stderr) [FP](?::\S*)? 
 _DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
 _KEY: Final = rb'\s*\{\s*(?:"(?:Index|Events|Topic|Type|Key|Namespace|FilterKeys|Payload)"'
 _KEYED: Final = lazy_pattern(_KEY + rb")")
-_BEGUN: Final = lazy_pattern(_KEY + rb"|$)")
+_MAYBE_FRAME: Final = lazy_pattern(_KEY + rb"|$)")
 _SOURCE: Final = ("stream", "_PID", "tag", "source")
 """Members that identify loggers."""
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -43,13 +43,13 @@ class Unwrapper:
         self.longest = longest
         self._pieces: dict[bytes, list[bytes]] = {}
         """Incomplete frames by the identity of their logger."""
-        self._took_piece = False
+        self._has_new_piece = False
 
     def unwrap(self, line: bytes) -> list[Frame | Heartbeat | Unreadable] | None:
         """The frames in a line, or completed by it; None if the line contains no part of a frame."""
-        self._took_piece = False
+        self._has_new_piece = False
         found = list(self._unwrap(line))
-        return found if found or self._took_piece else None
+        return found if found or self._has_new_piece else None
 
     def _unwrap(self, line: bytes) -> Iterator[Frame | Heartbeat | Unreadable]:
         stripped = line.strip()
@@ -57,7 +57,7 @@ class Unwrapper:
             return
         if stripped[:1] == b"{":
             if (members := _members(stripped)) is not None:
-                yield from self._of_members(members, DEPTH)
+                yield from self._of_members(members, MAX_DEPTH)
             elif stripped == b"{" or b"" in self._pieces:
                 yield from self._joined(b"", line, "pretty-printed JSON after other lines")
             return
@@ -67,36 +67,36 @@ class Unwrapper:
         if b"" in self._pieces:
             yield from self._joined(b"", line, "pretty-printed JSON after other lines")
             return
-        yield from self._behind_prefix(line)
+        yield from self._after_prefix(line)
 
     def finish(self) -> Iterator[Unreadable]:
         """Report incomplete frames."""
         for source in list(self._pieces):
-            yield from self._lost(source)
+            yield from self._drop_incomplete(source)
 
-    def _behind_prefix(self, line: bytes) -> Iterator[Frame | Heartbeat | Unreadable]:
+    def _after_prefix(self, line: bytes) -> Iterator[Frame | Heartbeat | Unreadable]:
         kind = "server-sent events" if line.startswith(b"data:") else "JSON behind a prefix on each line"
         for shape in self._pieces:
             if shape and _shape(line[: len(shape)]) == shape:
                 yield from self._joined(shape, line[len(shape) :], kind)
                 return
         begin = -1
-        for _ in range(BEGINNINGS):
+        for _ in range(MAX_BRACES):
             begin = line.find(b"{", begin + 1)
             if begin < 0:
                 break
             rest = line[begin:].strip()
             found = decode(rest)
             if self._is_frame(found):
-                yield from self._lost(_shape(line[:begin]))
-                yield self._named(found, kind)
+                yield from self._drop_incomplete(_shape(line[:begin]))
+                yield self._record_kind(found, kind)
                 return
             if (members := _members(rest)) is not None:
-                inner = list(self._of_members(members, DEPTH))
+                inner = list(self._of_members(members, MAX_DEPTH))
                 if inner:
                     yield from inner
                     return
-            if _BEGUN.match(rest):
+            if _MAYBE_FRAME.match(rest):
                 yield from self._joined(_shape(line[:begin]), line[begin:], kind)
                 return
 
@@ -109,7 +109,7 @@ class Unwrapper:
             kind = _wrapper(members, name)
             found = decode(content) if content[:1] == b"{" else None
             if self._is_frame(found):
-                yield self._named(found, kind)
+                yield self._record_kind(found, kind)
                 return
             inner: list[Frame | Heartbeat | Unreadable] = []
             source = b"JSON " + b" ".join([name.encode(), *(bytes(members.get(each, b"")) for each in _SOURCE)])
@@ -121,7 +121,7 @@ class Unwrapper:
                 inner = [each for item in _items(content) for each in self._of_members({"": item}, depth - 1)]
             elif depth and (nested := _members(content)) is not None:
                 inner = list(self._of_members(nested, depth - 1))
-            elif is_text and _BEGUN.match(content):
+            elif is_text and _MAYBE_FRAME.match(content):
                 yield from self._joined(source, text.rstrip(b"\r\n"), kind)
                 return
             if inner:
@@ -130,33 +130,33 @@ class Unwrapper:
 
     def _joined(self, source: bytes, piece: bytes, kind: str) -> Iterator[Frame | Heartbeat | Unreadable]:
         """The frame that a piece completes, if any."""
-        if _BEGUN.match(piece):
+        if _MAYBE_FRAME.match(piece):
             found = decode(piece)
             is_whole = self._is_frame(found)
             if is_whole or source not in self._pieces or piece.lstrip()[1:2] == b'"':
-                yield from self._lost(source)
+                yield from self._drop_incomplete(source)
             if self._is_frame(found):
-                yield self._named(found, kind)
+                yield self._record_kind(found, kind)
                 return
         elif source not in self._pieces:
             if (members := _members(piece.strip())) is not None:
-                yield from self._of_members(members, DEPTH)
+                yield from self._of_members(members, MAX_DEPTH)
             return
         if len(self._pieces) >= MOST_SOURCES and source not in self._pieces:
-            yield from self._lost(next(iter(self._pieces)))
+            yield from self._drop_incomplete(next(iter(self._pieces)))
         pieces = self._pieces.setdefault(source, [])
         pieces.append(piece)
-        self._took_piece = True
+        self._has_new_piece = True
         if piece.rstrip().endswith(b"}"):
             found = decode(b"".join(pieces))
             if self._is_frame(found):
                 del self._pieces[source]
-                yield self._named(found, kind)
+                yield self._record_kind(found, kind)
                 return
         if sum(map(len, pieces)) > self.longest:
-            yield from self._lost(source)
+            yield from self._drop_incomplete(source)
 
-    def _lost(self, source: bytes) -> Iterator[Unreadable]:
+    def _drop_incomplete(self, source: bytes) -> Iterator[Unreadable]:
         pieces = self._pieces.pop(source, ())
         text = b"".join(pieces[:3])
         if _KEYED.match(text):
@@ -168,7 +168,7 @@ class Unwrapper:
             return bool(self.kind)
         return isinstance(found, Frame) and bool(found.events) and not is_wrapped(found)
 
-    def _named(self, found: Frame | Heartbeat, kind: str) -> Frame | Heartbeat:
+    def _record_kind(self, found: Frame | Heartbeat, kind: str) -> Frame | Heartbeat:
         self.kind = self.kind or kind
         if isinstance(found, Frame):
             found.line = one_line(found.line)

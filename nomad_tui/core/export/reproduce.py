@@ -25,7 +25,7 @@ INDENT: Final = "  "
 
 _UNSAFE: Final = lazy_pattern("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 """Characters that JSON allows in a string, but that a terminal or an editor interprets or cannot encode."""
-_UNSAFE_AS_IT_IS: Final = lazy_pattern(f"[\x00-\x08\x0b\x0c\x0e-\x1f]|{_UNSAFE.pattern}")
+_UNSAFE_VERBATIM: Final = lazy_pattern(f"[\x00-\x08\x0b\x0c\x0e-\x1f]|{_UNSAFE.pattern}")
 
 
 def json_pieces(value: Value) -> Iterator[str]:
@@ -106,7 +106,7 @@ def raw_text(raw: RawText) -> str:
 
 def as_it_is(text: str) -> str | None:
     """Text that is safe to paste anywhere; None if it contains anything that a terminal would interpret."""
-    return None if _UNSAFE_AS_IT_IS.search(text) else text
+    return None if _UNSAFE_VERBATIM.search(text) else text
 
 
 # Paths

@@ -137,7 +137,7 @@ class ClusterFold:
             self._recover(key, event)
             return
         of = max(members, key=lambda one: (one.level, one.index, one.id))
-        self._attend(
+        self._report_trouble(
             key, event, f"{job}.{group}", "Allocation", of.id, worst(one.level for one in members), of.what, of.cause,
             again,
         )  # fmt: skip
@@ -159,7 +159,7 @@ class ClusterFold:
         if now.status in ("blocked", "failed"):
             level = Level.FAILURE if now.status == "failed" else Level.WARNING
             is_news = known is None or known.key != event.key or known.what != now.status
-            self._attend(
+            self._report_trouble(
                 key, event, now.job_id, "Evaluation", event.key, level, now.status, _words(event), int(is_news)
             )
         elif known is not None and now.status == "complete" and not now.failed_tg_allocs and not now.blocked_eval:
@@ -203,7 +203,9 @@ class ClusterFold:
             level = Level.FAILURE if now.status == "dead" else Level.WARNING
             has_died = is_dead and known is not None and known.status == "running"
             is_news = trouble is None or (has_died and trouble.what != now.status)
-            self._attend(key, event, event.key, "Job", event.key, level, now.status, _words(event), int(is_news))
+            self._report_trouble(
+                key, event, event.key, "Job", event.key, level, now.status, _words(event), int(is_news)
+            )
 
     def _stop_job(self, event: Happened, job: str) -> None:
         """Clear the troubles of a job that was stopped or purged.
@@ -257,7 +259,7 @@ class ClusterFold:
             trouble = self.cluster.troubles.get(key)
             is_news = trouble is None or trouble.key != event.key or trouble.what != what
             name = f"{now.job_id} v{now.job_version or 0}"
-            self._attend(key, event, name, "Deployment", event.key, level, what, _words(event), int(is_news))
+            self._report_trouble(key, event, name, "Deployment", event.key, level, what, _words(event), int(is_news))
         elif (
             now.status == "successful"
             or (trouble := self.cluster.troubles.get(key)) is None
@@ -291,11 +293,11 @@ class ClusterFold:
         trouble = self.cluster.troubles.get(key)
         if trouble is not None and trouble.what == what:
             return
-        self._attend(key, event, now.name or event.key, "Node", event.key, level, what, _words(event), 1)
+        self._report_trouble(key, event, now.name or event.key, "Node", event.key, level, what, _words(event), 1)
 
     # Troubles
 
-    def _attend(
+    def _report_trouble(
         self, key: TroubleKey, event: Happened, name: str, topic: str, of: str, level: Level, what: str, cause: str,
         again: int,
     ) -> None:  # fmt: skip

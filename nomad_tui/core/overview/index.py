@@ -24,7 +24,7 @@ from nomad_tui.core.overview.listed import Seed
 from nomad_tui.core.overview.state import Cluster, Trouble
 from nomad_tui.core.updates import Gap, GapReason
 
-FULL_EVERY: Final = 16
+RUN_LENGTH: Final = 16
 """Snapshots per run; the more there are, the less each has in common with the full one."""
 OVERHEAD: Final = 200
 """Memory per snapshot besides its content, in bytes."""
@@ -56,11 +56,11 @@ class Snapshots:
     def add(self, sequence: int, snapshot: bytes) -> None:
         """Store the state before the event `sequence`; calls must be in order."""
         run = self._runs[-1] if self._runs else None
-        if run is None or run.count >= FULL_EVERY or run.compressor is None:
+        if run is None or run.count >= RUN_LENGTH or run.compressor is None:
             if run is not None:
                 run.compressor = None
             compressor = zstandard.ZstdCompressor(level=3)
-            run = _Run(sequence, compressor.compress(snapshot), _with(snapshot))
+            run = _Run(sequence, compressor.compress(snapshot), _compressor_with(snapshot))
             self._runs.append(run)
             self.bytes += len(run.full) + OVERHEAD
         else:
@@ -112,7 +112,7 @@ def _dictionary(full: bytes) -> zstandard.ZstdCompressionDict:
     return zstandard.ZstdCompressionDict(full, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 
 
-def _with(full: bytes) -> zstandard.ZstdCompressor:
+def _compressor_with(full: bytes) -> zstandard.ZstdCompressor:
     return zstandard.ZstdCompressor(level=3, dict_data=_dictionary(full))
 
 
@@ -120,7 +120,7 @@ SNAPSHOT_EVERY: Final = 1_024
 """Events between snapshots. Folding this number takes some 30 ms."""
 EVENTS_A_STEP: Final = 64
 """Events folded before yielding: some milliseconds of work."""
-SHARE: Final = 0.05
+MAX_MEMORY_SHARE: Final = 0.05
 """Snapshots' maximum share of the history's memory."""
 _LOST: Final = Gap(GapReason.DROPPED, 0, 0, 0.0)
 """Stands for events that were evicted before they were folded."""
@@ -147,7 +147,7 @@ class OverviewIndex:
         self._seeded_at = 0
         """The history's end when the lists were requested."""
         self._talkers: dict[Talker, Counter[str]] = {talker: Counter() for talker in Talker}
-        self._talked: deque[tuple[int, dict[Talker, Counter[str]]]] = deque()
+        self._segment_talkers: deque[tuple[int, dict[Talker, Counter[str]]]] = deque()
         """For each segment, by its first sequence number, the counts of its events."""
         self._first = 0
         self._work: Iterator[None] | None = None
@@ -186,7 +186,7 @@ class OverviewIndex:
     def _talkers_before(self, end: int) -> dict[Talker, Counter[str]]:
         counted: dict[Talker, Counter[str]] = {talker: Counter() for talker in Talker}
         segment = self._history.segment_of(end - 1)
-        for first, of_segment in self._talked:
+        for first, of_segment in self._segment_talkers:
             if self._history.first <= first < segment.first:
                 for talker, counter in of_segment.items():
                     counted[talker].update(counter)
@@ -262,7 +262,7 @@ class OverviewIndex:
                 return
             if self.next - max(0, self.snapshots.last) >= SNAPSHOT_EVERY * self.snapshots.spread:
                 self.snapshots.add(self.next, self._fold.snapshot())
-                self.snapshots.thin(int(history.retained_bytes * SHARE))
+                self.snapshots.thin(int(history.retained_bytes * MAX_MEMORY_SHARE))
                 yield
             yield from self._fold_frame(segment, stop)
             yield
@@ -274,9 +274,9 @@ class OverviewIndex:
         end = min(stop, segment.frame_row[number]) if number < len(segment.frame_row) else stop
         first = max(row, end - 1) if segment.subject[row] == GAP_SUBJECT else row
         at = happened(history, segment.first + first)
-        if not self._talked or self._talked[-1][0] != segment.first:
-            self._talked.append((segment.first, {talker: Counter() for talker in Talker}))
-        of_segment = self._talked[-1][1]
+        if not self._segment_talkers or self._segment_talkers[-1][0] != segment.first:
+            self._segment_talkers.append((segment.first, {talker: Counter() for talker in Talker}))
+        of_segment = self._segment_talkers[-1][1]
         for each in range(row, end):
             if (each - row) % EVENTS_A_STEP == EVENTS_A_STEP - 1:
                 yield
@@ -313,8 +313,8 @@ class OverviewIndex:
         if self.next < history.first:
             self.next = history.first
             self._fold.apply_gap(_LOST)
-        while self._talked and self._talked[0][0] < history.first:
-            _, counted = self._talked.popleft()
+        while self._segment_talkers and self._segment_talkers[0][0] < history.first:
+            _, counted = self._segment_talkers.popleft()
             for talker, counter in counted.items():
                 self._talkers[talker] -= counter
         self.snapshots.forget_before(history.first)

@@ -215,7 +215,7 @@ def worst(levels: Iterable[int]) -> Level:
     return Level(max(levels, default=Level.ROUTINE))
 
 
-AT_ONCE: Final = 1_024
+SLICE_SIZE: Final = 1_024
 """Objects processed before yielding: a millisecond."""
 
 Figures: TypeAlias = dict[tuple[str, str], dict[str, GroupFigures]]
@@ -301,5 +301,5 @@ Item = TypeVar("Item")
 
 def _slices(items: Sequence[Item]) -> Iterator[list[Item]]:
     rest = iter(items)
-    while some := list(islice(rest, AT_ONCE)):
+    while some := list(islice(rest, SLICE_SIZE)):
         yield some
