@@ -85,7 +85,7 @@ class History:
         thread."""
         self._blocks.run = run
 
-    # Adding
+    # Appending
 
     def add(self, update: Frame | Gap, now: int) -> None:
         """Append what a source yielded, received at `now` in ns since 1970, or at the time in the frame's record.
@@ -185,7 +185,7 @@ class History:
         self._starts.append(segment.first)
         return segment
 
-    # Bounds
+    # Limits
 
     @property
     def first(self) -> int:
@@ -224,7 +224,7 @@ class History:
                 if subject.last < oldest:
                     self._subjects.drop(subject, oldest)
 
-    # Looking
+    # Reading
 
     def __len__(self) -> int:
         """Number of rows held: events and gaps."""

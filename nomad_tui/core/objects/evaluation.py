@@ -160,7 +160,7 @@ def _plan_applied(key: str, now: Evaluation, beside: Beside) -> list[Part]:
 def _happened(now: Evaluation, beside: Beside) -> list[Part]:
     happened = [status(now.status)]
     if now.status in CANCELED and (why := reason(now.status_description)):
-        # What was not placed is what blocked it: a later evaluation replaced it, or placed that.
+        # The groups not placed are why it was blocked; a later evaluation has replaced it or placed them.
         return [*happened, DOT, plain(UUID.sub(lambda found: short(found[0]), why))]
     if now.failed_tg_allocs:
         left = [] if now.status == "blocked" else [bad("not placed"), COMMA]

@@ -122,7 +122,7 @@ class Trouble(msgspec.Struct, array_like=True, gc=False):
     count: int
     """How often it was reported again."""
     end: str = ""
-    """What ended it, in a word or two, such as `recovered` or `stopped`."""
+    """How it ended, in one or two words, such as `recovered` or `stopped`."""
 
     @property
     def trouble_key(self) -> TroubleKey:

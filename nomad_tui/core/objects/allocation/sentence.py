@@ -197,7 +197,7 @@ def _preempted(now: Allocation, beside: Beside) -> Part | None:
 
 
 def _health_change(now: Allocation, before: Allocation) -> list[Part]:
-    """`· unhealthy · Task not running by healthy_deadline of 5m0s`; nothing where the health is as before."""
+    """`· unhealthy · Task not running by healthy_deadline of 5m0s`; empty if the health is unchanged."""
     health, earlier = now.deployment_status, before.deployment_status
     if health is None:
         return []
