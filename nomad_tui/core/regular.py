@@ -24,7 +24,7 @@ except ImportError:  # wheels do not exist for every platform, such as musl
     re2 = None
 
 HAS_RE2: Final = re2 is not None
-MOST_MEMORY: Final = 2 * 1024 * 1024
+MAX_MEMORY: Final = 2 * 1024 * 1024
 """Bytes that RE2 may use for one pattern; beyond that, matching slows down instead of taking more memory."""
 LARGEST_PROGRAM: Final = 2_000
 """RE2 instructions, each of which may run for each byte: at most 15 ms for a payload of 2.8 KB.
@@ -35,7 +35,7 @@ LONGEST_PATTERN: Final = 2_000
 """Characters; the limit where the size of a program is not known."""
 TIME_LIMIT: Final = 0.05
 """Seconds for one search with `regex`; a reasonable pattern takes some microseconds per event."""
-MOST_TIMEOUTS: Final = 20
+MAX_TIMEOUTS: Final = 20
 """Timeouts after which a pattern is no longer searched for and always counts as a match."""
 
 
@@ -94,7 +94,7 @@ def searcher(pattern: str, ignore_case: bool = False) -> Callable[[bytes], bool]
 
     def found(data: bytes) -> bool:
         nonlocal timeouts
-        if timeouts >= MOST_TIMEOUTS:
+        if timeouts >= MAX_TIMEOUTS:
             return True
         try:
             return find.search(data.decode("utf-8", "replace"), timeout=TIME_LIMIT) is not None
@@ -156,7 +156,7 @@ def literal(needle: bytes) -> Callable[[bytes], bool]:
 
 def _compile_re2(pattern: str, ignore_case: bool, *, is_bounded: bool = True) -> Any:
     options = re2.Options()
-    options.max_mem = MOST_MEMORY
+    options.max_mem = MAX_MEMORY
     options.log_errors = False  # RE2 would write to the dashboard's terminal
     options.never_capture = True
     options.case_sensitive = not ignore_case

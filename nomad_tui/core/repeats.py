@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import orjson
 
-from nomad_tui.core.history.coverage import MOST_BYTES, MOST_FRAMES
+from nomad_tui.core.history.coverage import MAX_BYTES, MAX_FRAMES
 from nomad_tui.core.objects.kind import Kind
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.patterns import lazy_pattern
@@ -63,7 +63,7 @@ def unseen(coming: list[Event], seen: list[list[Event]]) -> list[Event]:
 
 
 _TIME: Final = lazy_pattern(rb"\d{9,20}")
-MOST_FINGERPRINTS: Final = 131_072
+MAX_FINGERPRINTS: Final = 131_072
 """Events, about 10 MB: the Raft log that a server replays after a restart holds up to some 18,000 entries
 (`raft_snapshot_threshold`, `raft_trailing_logs`)."""
 _WRITE_TIMES: Final = {
@@ -127,7 +127,7 @@ class RememberedFrame(msgspec.Struct, eq=False, gc=False):
 class Fingerprints:
     """Fingerprints of the newest `most` events that are no longer remembered, by index."""
 
-    def __init__(self, most: int = MOST_FINGERPRINTS) -> None:
+    def __init__(self, most: int = MAX_FINGERPRINTS) -> None:
         self._max_events = most
         self._events = 0
         self._by_index: OrderedDict[int, tuple[int, ...]] = OrderedDict()
@@ -268,7 +268,7 @@ class Seen:
         self._bytes += len(frame.line)
         while (
             frames[0].index != self.last_index and (len(frames) > self._most_frames or self._bytes > REMEMBERED_BYTES)
-        ) or (len(frames) > 1 and (len(frames) > MOST_FRAMES or self._bytes > MOST_BYTES)):
+        ) or (len(frames) > 1 and (len(frames) > MAX_FRAMES or self._bytes > MAX_BYTES)):
             gone = frames.pop(0)
             self._bytes -= len(gone.line)
             self.forgotten = gone.index

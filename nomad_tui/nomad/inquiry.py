@@ -112,7 +112,7 @@ T = TypeVar("T")
 PROBING_PATIENCE: Final = 5.0
 """Seconds for a stream's head; the oldest releases send none for an allowed topic, and an operator is waiting."""
 
-MOST_NAMESPACES: Final = 20
+MAX_NAMESPACES: Final = 20
 """Maximum namespaces in which each topic is probed if all of them together are refused."""
 
 
@@ -319,7 +319,7 @@ async def _probe_namespaces(
     found = await _answer_or_error(questions.namespaces(client))
     if isinstance(found, BaseException) or not found.names:
         return together, (place,), 0
-    names = found.names[:MOST_NAMESPACES]
+    names = found.names[:MAX_NAMESPACES]
     apart = await _probe_in(client, [name for name in topics if name in refused], names, server, patience)
     if not any(each.allowed for each in apart):
         return together, (place,), 0

@@ -15,7 +15,7 @@ from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import NomadError
 
 PER_PAGE: Final = 200
-MOST_OBJECTS: Final = 1_000
+MAX_OBJECTS: Final = 1_000
 """Maximum objects read of one list; more in trouble are not requested."""
 PATIENCE: Final = 10.0
 """Seconds for one page."""
@@ -56,7 +56,7 @@ class Found:
     unproved: tuple[str, ...] = ()
     """The topics whose list was empty, although the token may lack the permission to read it."""
     cut: tuple[str, ...] = ()
-    """The topics of which only the first `MOST_OBJECTS` were read."""
+    """The topics of which only the first `MAX_OBJECTS` were read."""
 
 
 async def in_trouble(client: Client) -> Found:
@@ -76,7 +76,7 @@ async def in_trouble(client: Client) -> Found:
             refused.append(one.topic)
             continue
         found += read
-        if len(read) >= MOST_OBJECTS:
+        if len(read) >= MAX_OBJECTS:
             cut.append(one.topic)
     return Found(tuple(found), tuple(refused), tuple(unproved), tuple(cut))
 
@@ -96,7 +96,7 @@ async def may_read(client: Client, one: ServerList) -> bool | None:
 
 
 async def objects(
-    client: Client, one: ServerList, *, per_page: int = PER_PAGE, most: int = MOST_OBJECTS
+    client: Client, one: ServerList, *, per_page: int = PER_PAGE, most: int = MAX_OBJECTS
 ) -> AsyncIterator[Listed]:
     """The objects of a list, page by page. Raises `NomadError`."""
     token, left = "", most

@@ -15,8 +15,8 @@ from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import NomadError
 
-MOST_LINES: Final = 10_000
-MOST_CHARACTERS: Final = 1_000_000
+MAX_LINES: Final = 10_000
+MAX_CHARACTERS: Final = 1_000_000
 LONGEST_LINE: Final = 8_000
 TAB: Final = 4
 
@@ -30,7 +30,7 @@ _SEQUENCES: Final = re.compile(
 class LogText:
     """The last lines of a log."""
 
-    def __init__(self, most_lines: int = MOST_LINES, most_characters: int = MOST_CHARACTERS) -> None:
+    def __init__(self, most_lines: int = MAX_LINES, most_characters: int = MAX_CHARACTERS) -> None:
         self._most_lines = most_lines
         self._most_characters = most_characters
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")

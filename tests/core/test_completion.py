@@ -9,7 +9,7 @@ import pytest
 from nomad_tui.core.filter import Filter, FilterError
 from nomad_tui.core.payload import parse
 from nomad_tui.core.search.completion import Candidate, Vocabulary, complete
-from nomad_tui.core.search.paths import MOST_MEMBERS, Paths, condition
+from nomad_tui.core.search.paths import MAX_MEMBERS, Paths, condition
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 
@@ -151,7 +151,7 @@ def test_a_map_of_any_number_of_keys_is_remembered_in_part() -> None:
     paths.learn(b'{"Node": {%s}}' % b", ".join(b'"%d": {"a": 1}' % number for number in range(5_000)))
     found = paths.find("Node")
     assert found is not None
-    assert len(found.members) == MOST_MEMBERS
+    assert len(found.members) == MAX_MEMBERS
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"[1]", b"null", b'{"a": \xff}', b"[" * 5_000, b'{"a":' * 2_000])

@@ -8,7 +8,7 @@ import pytest
 from nomad_tui.core.filter import (
     FIELDS,
     LONGEST_FILTER,
-    MOST_BRACKETS,
+    MAX_BRACKETS,
     Age,
     And,
     Comparison,
@@ -384,7 +384,7 @@ def test_every_field_is_described_by_a_filter_that_works() -> None:
         ("any Tasks as t { t == 1", 23, 1, "add }"),
         ("any Tasks as t { (t == 1 }", 25, 1, "Expected ) here"),
         ("any Tasks as k, k { k == 1 }", 16, 1, "Rename one"),
-        ("(" * 101 + "x", 100, 1, f"at most {MOST_BRACKETS}"),
+        ("(" * 101 + "x", 100, 1, f"at most {MAX_BRACKETS}"),
         ("x" * (LONGEST_FILTER + 1), LONGEST_FILTER, 1, "at most 100,000"),
     ],
 )
@@ -412,8 +412,8 @@ def test_what_is_quoted_in_an_error_is_fit_to_be_drawn() -> None:
         "not " * 2_499 + "x",
         " or ".join(f"w{number}" for number in range(2_000)),
         "x" * LONGEST_FILTER,
-        "(" * MOST_BRACKETS + "x" + ")" * MOST_BRACKETS,
-        "-(a " * MOST_BRACKETS + "x" + ")" * MOST_BRACKETS,
+        "(" * MAX_BRACKETS + "x" + ")" * MAX_BRACKETS,
+        "-(a " * MAX_BRACKETS + "x" + ")" * MAX_BRACKETS,
         " ".join(f"(a{number} or b{number})" for number in range(1_000)),
         " and ".join(f'A.B{number} == "x"' for number in range(500)),
     ],

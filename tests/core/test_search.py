@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.history.derived import Derived
-from nomad_tui.core.history.dictionaries import LONGEST_NAME, MOST_STATUSES, OTHER
+from nomad_tui.core.history.dictionaries import LONGEST_NAME, MAX_STATUSES, OTHER
 from nomad_tui.core.history.history import History
 from nomad_tui.core.search.facets import Dimension
 from nomad_tui.core.search.view import Fold, View
@@ -130,7 +130,7 @@ def test_when_facets_are_no_longer_counted_the_rows_stay_and_go_on() -> None:
 
 def test_made_up_statuses_and_nodes_are_distinguished_only_so_far() -> None:
     history = History()
-    for index in range(MOST_STATUSES + 100):
+    for index in range(MAX_STATUSES + 100):
         node = {"ID": f"node-{index}", "Name": "n" * index, "Status": f"status-{index}"}
         history.append(frame(index, {"Topic": "Node", "Key": f"node-{index}", "Payload": {"Node": node}}), 1)
     endless = {"ID": "i" * 100_000, "Name": "n" * 100_000, "Status": "s" * 100_000}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nomad_tui.core.objects.fact import LONGEST_VALUE, MOST_FACTS
+from nomad_tui.core.objects.fact import LONGEST_VALUE, MAX_FACTS
 from nomad_tui.core.objects.parts import Role
 from nomad_tui.core.objects.registry import KINDS, Summary, kind, summary
 from nomad_tui.core.payload import parse
@@ -82,7 +82,7 @@ def _is_sound(result: Summary) -> bool:
     return (
         all(printable(text) == text for text in texts)
         and all(fact.text and fact.parts and len(fact.text) <= LONGEST_VALUE + 80 for fact in result.facts)
-        and len(result.facts) <= MOST_FACTS
+        and len(result.facts) <= MAX_FACTS
     )
 
 

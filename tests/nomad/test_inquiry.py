@@ -220,7 +220,7 @@ async def test_not_more_than_twenty_namespaces_are_tried() -> None:
         NOMAD_TOKEN=READER,
     )
     assert findings.permissions is not None
-    assert len(findings.permissions.namespaces) == inquiry.MOST_NAMESPACES
+    assert len(findings.permissions.namespaces) == inquiry.MAX_NAMESPACES
     assert findings.trouble.what == "Only the first 20 of 25 namespaces are read"
 
 

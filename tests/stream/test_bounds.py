@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from nomad_tui.cli.main import main
 from nomad_tui.cli.tail import Exit, Options, tail
 from nomad_tui.core.continuity import Continuity
-from nomad_tui.core.history.coverage import MOST_FRAMES
-from nomad_tui.core.history.dictionaries import MOST_TOPICS, OTHER_TOPICS
+from nomad_tui.core.history.coverage import MAX_FRAMES
+from nomad_tui.core.history.dictionaries import MAX_TOPICS, OTHER_TOPICS
 from nomad_tui.core.history.history import History
 from nomad_tui.core.updates import Connected, Connecting, Gap, GapReason, Refused, Update
 from nomad_tui.core.wire import LONGEST_REPAIRED, Frame, Unreadable, decode
@@ -58,9 +58,9 @@ def test_any_number_of_topics_and_types_is_held_under_a_bounded_number_of_names(
         decoded = decode(json.dumps({"Index": number, "Events": [event]}).encode())
         assert isinstance(decoded, Frame)
         history.append(decoded, received=number)
-    assert len(history.topic_counts) <= MOST_TOPICS + 1
+    assert len(history.topic_counts) <= MAX_TOPICS + 1
     assert sum(history.topic_counts.values()) == history.held == 12_000
-    assert history.topic_counts[OTHER_TOPICS] == 12_000 - MOST_TOPICS
+    assert history.topic_counts[OTHER_TOPICS] == 12_000 - MAX_TOPICS
     assert sum(map(len, history.type_names())) < 2_500_000
     assert history.event(0).type == "Type0"
     assert history.event(11_999).frame.events[0].type.startswith("Type11999")
@@ -90,9 +90,9 @@ async def test_the_list_shows_the_newest_events_when_as_many_went_as_came() -> N
 def test_a_server_that_never_changes_its_index_is_remembered_within_bounds() -> None:
     continuity = Continuity()
     before = alive(Frame)
-    for number in range(MOST_FRAMES + 500):
+    for number in range(MAX_FRAMES + 500):
         continuity.join(frame(7, ("Job", f"job-{number}")))
-    assert alive(Frame) - before <= MOST_FRAMES
+    assert alive(Frame) - before <= MAX_FRAMES
     assert continuity.seen.last_index == 7
 
 

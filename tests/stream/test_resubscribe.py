@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from nomad_tui.config.connection import Connection
 from nomad_tui.config.precedence import Flags
 from nomad_tui.core.continuity import Continuity
-from nomad_tui.core.history.coverage import MOST_FRAMES
+from nomad_tui.core.history.coverage import MAX_FRAMES
 from nomad_tui.core.objects.registry import KINDS
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.topics import ALL
@@ -577,9 +577,9 @@ def test_what_is_kept_of_the_index_where_a_topic_was_left_is_bounded() -> None:
     joined(reader, line_of(20, event("Node", "b")))
     reader.reconnected()
     before = alive(Event)
-    for number in range(MOST_FRAMES + 500):
+    for number in range(MAX_FRAMES + 500):
         reader.join(cast(Frame, decode(line_of(15, event("Job", f"job-{number}")))))
-    assert alive(Event) - before <= MOST_FRAMES + 10
+    assert alive(Event) - before <= MAX_FRAMES + 10
     assert reader.resumption().index == 15
 
 

@@ -10,7 +10,7 @@ HEAD: Final = 64 * 1024
 """Bytes that are examined."""
 SAMPLE: Final = 4096
 LONGEST_NAME: Final = 30
-MOST_NAMES: Final = 4
+MAX_NAMES: Final = 4
 
 _MAGIC: Final = (
     (b"\x89PNG", "a PNG image"),
@@ -99,5 +99,5 @@ def _json(text: bytes) -> str:
             case b'"' if depth == 1 and token[1]:
                 name = token.group()[: -len(token[1])].strip(b'"').decode("utf-8", "replace")
                 names.append(printable(name, LONGEST_NAME))
-    shown = ", ".join(names[:MOST_NAMES]) + (" …" if len(names) > MOST_NAMES else "")
+    shown = ", ".join(names[:MAX_NAMES]) + (" …" if len(names) > MAX_NAMES else "")
     return f"{kind} with the keys {shown}" if names else f"{kind} without events in it"

@@ -19,7 +19,7 @@ MAX_DEPTH: Final = 4
 """Maximum levels of wrapping around a frame."""
 MAX_BRACES: Final = 4
 """Braces of a line that are tried as the beginning of a frame: a prefix may contain some."""
-MOST_SOURCES: Final = 32
+MAX_SOURCES: Final = 32
 """Loggers whose pieces are joined simultaneously."""
 UNREADABLE: Final = "a frame with a missing part"
 
@@ -142,7 +142,7 @@ class Unwrapper:
             if (members := _members(piece.strip())) is not None:
                 yield from self._of_members(members, MAX_DEPTH)
             return
-        if len(self._pieces) >= MOST_SOURCES and source not in self._pieces:
+        if len(self._pieces) >= MAX_SOURCES and source not in self._pieces:
             yield from self._drop_incomplete(next(iter(self._pieces)))
         pieces = self._pieces.setdefault(source, [])
         pieces.append(piece)

@@ -14,7 +14,7 @@ from nomad_tui.core.secrets import names_secret, secret_beside, secret_items
 LONGEST_MATCHED: Final = 200
 """Maximum items in a list for finding runs of equal items; in longer lists, items match the first equal one."""
 
-MOST_MATCHED: Final = 400_000
+MAX_MATCHED: Final = 400_000
 """Maximum pairs of items compared that way in all lists of a payload together; some 50 ms."""
 
 
@@ -30,7 +30,7 @@ class Matching:
 
     def __init__(self, item_keys: tuple[tuple[str, ...], ...]) -> None:
         self._item_keys = item_keys
-        self._work_left = MOST_MATCHED
+        self._work_left = MAX_MATCHED
         self._shapes: dict[object, int] = {}
         self._shape_of: dict[int, int] = {}
         """By identity of containers."""

@@ -15,7 +15,7 @@ from nomad_tui.core.secrets import MASK, masked_text
 CONTEXT: Final = 2
 """Unchanged lines shown around a change."""
 
-MOST_COMPARED: Final = 250_000
+MAX_COMPARED: Final = 250_000
 """Maximum pairs of lines for `difflib`, without equal lines at both ends; beyond it, all old lines are followed by all
 new ones, because `difflib` would take too long."""
 
@@ -42,7 +42,7 @@ def changed_lines(before: str, after: str) -> Iterator[TextLine]:
     first = max(0, same - CONTEXT)
     tail = max(0, end - CONTEXT)
     left, right = old[first : len(old) - tail], new[first : len(new) - tail]
-    if (len(old) - same - end) * (len(new) - same - end) > MOST_COMPARED:
+    if (len(old) - same - end) * (len(new) - same - end) > MAX_COMPARED:
         yield TextLine("@", f"line {first + 1:,}")
         yield from (TextLine(" ", line) for line in old[first:same])
         yield from (TextLine("-", line) for line in old[same : len(old) - end])

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from nomad_tui.core.diagnosis.evidence import (
-    MOST_ALLOCATIONS,
+    MAX_ALLOCATIONS,
     Evidence,
     Failure,
     held_events,
@@ -179,7 +179,7 @@ def _of_evaluation(history: History, event: HeldEvent, facts: Facts) -> Iterator
     jobs = [subject for subject in history.of_job(event.namespace, event.job) if subject.topic == "Evaluation"]
     times: list[int] = []
     oldest = event.sequence
-    for subject in jobs[-MOST_ALLOCATIONS:]:
+    for subject in jobs[-MAX_ALLOCATIONS:]:
         for sequence in held_events(history, subject.of.last, event.sequence):
             other = history.event(sequence)
             if event_level(history, other) >= Level.WARNING and (at := happened(history, sequence)) is not None:
@@ -188,7 +188,7 @@ def _of_evaluation(history: History, event: HeldEvent, facts: Facts) -> Iterator
                 break
             yield
     if len(times) > 1:
-        is_least = len(jobs) > MOST_ALLOCATIONS or history.gaps_between(oldest, event.sequence)
+        is_least = len(jobs) > MAX_ALLOCATIONS or history.gaps_between(oldest, event.sequence)
         least = "at least " if is_least else ""
         lasted = duration(max(times) - min(times))
         facts.line("how often", plain(f"{least}{count(len(times))} evaluations of the job in {lasted}"))

@@ -16,9 +16,9 @@ from nomad_tui.core.objects.deployment import DEPLOYMENT
 from nomad_tui.core.objects.job import JOB
 from nomad_tui.core.objects.node import NODE
 
-MOST_ALLOCATIONS: Final = 200
+MAX_ALLOCATIONS: Final = 200
 """Newest allocations examined of a job: with more, counts are "at least"."""
-MOST_EVENTS: Final = 200
+MAX_EVENTS: Final = 200
 """Newest events examined of one object: with more, counts of failures are "at least"."""
 _STOPPED_BY: Final = frozenset(("Killing", "Restart Signaled"))
 """Task events after which an end is not a failure."""
@@ -64,11 +64,11 @@ class Evidence:
 
 
 def held_events(history: History, newest: int, last: int) -> Iterator[int]:
-    """The newest `MOST_EVENTS` events of an object up to `last`, newest first."""
+    """The newest `MAX_EVENTS` events of an object up to `last`, newest first."""
     at: int | None = newest
     while at is not None and at > last:
         at = history.previous(at)
-    for _ in range(MOST_EVENTS):
+    for _ in range(MAX_EVENTS):
         if at is None or at < history.first:
             return
         yield at
@@ -98,12 +98,12 @@ def read_job(
     last = _last_of_write(event)
     read_registrations(history, event, job, evidence)
     subjects = [each for each in history.of_job(event.namespace, job) if each.topic == ALLOCATION.name]
-    evidence.is_complete = len(subjects) <= MOST_ALLOCATIONS
-    objects = dict.fromkeys(subject.of for subject in subjects[-MOST_ALLOCATIONS:])
+    evidence.is_complete = len(subjects) <= MAX_ALLOCATIONS
+    objects = dict.fromkeys(subject.of for subject in subjects[-MAX_ALLOCATIONS:])
     for of in objects:
         seen: set[tuple[str, int, str]] = set()
         sequences = list(held_events(history, of.last, last))
-        evidence.is_complete &= len(sequences) < MOST_EVENTS
+        evidence.is_complete &= len(sequences) < MAX_EVENTS
         for sequence in reversed(sequences):
             yield
             if sequence < history.first:

@@ -16,10 +16,10 @@ from nomad_tui.core.readable import SECOND, count, duration
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.text import printable
 
-MOST_RATES: Final = 24
+MAX_RATES: Final = 24
 """Maximum rows of the table of rates."""
-MOST_TOPICS: Final = 20
-MOST_IN_TIMELINE: Final = 1_000
+MAX_TOPICS: Final = 20
+MAX_IN_TIMELINE: Final = 1_000
 """Maximum rows of the timeline; longer ones are better saved as CSV."""
 BAR: Final = 30
 _STEPS: Final = tuple(
@@ -106,7 +106,7 @@ class Report:
         yield f"- Gaps: {count(self.gaps)}"
         if self.evicted:
             yield f"- Evicted before they were read: {count(self.evicted)}"
-        for topic, number in self._topics.most_common(MOST_TOPICS):
+        for topic, number in self._topics.most_common(MAX_TOPICS):
             yield f"- {_plain(topic)}: {count(number)}"
         yield from self._rates()
         yield from self._marked()
@@ -120,7 +120,7 @@ class Report:
             return
         first, last = min(self._seconds), max(self._seconds)
         span = (last - first + 1) * SECOND
-        step = next((each for each in _STEPS if span <= each * MOST_RATES), span // MOST_RATES + 1) // SECOND
+        step = next((each for each in _STEPS if span <= each * MAX_RATES), span // MAX_RATES + 1) // SECOND
         step = max(1, step)
         start = first - first % step
         counted: Counter[int] = Counter()
@@ -163,10 +163,10 @@ class Report:
             yield from (f"- {_plain(fact.text)}" for fact in summarized.facts)
 
     def _timeline(self) -> Iterator[str]:
-        shown = [each for each in self._sequences[-MOST_IN_TIMELINE:] if each >= self._history.first]
+        shown = [each for each in self._sequences[-MAX_IN_TIMELINE:] if each >= self._history.first]
         yield from ("", "## Timeline", "")
-        if len(self._sequences) > MOST_IN_TIMELINE:
-            left_out = count(len(self._sequences) - MOST_IN_TIMELINE)
+        if len(self._sequences) > MAX_IN_TIMELINE:
+            left_out = count(len(self._sequences) - MAX_IN_TIMELINE)
             yield from (f"{left_out} earlier events are omitted; save them as CSV or NDJSON.", "")
         lines = EventLines(self._history, Output.MARKDOWN, redacts=True, timezone=self._about.timezone)
         yield from (line.decode() for line in lines.head())

@@ -6,7 +6,7 @@ expressions by `compile_all`.
 
 from nomad_tui.core.filter.comparison import Comparison
 from nomad_tui.core.filter.nodes import And, Each, Match, Node, Not, Or, compile_all
-from nomad_tui.core.filter.parsing import LONGEST_FILTER, MOST_BRACKETS, Filter
+from nomad_tui.core.filter.parsing import LONGEST_FILTER, MAX_BRACKETS, Filter
 from nomad_tui.core.filter.terms import FIELDS, Field, FieldDescription, InPayload, Kind, Operator, Word
 from nomad_tui.core.filter.text import Glob, Text
 from nomad_tui.core.filter.times import Age, Instant, Span
@@ -15,7 +15,7 @@ from nomad_tui.core.filter.writing import FilterError
 __all__ = [
     "FIELDS",
     "LONGEST_FILTER",
-    "MOST_BRACKETS",
+    "MAX_BRACKETS",
     "Age",
     "And",
     "Comparison",

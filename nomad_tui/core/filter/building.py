@@ -8,7 +8,7 @@ from lark import Token, Transformer
 
 from nomad_tui.core.filter.comparison import Comparison
 from nomad_tui.core.filter.nodes import Each, Match, Node, all_of, any_of, negated
-from nomad_tui.core.filter.path import IDENTIFIER, MOST_STEPS, Path, read_path, read_pointer
+from nomad_tui.core.filter.path import IDENTIFIER, MAX_STEPS, Path, read_path, read_pointer
 from nomad_tui.core.filter.terms import (
     BY_NAME,
     FIELDS,
@@ -279,8 +279,8 @@ def _path(token: Token) -> Path:
         wanted = 'A path looks like Allocation.ClientStatus, Tasks.0.Name or Meta["my-key"]'
     if path is None:
         raise FilterError(f"{shown(token)} is not a path into the payload. {wanted}.", place(token), len(token))
-    if len(path) > MOST_STEPS:
-        raise FilterError(f"A path has at most {MOST_STEPS} steps.", place(token), len(token))
+    if len(path) > MAX_STEPS:
+        raise FilterError(f"A path has at most {MAX_STEPS} steps.", place(token), len(token))
     return path
 
 

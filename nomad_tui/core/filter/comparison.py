@@ -47,12 +47,12 @@ _INTEGER: Final = lazy_pattern(
 _FLOAT: Final = lazy_pattern(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|[nN][aA][nN])"
 )
-_MOST_DIGITS: Final = 400
+_MAX_DIGITS: Final = 400
 
 
 def read_integer(literal: str) -> int | None:
     """Parse like `strconv.ParseInt` with base 0, for any size; None if the literal is not an integer."""
-    found = _INTEGER.fullmatch(literal) if len(literal) <= _MOST_DIGITS else None
+    found = _INTEGER.fullmatch(literal) if len(literal) <= _MAX_DIGITS else None
     if found is None:
         return None
     for digits, base in zip(found.groups()[1:], (16, 2, 8, 10), strict=True):
@@ -64,7 +64,7 @@ def read_integer(literal: str) -> int | None:
 
 def read_float(literal: str) -> float | None:
     """Parse like `strconv.ParseFloat`, without hexadecimal; None if the literal is not a number."""
-    return float(literal) if len(literal) <= _MOST_DIGITS and _FLOAT.fullmatch(literal) else None
+    return float(literal) if len(literal) <= _MAX_DIGITS and _FLOAT.fullmatch(literal) else None
 
 
 def _equality(literal: str) -> Callable[[Any], Answer]:

@@ -130,7 +130,7 @@ def negated(part: Node) -> Node:
     return part.part if isinstance(part, Not) else Not(part)
 
 
-MOST_ITEMS: Final = 100_000
+MAX_ITEMS: Final = 100_000
 """Items that `any` and `all` examine in one payload, including nested ones; beyond that the expression does not
 match."""
 
@@ -142,7 +142,7 @@ class _Event(msgspec.Struct):
     """Values at the paths of all expressions, in order of registration."""
     named: dict[str, Any]
     """Items and their indexes or keys, by the names in the bodies."""
-    items_left: int = MOST_ITEMS
+    items_left: int = MAX_ITEMS
 
 
 class _TooManyItems(Exception):  # noqa: N818  # not an error: the result is false

@@ -106,7 +106,7 @@ COMMA.6: /(?<!\s),/
 LONGEST_FILTER: Final = 100_000
 """Characters."""
 
-MOST_BRACKETS: Final = 100
+MAX_BRACKETS: Final = 100
 """Maximum nesting of parentheses and braces."""
 
 
@@ -164,8 +164,8 @@ def _parse(text: str) -> Node | None:
             tokens.append(token)
             if token.type in OPENING:
                 depth += 1
-                if depth > MOST_BRACKETS:
-                    raise FilterError(f"Brackets may be nested at most {MOST_BRACKETS} deep.", place(token))
+                if depth > MAX_BRACKETS:
+                    raise FilterError(f"Brackets may be nested at most {MAX_BRACKETS} deep.", place(token))
             elif token.type in CLOSING:
                 depth -= 1
             elif token.type == "FIELD":

@@ -20,8 +20,8 @@ from nomad_tui.core.patterns import lazy_pattern
 Path = tuple[str, ...]
 """Keys of objects and, as decimal digits, indexes in lists."""
 
-MOST_STEPS: Final = 64
-MOST_TOPICS: Final = 64
+MAX_STEPS: Final = 64
+MAX_TOPICS: Final = 64
 """Readers kept: more than there are topics, fewer than a hostile server may invent."""
 
 IDENTIFIER: Final = lazy_pattern(r"[a-zA-Z][a-zA-Z0-9_/]*")
@@ -182,7 +182,7 @@ def reader_of_topics(paths: Sequence[Path]) -> Callable[[bytes, str], list[Any]]
     def read(payload: bytes, topic: str) -> list[Any]:
         reader = readers.get(topic)
         if reader is None:
-            if len(readers) >= MOST_TOPICS:
+            if len(readers) >= MAX_TOPICS:
                 readers.clear()
             reader = readers[topic] = Reader(paths, topic)
         return reader.read(payload)

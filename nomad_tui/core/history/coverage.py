@@ -63,8 +63,8 @@ class Joined(msgspec.Struct, gc=False):
     index, or the server may have another history."""
 
 
-MOST_FRAMES: Final = 4_096
-MOST_BYTES: Final = 64 * 1024 * 1024
+MAX_FRAMES: Final = 4_096
+MAX_BYTES: Final = 64 * 1024 * 1024
 """Limits for the frames kept of one index: a server that never changes its index must not exhaust memory."""
 
 
@@ -85,7 +85,7 @@ class Place(msgspec.Struct, eq=False):
     def add(self, events: Sequence[Event], size: int) -> None:
         self.frames.append((events, size))
         self.size += size
-        while len(self.frames) > MOST_FRAMES or (len(self.frames) > 1 and self.size > MOST_BYTES):
+        while len(self.frames) > MAX_FRAMES or (len(self.frames) > 1 and self.size > MAX_BYTES):
             self.size -= self.frames.popleft()[1]
 
 

@@ -78,9 +78,9 @@ class Subject:
         return kind(self.topic).deployment_of(self.filter_keys or ())
 
 
-MOST_TOPICS: Final = 200
+MAX_TOPICS: Final = 200
 OTHER_TOPICS: Final = "(other topics)"
-"""The name under which events of all topics beyond `MOST_TOPICS` are counted."""
+"""The name under which events of all topics beyond `MAX_TOPICS` are counted."""
 JOB_BYTES: Final = 350
 """Estimate for each job with any events held: two dictionaries with their entries."""
 _CHILD: Final = ("/dispatch-", "/periodic-")
@@ -134,7 +134,7 @@ class Subjects:
             of = self._objects[object_key] = ObjectHistory(object_key)
         number = self._free_numbers.pop() if self._free_numbers else len(self.by_number)
         subject = Subject(number, identity, of)
-        if subject.topic not in self.topic_counts and len(self.topic_counts) >= MOST_TOPICS:
+        if subject.topic not in self.topic_counts and len(self.topic_counts) >= MAX_TOPICS:
             subject.counted_as = OTHER_TOPICS
         if number == len(self.by_number):
             self.by_number.append(subject)
@@ -190,13 +190,13 @@ class Subjects:
         return JOB_BYTES
 
 
-MOST_TYPES: Final = 10_000
+MAX_TYPES: Final = 10_000
 LONGEST_TYPE: Final = 200
 """Distinct type names that are kept, and characters of one; servers send 36."""
 OTHER_TYPE: Final = 0
 """The number of all types beyond those limits; their names are in the frames' lines."""
-MOST_STATUSES: Final = 4_000
-MOST_NODES: Final = 100_000
+MAX_STATUSES: Final = 4_000
+MAX_NODES: Final = 100_000
 LONGEST_NAME: Final = 200
 """Characters of a status, and of a node's ID or name."""
 NAME_BYTES: Final = 250
@@ -221,7 +221,7 @@ class Dictionaries:
 
     def add_type(self, name: str) -> int:
         """The number of a new type."""
-        if len(self.type_numbers) >= MOST_TYPES or len(name) > LONGEST_TYPE:
+        if len(self.type_numbers) >= MAX_TYPES or len(name) > LONGEST_TYPE:
             return OTHER_TYPE
         number = self.type_numbers[name] = len(self.types)
         self.types.append(released_type(name))
@@ -230,7 +230,7 @@ class Dictionaries:
     def status(self, status: str) -> int:
         number = self._status_numbers.get(status)
         if number is None:
-            if len(self.statuses) > MOST_STATUSES or len(status) > LONGEST_NAME:
+            if len(self.statuses) > MAX_STATUSES or len(status) > LONGEST_NAME:
                 status = OTHER
             number = self._status_numbers.get(status)
         if number is None:
@@ -244,7 +244,7 @@ class Dictionaries:
             id_ = name = OTHER
         number = self._node_numbers.get(id_ or name)
         if number is None:
-            if len(self.nodes) > MOST_NODES:
+            if len(self.nodes) > MAX_NODES:
                 id_ = name = OTHER
             number = self._node_numbers.get(id_ or name)
         if number is None:

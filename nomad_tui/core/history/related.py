@@ -18,7 +18,7 @@ from nomad_tui.core.objects.parts import SUBJECT_LIMIT
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.text import printable
 
-MOST_NAMES: Final = 5_000
+MAX_NAMES: Final = 5_000
 """Names cached."""
 DEFAULT_NAMESPACE: Final = "default"
 
@@ -44,7 +44,7 @@ class Names:
         known = self._known.get(key)
         if known is None or known[0] != newest:
             known = self._known[key] = newest, self._read(key, newest)
-            if len(self._known) > MOST_NAMES:
+            if len(self._known) > MAX_NAMES:
                 self._known.popitem(last=False)
         return known[1]
 
@@ -53,7 +53,7 @@ class Names:
         return printable(of.called(of.links(self._history.payload(newest))), SUBJECT_LIMIT)
 
 
-MOST_KEPT: Final = 20_000
+MAX_KEPT: Final = 20_000
 """Objects whose links are cached: some 20 MB."""
 ROWS_A_STEP: Final = 256
 PAYLOADS_A_STEP: Final = 32
@@ -63,7 +63,7 @@ PAYLOADS_A_STEP: Final = 32
 class Related:
     """Finds related objects in one history."""
 
-    def __init__(self, history: History, most_kept: int = MOST_KEPT) -> None:
+    def __init__(self, history: History, most_kept: int = MAX_KEPT) -> None:
         self.history = history
         self._most_kept = most_kept
         self._payloads = PayloadReader(history)

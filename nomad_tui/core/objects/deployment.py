@@ -33,7 +33,7 @@ _REPEATED: Final = ("Deployment is ", "Failed due to ", "Cancelled because ", "C
 """Prefixes of descriptions that repeat the status next to them."""
 _REPEATED_IN_SUMMARY: Final = ("Deployment is ", "Deployment ", "Failed ", "Cancelled ")
 _MARKED: Final = "Deployment marked as failed"
-_MOST_GROUPS_ALL_LISTED: Final = 3
+_MAX_GROUPS_ALL_LISTED: Final = 3
 _GROUPS_LISTED_OF_MORE: Final = 2
 """Two groups with problems, and one line for the others."""
 _UNDER_WAY: Final = {"running", "pending", "blocked", "unblocking", "initializing"}
@@ -232,7 +232,7 @@ def _summarize(now: Deployment, facts: Facts, context: Context) -> None:
     if now.job_version is not None:
         facts.add("job version", plain(count(now.job_version)))
     by_need = sorted(groups, key=lambda name: (groups[name].unhealthy_allocs <= 0, _is_done(groups[name])))
-    named = len(groups) if len(groups) <= _MOST_GROUPS_ALL_LISTED else _GROUPS_LISTED_OF_MORE
+    named = len(groups) if len(groups) <= _MAX_GROUPS_ALL_LISTED else _GROUPS_LISTED_OF_MORE
     for name in by_need[:named]:
         _add_group(facts, name, groups[name])
     if rest := [groups[name] for name in by_need[named:]]:

@@ -15,7 +15,7 @@ from nomad_tui.core.readable import DAY, SECOND, age, count, duration
 from nomad_tui.core.secrets import masked_text
 from nomad_tui.core.text import ELLIPSIS
 
-MOST_FACTS: Final = 40
+MAX_FACTS: Final = 40
 """Facts in one summary. Six lines of 120 columns hold fewer."""
 LONGEST_VALUE: Final = 160
 """Characters of a fact's value."""
@@ -120,7 +120,7 @@ class Facts:
     def add(self, label: str, *parts: Part) -> None:
         """Add a fact, on the same line if there is room."""
         parts = tuple(part for part in parts if part.text)
-        if parts and len(self._facts) < MOST_FACTS:
+        if parts and len(self._facts) < MAX_FACTS:
             self._facts.append(Fact(label, _within(parts), self._breaks))
             self._breaks = False
 

@@ -98,7 +98,7 @@ class ObjectReader(Generic[S]):
         return found, read.deleted
 
 
-MOST_READ: Final = 4 * 1024 * 1024
+MAX_READ: Final = 4 * 1024 * 1024
 """Limit for the payloads, in bytes, whose objects are cached."""
 
 
@@ -122,7 +122,7 @@ class ObjectsRead:
         if found is not None:
             self._objects[id(payload)] = (payload, found, deleted)
             self._size += len(payload)
-            while self._size > MOST_READ:
+            while self._size > MAX_READ:
                 self._pop(next(iter(self._objects)))
         return found, deleted
 

@@ -26,7 +26,7 @@ from nomad_tui.core.objects.csi_plugin import CSI_PLUGIN
 from nomad_tui.core.objects.csi_volume import CSI_VOLUME
 from nomad_tui.core.objects.deployment import DEPLOYMENT
 from nomad_tui.core.objects.evaluation import EVALUATION
-from nomad_tui.core.objects.fact import MOST_FACTS, Context, Fact, Facts
+from nomad_tui.core.objects.fact import MAX_FACTS, Context, Fact, Facts
 from nomad_tui.core.objects.host_volume import HOST_VOLUME
 from nomad_tui.core.objects.job import JOB
 from nomad_tui.core.objects.kind import THIS_WRITE, Kind
@@ -112,7 +112,7 @@ class Summary:
     """The state of an object in one payload, as a few facts."""
 
     facts: tuple[Fact, ...]
-    """The most important first, at most `MOST_FACTS`; empty for a payload without facts."""
+    """The most important first, at most `MAX_FACTS`; empty for a payload without facts."""
 
 
 def summary(
@@ -143,7 +143,7 @@ def summary(
     except RecursionError:
         pass  # Nesting just within the decoder's limit; facts found before it are kept.
     later = (Fact("", (dim(newest),), own_line=True),) if newest else ()
-    return Summary((*facts.collected()[: MOST_FACTS - len(later)], *later))
+    return Summary((*facts.collected()[: MAX_FACTS - len(later)], *later))
 
 
 SECOND: Final = 1_000_000_000

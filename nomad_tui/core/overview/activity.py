@@ -9,7 +9,7 @@ from nomad_tui.core.level import Level
 SECOND: Final = 1_000_000_000
 FINEST: Final = 1
 """Initial seconds per cell."""
-MOST_CELLS: Final = 8_192
+MAX_CELLS: Final = 8_192
 """Above this number, cells are merged in pairs: some 2 MB with the usual topics."""
 
 
@@ -52,7 +52,7 @@ class Activity:
         number = moment // (self.cell * SECOND)
         cell = self._cells.get(number)
         if cell is None:
-            if len(self._cells) >= MOST_CELLS:
+            if len(self._cells) >= MAX_CELLS:
                 self._coarsen()
                 number = moment // (self.cell * SECOND)
             cell = self._cells.setdefault(number, {})
@@ -72,7 +72,7 @@ class Activity:
         self._gaps = [gap for gap in self._gaps if gap >= moment]
 
     def _coarsen(self) -> None:
-        while len(self._cells) >= MOST_CELLS:
+        while len(self._cells) >= MAX_CELLS:
             self.cell *= 2
             joined: dict[int, dict[str, list[int]]] = {}
             for number, topics in self._cells.items():

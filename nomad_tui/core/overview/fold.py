@@ -15,7 +15,7 @@ from nomad_tui.core.objects.node import fields as nodes
 from nomad_tui.core.objects.parts import NOTHING
 from nomad_tui.core.objects.registry import describe
 from nomad_tui.core.overview.state import (
-    MOST_RECOVERED,
+    MAX_RECOVERED,
     Allocation,
     Cluster,
     Deployment,
@@ -321,7 +321,7 @@ class ClusterFold:
         trouble.last, trouble.last_at, trouble.end = event.sequence, event.moment() or 0, end
         self.cluster.recovered = [
             *(each for each in self.cluster.recovered if each.trouble_key != key), trouble
-        ][-MOST_RECOVERED:]  # fmt: skip
+        ][-MAX_RECOVERED:]  # fmt: skip
 
 
 def _of_allocation(now: allocations.Allocation) -> tuple[Level, str]:

@@ -15,7 +15,7 @@ import msgspec
 
 from nomad_tui.core.level import Level
 
-MOST_RECOVERED: Final = 50
+MAX_RECOVERED: Final = 50
 """Recovered objects that are remembered."""
 
 TroubleKey: TypeAlias = tuple[str, str, str, str]

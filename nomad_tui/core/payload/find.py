@@ -14,9 +14,9 @@ from nomad_tui.core.payload.rows import Kind, Path, Rows
 from nomad_tui.core.payload.showing import Showing
 from nomad_tui.core.regular import HAS_RE2, Finder, PatternError
 
-__all__ = ["MOST_SPANS", "Haystack", "PatternError", "PayloadFind", "Wanted", "of_rows", "read_wanted"]
+__all__ = ["MAX_SPANS", "Haystack", "PatternError", "PayloadFind", "Wanted", "of_rows", "read_wanted"]
 
-MOST_SPANS: Final = 50_000
+MAX_SPANS: Final = 50_000
 """Maximum matches in one text; a single letter in a text of 1 MB has more."""
 
 _SEPARATOR: Final = "\n"
@@ -37,7 +37,7 @@ class Wanted:
         if self.is_regular:
             object.__setattr__(self, "finder", Finder(self.source, self.ignore_case))
 
-    def spans(self, text: str, most: int = MOST_SPANS) -> list[tuple[int, int]]:
+    def spans(self, text: str, most: int = MAX_SPANS) -> list[tuple[int, int]]:
         """Start and end of each match in a text, as of a slice; empty matches are left out."""
         if not self.source:
             return []

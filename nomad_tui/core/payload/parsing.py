@@ -127,7 +127,7 @@ def parse(payload: bytes) -> Payload:
 
 LARGEST: Final = 2 * 1024 * 1024
 """Limits for decoding a string: its characters, and the resulting bytes."""
-MOST_LINES: Final = 5_000
+MAX_LINES: Final = 5_000
 """Maximum lines of a decoded text that are shown as rows."""
 _SHORTEST_BASE64: Final = 12
 """Characters. A shorter word is valid base64 by chance, unless its key indicates base64."""
@@ -179,7 +179,7 @@ def decode(text: str, key: object = None) -> Decoded | None:
         return None
     if (value := _json(decoded)) is not None:
         return Decoded(value, f"{how}, JSON")
-    lines: list[Value] = [Raw(line) for line in decoded.rstrip("\n").split("\n")[:MOST_LINES]]
+    lines: list[Value] = [Raw(line) for line in decoded.rstrip("\n").split("\n")[:MAX_LINES]]
     return Decoded(lines, how, decoded)
 
 

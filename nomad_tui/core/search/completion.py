@@ -26,13 +26,13 @@ from nomad_tui.core.search.paths import Member, Paths, split
 from nomad_tui.core.search.view import View
 from nomad_tui.core.text import printable
 
-MOST_VALUES: Final = 400
+MAX_VALUES: Final = 400
 """Values proposed for one field; those of the newest events if they cannot be counted."""
-MOST_EXAMINED: Final = 5_000
+MAX_EXAMINED: Final = 5_000
 """Values, including repeated ones, examined for one list."""
-MOST_SUBJECTS: Final = 2_000
+MAX_SUBJECTS: Final = 2_000
 """Objects examined for one list: about a millisecond of work."""
-MOST_SEGMENTS: Final = 16
+MAX_SEGMENTS: Final = 16
 
 _DIMENSIONS: Final = {str(dimension): dimension for dimension in Dimension}
 _SHORT_ID: Final = 8
@@ -62,7 +62,7 @@ class Seen:
         """Learn paths from the newest payload of every topic. Call this occasionally: it may take some milliseconds."""
         history = self._view.history
         wanted = set(history.topic_counts)
-        for segment in reversed(history.segments()[-MOST_SEGMENTS:]):
+        for segment in reversed(history.segments()[-MAX_SEGMENTS:]):
             for number in dict.fromkeys(reversed(segment.subject)):
                 subject = None if number == GAP_SUBJECT else history.subject(number)
                 if subject is None or subject.topic not in wanted:
@@ -82,17 +82,17 @@ class Seen:
         topic = next((each.name for each in KINDS.values() if each.mentions.get(field) is OWN_KEY), None)
         if topic is not None:
             keys = (subject.key[:_SHORT_ID] for subject in newest_subjects(history) if subject.topic == topic)
-            return [(key, None) for key in islice(dict.fromkeys(keys), MOST_VALUES)]
+            return [(key, None) for key in islice(dict.fromkeys(keys), MAX_VALUES)]
         if field == "key":
             keys = (subject.key for subject in newest_subjects(history))
-            return [(key, None) for key in islice(dict.fromkeys(keys), MOST_VALUES)]
+            return [(key, None) for key in islice(dict.fromkeys(keys), MAX_VALUES)]
         return ()
 
     def _counts(self, dimension: Dimension) -> list[tuple[str, int | None]]:
         counts = self._view.counts(dimension)
         known = self._known.setdefault(dimension, {})
-        for value in islice(chain(counts, self._values(dimension)), MOST_EXAMINED):
-            if value and len(known) < MOST_VALUES:
+        for value in islice(chain(counts, self._values(dimension)), MAX_EXAMINED):
+            if value and len(known) < MAX_VALUES:
                 known.setdefault(value)
         found: list[tuple[str, int | None]] = [(value, counts.get(value)) for value in known]
         return sorted(found, key=lambda each: (-(each[1] or 0), each[0]))
@@ -119,9 +119,9 @@ class Seen:
 
 
 def newest_subjects(history: History) -> Iterator[Subject]:
-    """The subjects of the newest events, each once, newest first; up to `MOST_SUBJECTS`."""
+    """The subjects of the newest events, each once, newest first; up to `MAX_SUBJECTS`."""
     seen: dict[int, None] = {}
-    for segment in reversed(history.segments()[-MOST_SEGMENTS:]):
+    for segment in reversed(history.segments()[-MAX_SEGMENTS:]):
         for number in dict.fromkeys(reversed(segment.subject)):
             if number == GAP_SUBJECT or number in seen:
                 continue
@@ -129,11 +129,11 @@ def newest_subjects(history: History) -> Iterator[Subject]:
             subject = history.subject(number)
             if subject is not None:
                 yield subject
-            if len(seen) >= MOST_SUBJECTS:
+            if len(seen) >= MAX_SUBJECTS:
                 return
 
 
-MOST_CANDIDATES: Final = 50
+MAX_CANDIDATES: Final = 50
 LONGEST_TEXT: Final = 4_000
 """Characters before the cursor; a longer filter was not typed by hand."""
 
@@ -226,7 +226,7 @@ _TOKEN: Final = lazy_pattern(r"""(?:"(?:[^"\\]|\\.)*(?:"|\Z|\\\Z)|`[^`]*(?:`|\Z)
 
 
 def _completion(start: int, typed: str, found: Sequence[Candidate]) -> Completion | None:
-    candidates = tuple(each for each in found if each.text.rstrip() != typed)[:MOST_CANDIDATES]
+    candidates = tuple(each for each in found if each.text.rstrip() != typed)[:MAX_CANDIDATES]
     return Completion(start, candidates) if candidates else None
 
 
@@ -285,7 +285,7 @@ def _values(start: int, field: re.Match[str], vocabulary: Vocabulary) -> Complet
         if at >= 0:
             written = text if is_plain_value(text) else quoted(text)
             (hold if at else begin).append(Candidate(written, printable(text, 60), count=count))
-        if len(begin) >= MOST_CANDIDATES:
+        if len(begin) >= MAX_CANDIDATES:
             break
     return _completion(start + field.start(3) + value.start(), typed, [*begin, *hold])
 

@@ -5,20 +5,20 @@ from typing import Final
 
 import orjson
 
-from nomad_tui.core.filter.path import IDENTIFIER, MOST_STEPS, read_path, read_pointer, write_path
+from nomad_tui.core.filter.path import IDENTIFIER, MAX_STEPS, read_path, read_pointer, write_path
 from nomad_tui.core.filter.writing import FilterError, quoted
 from nomad_tui.core.payload.parsing import Members, Raw, RawText, Value
 from nomad_tui.core.payload.rows import Path
 from nomad_tui.core.secrets import names_secret
 from nomad_tui.core.text import printable
 
-MOST_MEMBERS: Final = 400
+MAX_MEMBERS: Final = 400
 """Keys remembered of one object; a map by ID, such as an allocation's deployment states, has any number."""
 MAX_DEPTH: Final = 8
-MOST_PATHS: Final = 20_000
+MAX_PATHS: Final = 20_000
 LARGEST_PAYLOAD: Final = 1024 * 1024
 """Bytes. Larger ones are skipped: they would block keys for more than 5 ms."""
-MOST_EXAMPLES: Final = 12
+MAX_EXAMPLES: Final = 12
 LONGEST_EXAMPLE: Final = 60
 LONGEST_VALUE: Final = 500
 """Characters of text that is compared as a unit."""
@@ -73,7 +73,7 @@ class Paths:
             for key, inner in value.items():
                 member = at.members.get(key)
                 if member is None:
-                    if len(at.members) >= MOST_MEMBERS or self._count >= MOST_PATHS or printable(key) != key:
+                    if len(at.members) >= MAX_MEMBERS or self._count >= MAX_PATHS or printable(key) != key:
                         continue
                     self._count += 1
                     member = at.members[key] = Member()
@@ -82,7 +82,7 @@ class Paths:
         elif not is_secret and (example := _example(value)) is not None:
             at.examples.pop(example, None)
             at.examples[example] = None
-            if len(at.examples) > MOST_EXAMPLES:
+            if len(at.examples) > MAX_EXAMPLES:
                 del at.examples[next(iter(at.examples))]
 
     def find(self, text: str) -> Member | None:
@@ -120,7 +120,7 @@ def condition(path: Path, value: Value) -> str | None:
 
     None if the language cannot express it.
     """
-    if not path or not isinstance(path[0], str) or isinstance(value, Raw | RawText) or len(path) > MOST_STEPS:
+    if not path or not isinstance(path[0], str) or isinstance(value, Raw | RawText) or len(path) > MAX_STEPS:
         return None
     steps = tuple(map(str, path))
     written = write_path(steps)

@@ -20,9 +20,9 @@ from nomad_tui.core.objects.registry import describe, frame_moment, kind
 from nomad_tui.core.timeline.rows import TaskEventKey, moment, timestamp
 from nomad_tui.core.wire import Frame
 
-MOST_EVENTS: Final = 200
+MAX_EVENTS: Final = 200
 """Maximum events read of one object, the newest ones."""
-MOST_TASK_EVENTS: Final = 400
+MAX_TASK_EVENTS: Final = 400
 """Maximum task events read of one payload; Nomad keeps 10 per task."""
 STEPS_A_PAUSE: Final = 256
 """Events of an object skipped before yielding."""
@@ -53,7 +53,7 @@ class ObjectRecords:
         """Whether all its events are read, or only the newest."""
         self.read_to = -1
         """The newest event read."""
-        self.records: deque[Record] = deque(maxlen=MOST_EVENTS if whole else 1)
+        self.records: deque[Record] = deque(maxlen=MAX_EVENTS if whole else 1)
         self.state: Sentence | None = None
         """Description of the newest payload alone."""
         self._compared: Any = None
@@ -83,7 +83,7 @@ class ObjectRecords:
     def _unread(self, history: History, newest: int) -> Generator[None, None, list[int]]:
         types = history.type_names()
         routine = kind(self.key[0]).routine_type if self.whole else ""
-        most = MOST_EVENTS if self.whole else 1
+        most = MAX_EVENTS if self.whole else 1
         sequences: list[int] = []
         at: int | None = newest
         passed = 0
@@ -122,7 +122,7 @@ class ObjectRecords:
     def _add_allocation(self, payload: bytes, sequence: int, frame: Frame) -> None:
         now = ALLOCATION.read(payload) or Allocation()
         before = self.records[-1] if self.records else None
-        tasks = dict(islice(_task_events(now), MOST_TASK_EVENTS))
+        tasks = dict(islice(_task_events(now), MAX_TASK_EVENTS))
         if before is not None:  # each task event is kept once, even if many payloads repeat it
             tasks = {key: before.tasks.get(key, event) for key, event in tasks.items()}
         record = Record(sequence, moment(now.modify_time), None, allocation=now.without_payload(), tasks=tasks)
@@ -146,4 +146,4 @@ def _task_events(allocation: Allocation) -> Iterator[tuple[TaskEventKey, TaskEve
 
 def _node_events(topic: str, payload: bytes) -> tuple[NodeEvent, ...]:
     node = NODE.read(payload) if topic == NODE.name else None
-    return tuple(islice(node.events or (), MOST_TASK_EVENTS)) if node is not None else ()
+    return tuple(islice(node.events or (), MAX_TASK_EVENTS)) if node is not None else ()

@@ -22,13 +22,13 @@ from nomad_tui.core.timeline.rows import Branch, RowKind, TimelineRow, describe_
 from nomad_tui.core.timeline.tree import add_steps, job_tree, object_branch
 from nomad_tui.core.updates import Gap
 
-MOST_NEAR: Final = 60
+MAX_NEAR: Final = 60
 """Maximum objects linked to the focus by a chain of IDs, which are always shown."""
 CHILDREN: Final = 20
 """Initial number of jobs below the one that they were dispatched or launched from."""
 OPENED_CHILDREN: Final = 40
 """Additional jobs for each opening."""
-MOST_GAPS: Final = 50
+MAX_GAPS: Final = 50
 """Maximum gaps shown, the newest ones."""
 GAP_LENGTH: Final = 300
 ROWS_A_STEP: Final = 256
@@ -155,13 +155,13 @@ class EventTimeline:
             return
         near: dict[ObjectKey, bool] = {self.focus: False}
         for key in _while_growing(near):
-            if len(near) >= MOST_NEAR:
+            if len(near) >= MAX_NEAR:
                 break
             for cause in self.related.causes_of(key):
                 near[cause] = True
             for effect in self.related.effects_of(key):
                 near.setdefault(effect, False)
-        family.near = dict(islice(near.items(), MOST_NEAR))
+        family.near = dict(islice(near.items(), MAX_NEAR))
 
     def _choose_families(self) -> None:
         _, namespace, job = self._main.key
@@ -296,7 +296,7 @@ class EventTimeline:
         if not sequences:
             return
         end = self.history.end if goes_on else max(sequences)
-        for sequence in self.history.gaps_between(min(sequences), end)[-MOST_GAPS:]:
+        for sequence in self.history.gaps_between(min(sequences), end)[-MAX_GAPS:]:
             gap = self.history.gap(sequence)
             if gap is not None and _concerns_topic(gap, root.topic):
                 text = (warn(f"gap: {gap.sentence}", GAP_LENGTH),)

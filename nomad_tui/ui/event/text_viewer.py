@@ -16,7 +16,7 @@ from textual.binding import BindingType
 from textual.strip import Strip
 
 from nomad_tui.core.patterns import lazy_pattern
-from nomad_tui.core.payload.find import MOST_SPANS, Wanted
+from nomad_tui.core.payload.find import MAX_SPANS, Wanted
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.event.find_line import FindAsked, Found
@@ -303,7 +303,7 @@ class TextView(KeptLines, can_focus=True):
             self.scroll_to(y=max(0, row - height // 3), animate=False)
 
     def _report_match(self) -> None:
-        self.post_message(Found(self._here + 1, len(self._spans), len(self._spans) < MOST_SPANS))
+        self.post_message(Found(self._here + 1, len(self._spans), len(self._spans) < MAX_SPANS))
 
 
 def _rows_of(text: str, width: int) -> list[int]:

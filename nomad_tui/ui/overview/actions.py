@@ -34,7 +34,7 @@ class OverviewActions:
         source = self._session.source
         if not self._reads_lists or not isinstance(source, LiveServer):
             return
-        from nomad_tui.nomad.lists import MOST_OBJECTS, in_trouble
+        from nomad_tui.nomad.lists import MAX_OBJECTS, in_trouble
         from nomad_tui.nomad.questions import UnansweredError, first_answer
 
         self._reads_lists = False
@@ -54,7 +54,7 @@ class OverviewActions:
             for what, topics in (
                 ("not readable", found.refused),
                 ("empty or not readable", found.unproved),
-                (f"only the first {count(MOST_OBJECTS)}", found.cut),
+                (f"only the first {count(MAX_OBJECTS)}", found.cut),
             )
             if topics
         )
