@@ -1,8 +1,8 @@
 """Runs the commands that an operator configured, for watch rules and for sinks of type `exec`.
 
-A command is an argument vector: no shell reads it, and nothing from the cluster is ever part of it. What the command
-should know comes as bytes on its standard input and in a few named variables. It has a process group and a session of
-its own and so no terminal, and it ends within its time limit, with everything it started.
+A command is an argument vector: no shell is involved, and nothing from the cluster is ever part of it. Data from the
+cluster is passed as bytes on standard input and in a few named variables. A command has its own session and process
+group, and therefore no terminal, and it ends within its time limit with everything it started.
 """
 
 import asyncio
@@ -21,22 +21,22 @@ from nomad_tui.core.topics import released_topic
 from nomad_tui.core.wire import Event
 
 WITHHELD: Final = frozenset(("NOMAD_TOKEN", "NOMAD_HTTP_AUTH"))
-"""Variables that hold secrets: a command inherits them only by name."""
+"""Variables with secrets: a command inherits them only if it names them."""
 PASSED: Final = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
 """Variables that every command of a sink inherits."""
 LONGEST_VALUE: Final = 1_000
-"""Characters of a variable that holds text from the cluster."""
+"""Characters of a variable with text from the cluster."""
 OUTPUT_KEPT: Final = 4_096
-"""Bytes: the end of what a command wrote."""
+"""Bytes kept from the end of a command's output."""
 LINES_QUOTED: Final = 3
 LONGEST_QUOTE: Final = 200
-"""Lines of that, and characters of each, that an outcome repeats."""
+"""Lines of output in an outcome's description, and characters of each."""
 GRACE: Final = 2.0
 """Seconds between SIGTERM and SIGKILL."""
 
 
 def event_fields(event: Event, index: int) -> dict[str, str]:
-    """The variables that describe one event to a command; the values are untrusted."""
+    """Variables that describe an event to a command; the values are untrusted."""
     return {
         "NOMAD_EVENT_TOPIC": released_topic(event.topic),
         "NOMAD_EVENT_TYPE": event.type,
@@ -48,28 +48,28 @@ def event_fields(event: Event, index: int) -> dict[str, str]:
 
 
 def clean_environment(names: Iterable[str]) -> dict[str, str]:
-    """`PASSED` and the variables named, as far as they are set: the runner's own hold the secrets of other sinks."""
+    """`PASSED` and the named variables, if set: the runner's other variables may hold the secrets of other sinks."""
     return {name: os.environ[name] for name in (*PASSED, *names) if name in os.environ}
 
 
 class CommandError(Exception):
-    """A command could not be started. The text is one line that is fit to be drawn."""
+    """A command could not be started. The text is one line, safe to display."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     argv: tuple[str, ...]
-    """At least the program: a path, or a name that PATH leads to."""
+    """At least the program: a path, or a name found in PATH."""
     timeout: float = 10.0
     """Seconds."""
     inherit: frozenset[str] = frozenset()
-    """Those of `WITHHELD` that it may have."""
+    """Variables of `WITHHELD` to inherit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     code: int | None
-    """The exit code; None where a signal ended it."""
+    """The exit code; None if a signal ended it."""
     signal: int = 0
     timed_out: bool = False
     output: bytes = b""
@@ -81,7 +81,7 @@ class Outcome:
         return self.code == 0 and not self.timed_out
 
     def describe(self, timeout: float) -> str:
-        """`exit 1: no such pager`, with the end of its output, in one line that is fit to be drawn and masked."""
+        """`exit 1: no such pager`, with the end of the output; one line, masked and safe to display."""
         if self.timed_out:
             text = f"ended after its time limit of {timeout:g} s"
         elif self.code is None:
@@ -94,7 +94,7 @@ class Outcome:
 
 
 class CommandRunner:
-    """Starts commands, a bounded number at once; `close` ends those that still run."""
+    """Runs commands, at most `concurrency` at once; `close` ends those still running."""
 
     def __init__(self, concurrency: int = 4, environment: Mapping[str, str] | None = None) -> None:
         """`environment` is what commands inherit; None for this program's own."""
@@ -104,9 +104,9 @@ class CommandRunner:
         self._is_closed = False
 
     async def run(self, command: Command, content: bytes, fields: Mapping[str, str]) -> Outcome:
-        """The outcome of a command that gets `content` on standard input and `fields` as variables.
+        """Runs a command with `content` on standard input and `fields` as variables.
 
-        Raises `CommandError` where it cannot be started. Cancelled, it ends the command first.
+        Raises `CommandError` if it cannot be started. If cancelled, ends the command first.
         """
         async with self._slots:
             if self._is_closed:
@@ -115,7 +115,7 @@ class CommandRunner:
             process = await self._start(command, fields)
             self._running.add(process)
             try:
-                if not self._is_closed:  # while it was being started
+                if not self._is_closed:  # closed while it was being started
                     process.feed(content)
                     async with asyncio.timeout(command.timeout):
                         await process.exited.wait()
@@ -129,7 +129,7 @@ class CommandRunner:
         return process.outcome(timed_out, monotonic() - begun)
 
     async def close(self) -> None:
-        """Ends what runs. May be called more than once."""
+        """Ends running commands. May be called more than once."""
         self._is_closed = True
         await asyncio.gather(*(self._end(process) for process in list(self._running)))
 
@@ -160,13 +160,13 @@ class CommandRunner:
 
 
 def _value(text: str) -> str:
-    """Text from the cluster as a variable: bounded, without NUL, and always valid UTF-8."""
+    """Text from the cluster as a variable: bounded, without NUL, and valid UTF-8."""
     return text.replace("\0", "")[:LONGEST_VALUE].encode("utf-8", "replace").decode()
 
 
 class _Process(asyncio.SubprocessProtocol):
-    """One command. Its exit counts, not the end of its output, which a process that it leaves behind may hold open:
-    asyncio's streams would wait for that."""
+    """One running command. It is over when it exits, not when its output ends, which a process it leaves behind may
+    keep open: asyncio's streams would wait for that."""
 
     def __init__(self) -> None:
         self.exited = asyncio.Event()
@@ -189,30 +189,30 @@ class _Process(asyncio.SubprocessProtocol):
         self._closed.set()
 
     def feed(self, content: bytes) -> None:
-        """Writes to standard input, in the background; the command need not read it."""
+        """Writes to standard input in the background; the command need not read it."""
         pipe = self._transport.get_pipe_transport(0)
         assert isinstance(pipe, asyncio.WriteTransport), "started with a pipe"
         pipe.write(content)
         pipe.close()
 
     async def end(self) -> None:
-        """Ends what is left of the command's process group, and reads the rest of its output."""
-        if self._signalled(signal.SIGTERM):
+        """Ends the rest of the command's process group, and reads the rest of its output."""
+        if self._signal_group(signal.SIGTERM):
             with suppress(TimeoutError):
                 async with asyncio.timeout(GRACE):
                     await self.exited.wait()
-            self._signalled(signal.SIGKILL)
+            self._signal_group(signal.SIGKILL)
         with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):  # one that runs as another user cannot be ended from here
+            async with asyncio.timeout(GRACE):  # a process of another user cannot be killed
                 await self.exited.wait()
         with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):  # a process that left the group may hold the output open
+            async with asyncio.timeout(GRACE):  # a process that left the group may keep the output open
                 await self._closed.wait()
         with suppress(PermissionError):
             self._transport.close()
 
-    def _signalled(self, number: signal.Signals) -> bool:
-        """Whether anything of the process group is left. The command is its leader (`start_new_session`)."""
+    def _signal_group(self, number: signal.Signals) -> bool:
+        """Signals the process group, led by the command (`start_new_session`). Returns whether any process was left."""
         try:
             os.killpg(self._transport.get_pid(), number)
         except (ProcessLookupError, PermissionError):

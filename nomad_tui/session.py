@@ -1,7 +1,7 @@
-"""Reads a source into a history, and keeps what the screen shows of the connection.
+"""Reads a source into a history, and keeps the status that the screen shows.
 
-The session never waits for the screen: the screen looks at `history` and `status` when it draws. Both run in one event
-loop, in which reading pauses by the clock (`stream.status.Pace`).
+The session never waits for the screen, which reads `history` and `status` when it draws. Both run in one event loop;
+`stream.status.Pace` makes reading yield to it.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from nomad_tui.stream.status import Pace, State, StreamStatus
 __all__ = ["Session", "State", "Status"]
 
 RATE_SECONDS: Final = 16
-QUIET_EVERY: Final = 0.25
-"""Seconds between the first picture and what it does not need, and between two looks whether that must wait longer."""
-QUIET_LOOKS: Final = 20
-"""After so many it waits no longer for keys or a flood of events to end."""
+QUIET_INTERVAL: Final = 0.25
+"""Seconds from the first frame on the screen to low-priority work, and between checks whether it must be delayed."""
+QUIET_CHECKS: Final = 20
+"""Checks after which it starts despite key presses or a flood of events."""
 
 
 @dataclass(slots=True)
@@ -33,11 +33,11 @@ class Status(StreamStatus):
     """The content of the header line, always current."""
 
     recorded: int | None = None
-    """Events in the recording that the operator began; None while there is none."""
+    """Events in the recording that the operator started; None if there is none."""
     notes: list[str] = field(default_factory=list)
-    """Notes that the operator has not seen yet; they are removed once shown."""
+    """Notes not shown to the operator yet; removed once shown."""
     per_second: deque[int] = field(default_factory=lambda: deque([0] * RATE_SECONDS, RATE_SECONDS))
-    """Events that came in each of the last seconds, oldest first, without the current second."""
+    """Events received in each of the last seconds, oldest first, without the current second."""
 
     @property
     def rate(self) -> float:
@@ -46,7 +46,7 @@ class Status(StreamStatus):
 
 
 class Session:
-    """One source, its history and its status."""
+    """A source, its history and its status."""
 
     def __init__(
         self,
@@ -56,22 +56,23 @@ class Session:
         clock: Callable[[], float] = monotonic,
         wall_clock: Callable[[], int] = time_ns,
     ) -> None:
-        """`clock` is in seconds from anywhere, `wall_clock` in ns since 1970; pictures and tests bring their own."""
+        """`clock` is in seconds from an arbitrary origin, `wall_clock` in ns since 1970; screenshots and tests replace
+        them."""
         self.source = source
         self.clock = clock
         self._wall_clock = wall_clock
-        self.history = history if history is not None else History()  # an empty one is false
+        self.history = history if history is not None else History()  # an empty history is false
         self.history.compress_in(ThreadPoolExecutor(1, "compress").submit)
         self.status = Status(clock, to=source.name, connecting_since=clock())
         self.pace = Pace()
         self.shown = asyncio.Event()
-        """Set once the first picture is on the screen."""
+        """Set once the first frame is on the screen."""
         self.not_yet = ""
-        """Why the server that will be read cannot be asked anything yet, as a sentence; empty at other times."""
+        """Why the server cannot be queried yet, as a sentence; otherwise empty."""
         self._counted = 0
 
     async def run(self) -> None:
-        """Reads until the source has nothing more to come, or is cancelled."""
+        """Reads until the source ends."""
         async with aclosing(self.source.updates()) as updates:
             async for update in updates:
                 self._take(update)
@@ -79,20 +80,20 @@ class Session:
         self.pace.end()
 
     async def quiet(self) -> None:
-        """Waits until what the first picture does not need may begin."""
+        """Waits until low-priority work may start."""
         await self.shown.wait()
-        for _ in range(QUIET_LOOKS):
-            await asyncio.sleep(QUIET_EVERY)
+        for _ in range(QUIET_CHECKS):
+            await asyncio.sleep(QUIET_INTERVAL)
             if not (self.pace.is_flooded or self.pace.has_keys):
                 return
 
     def watch(self, topics: frozenset[str] | None) -> None:
-        """Requests these topics, by released names; None for all. A recording brings all of them anyway."""
+        """Subscribes to these topics, by released names; None for all. Has no effect on a recording."""
         if isinstance(self.source, Watchable):
             self.source.watch(topics)
 
     def tick(self) -> None:
-        """Closes one second of the event rate; to be called once a second."""
+        """Starts a new second of the event rate; call it once a second."""
         received = self.history.received_events
         self.status.per_second.append(received - self._counted)
         self._counted = received

@@ -22,7 +22,7 @@ from nomad_tui.nomad.questions import TokenInfo, TokenKind
 from nomad_tui.nomad.release_discovery import Evidence, ServerReleases
 
 NAMESPACES_ASKED: Final = 20
-"""Namespaces that are checked one by one, for topics that are refused in all of them together."""
+"""Namespaces checked one by one for topics that are refused for all of them together."""
 NAMESPACES_NAMED: Final = 8
 EXPIRES_SOON: Final = 3600.0
 """Seconds."""
@@ -33,9 +33,9 @@ async def token(subject: Subject) -> AsyncGenerator[Item, None]:
     try:
         info = subject.token = await questions.token(subject.open_client)
     except ERRORS as error:
-        finding = await _unaccepted(subject.connection, error)
+        finding = await _unknown_token(subject.connection, error)
         if finding.verdict is Verdict.REFUSED and subject.connection.sends_token:
-            # /v1/acl/token/self does not know workload identities, but the stream accepts them.
+            # Workload identities are unknown to /v1/acl/token/self, but the stream accepts them.
             yield Begun("token", "trying the token on the stream")
             async with aclosing(_probed(subject, _wanted(subject), [subject.connection.namespace])) as answers:
                 subject.probed = [each async for each in answers]
@@ -55,8 +55,8 @@ async def token(subject: Subject) -> AsyncGenerator[Item, None]:
     yield _token(info, left)
 
 
-async def _unaccepted(connection: Connection, error: Exception) -> Finding:
-    """The finding for a token that the server does not describe."""
+async def _unknown_token(connection: Connection, error: Exception) -> Finding:
+    """The finding for a token that the server returns no details of."""
     finding = await failed("token", error, connection)
     if not isinstance(error, NomadError) or finding.measured["kind"] != Kind.PERMISSION:
         return finding
@@ -104,7 +104,7 @@ def _quoted(name: str) -> str:
 
 
 def _seconds_left(expires: str) -> float | None:
-    """None for a token that does not expire; some releases then answer the year 1."""
+    """None for a token that does not expire; some releases then return a time in the year 1."""
     try:
         at = datetime.fromisoformat(expires)
         return (at - datetime.now(UTC)).total_seconds() if at.year > 1 else None
@@ -138,10 +138,10 @@ async def namespaces(subject: Subject) -> AsyncGenerator[Item, None]:
     elif wanted in names:
         yield Finding("namespaces", Verdict.OK, f"{printable(wanted, 128)} exists, among {shown}.", measured=measured)
     else:
-        yield _not_there(printable(wanted, 128), shown, subject.token, measured)
+        yield _missing_namespace(printable(wanted, 128), shown, subject.token, measured)
 
 
-def _not_there(wanted: str, shown: str, info: TokenInfo | None, measured: dict[str, Any]) -> Finding:
+def _missing_namespace(wanted: str, shown: str, info: TokenInfo | None, measured: dict[str, Any]) -> Finding:
     if info is not None and info.kind in (TokenKind.MANAGEMENT, TokenKind.DISABLED):
         return Finding(
             "namespaces",
@@ -184,7 +184,7 @@ async def topics(subject: Subject) -> AsyncGenerator[Item, None]:
             async for each in answers:
                 probed.append(each)
                 yield _cell(each)
-    # A topic that belongs to no namespace is allowed in all of them or in none.
+    # A topic without a namespace is allowed in all of them or in none.
     places = (watched, *listed) if watched == ALL and single else (watched,)
     anywhere = {each.topic for each in probed if each.allowed and (each.namespace == ALL or watched != ALL)}
     permitted = probing.permissions(probed, places)
@@ -203,7 +203,7 @@ async def topics(subject: Subject) -> AsyncGenerator[Item, None]:
 
 
 async def lists(subject: Subject) -> AsyncGenerator[Item, None]:
-    """Which lists the overview may ask for what is in trouble already."""
+    """Which lists the overview may request to find objects that are already in trouble."""
     yield Begun("lists", "reading one object of each list")
     reads_all = subject.token is not None and subject.token.kind in (TokenKind.MANAGEMENT, TokenKind.DISABLED)
     allowed: list[ServerList] = []
@@ -250,7 +250,7 @@ def _named(some: Sequence[ServerList]) -> str:
 
 
 def _wanted(subject: Subject) -> list[str]:
-    """The topics to try."""
+    """The topics to check."""
     wanted = subject.subscription.released_topics
     if wanted is not None:
         return sorted(wanted)

@@ -1,4 +1,4 @@
-"""All checks, one after the other."""
+"""Runs all checks in order."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
@@ -44,9 +44,9 @@ async def examine(
     patience: Patience | None = None,
     origins: Mapping[str, str] = NO_ORIGINS,
 ) -> AsyncGenerator[Item, None]:
-    """Run every check and yield its finding when it is known. Never raises for what it finds.
+    """Runs every check and yields its finding when it is known. Never raises because of a finding.
 
-    Of several addresses the first that answers is examined. `origins` says by setting where it comes from.
+    Of several addresses, the first that answers is examined. `origins` maps settings to their origins.
     """
     async with AsyncExitStack() as stack:
         subject = Subject(connection, subscription or Subscription(), patience or Patience(), origins, stack)
@@ -85,5 +85,5 @@ async def _run(subject: Subject, name: str, check: Check) -> AsyncGenerator[Item
         async with aclosing(check(subject)) as items:
             async for item in items:
                 yield item
-    except Exception as error:  # the checks after it may still find something
+    except Exception as error:  # later checks may still find something
         yield await failed(name, error, subject.connection)

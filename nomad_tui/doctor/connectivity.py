@@ -23,13 +23,13 @@ from nomad_tui.nomad.certificate import shown_certificate
 from nomad_tui.nomad.client import CONNECT_TIMEOUT, Client
 
 NAMED: Final = 3
-"""Names or addresses that are listed before the rest is counted."""
+"""Names or addresses listed before the rest is only counted."""
 CERTIFICATE_SOON: Final = 14 * 86_400
-"""Seconds before a certificate expires from which on a note says so."""
+"""Seconds before a certificate's expiry at which it is noted."""
 
 
 def settings(subject: Subject) -> Finding:
-    """The settings and where each comes from; never a secret."""
+    """The settings and their origins; never a secret."""
     connection, origins = subject.connection, subject.origins
 
     def with_origin(setting: str, text: str) -> str:
@@ -103,9 +103,9 @@ async def name(subject: Subject) -> AsyncGenerator[Item, None]:
     begun = monotonic()
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            found = await _looked_up(host, port)
+            found = await _resolve(host, port)
     except (OSError, UnicodeError) as error:
-        reason = "timeout" if isinstance(error, TimeoutError) else _own_words(error)
+        reason = "timeout" if isinstance(error, TimeoutError) else _error_text(error)
         proxy = connection.proxy
         subject.blocked = "The server's name does not resolve."
         yield Finding(
@@ -126,8 +126,8 @@ async def name(subject: Subject) -> AsyncGenerator[Item, None]:
     )
 
 
-async def _looked_up(host: str, port: int) -> tuple[str, ...]:
-    """Resolve in a daemon thread: a name server that does not answer must not delay the exit."""
+async def _resolve(host: str, port: int) -> tuple[str, ...]:
+    """Resolves in a daemon thread: a name server that does not answer must not delay the exit."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[tuple[str, ...]] = loop.create_future()
 
@@ -196,7 +196,7 @@ def _proxy_failed(connection: Connection, error: OSError) -> Finding:
     return Finding(
         "connect",
         Verdict.BROKEN,
-        f"Cannot reach the proxy {printable(proxy.url, 200)}: {_own_words(error)}.",
+        f"Cannot reach the proxy {printable(proxy.url, 200)}: {_error_text(error)}.",
         f"Correct {proxy.variable}, or bypass it: export NO_PROXY={printable(connection.address.host, 100)}",
         measured={"proxy": proxy.url},
     )
@@ -236,8 +236,8 @@ async def tls(subject: Subject) -> AsyncGenerator[Item, None]:
         yield await failed("tls", error, connection)
         return
     seconds = monotonic() - begun
-    shaken: ssl.SSLObject = writer.get_extra_info("ssl_object")
-    version, certificate = shaken.version(), shaken.getpeercert() or {}
+    tls_object: ssl.SSLObject = writer.get_extra_info("ssl_object")
+    version, certificate = tls_object.version(), tls_object.getpeercert() or {}
     await _close(writer)
     yield await _certificate(connection, version or "TLS", certificate, seconds)
 
@@ -280,7 +280,7 @@ async def _certificate(connection: Connection, version: str, certificate: Mappin
 
 
 def _common_name(issuer: Any) -> str:
-    """`issuer` as `getpeercert` gives it: pairs within tuples within a tuple."""
+    """The issuer's name. `issuer` is as returned by `getpeercert`: pairs within tuples within a tuple."""
     pairs = {key: value for relative in issuer for key, value in relative}
     return str(pairs.get("commonName") or pairs.get("organizationName") or "an unnamed issuer")
 
@@ -299,7 +299,7 @@ def _listed(texts: tuple[str, ...]) -> str:
     return f"{', '.join(texts[:NAMED])} and {len(texts) - NAMED} more"
 
 
-def _own_words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
     return printable(text, 160).rstrip(".").lower()
 

@@ -1,4 +1,4 @@
-"""What the checks say, and what follows from all of it together."""
+"""The findings of the checks, and the overall verdict."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ CHECKS: Final[tuple[str, ...]] = (
     "heartbeat",
     "clock",
 )
-"""Every check, in the order in which they run; `address` is found once for each address."""
+"""All checks, in the order in which they run; `address` has a finding for each address."""
 
 
 _PLACES: Final = {topic: place for place, topic in enumerate(KINDS)}
@@ -35,12 +35,12 @@ _PLACES: Final = {topic: place for place, topic in enumerate(KINDS)}
 class Verdict(StrEnum):
     OK = "ok"
     NOTE = "note"
-    """It works, and there is something to know."""
+    """It works, but there is something to know."""
     REFUSED = "refused"
-    """The server does not give what was asked for, to this token or at all."""
+    """The server refuses what was requested, for this token or for everybody."""
     BROKEN = "broken"
     SKIPPED = "skipped"
-    """It could not be checked, because of something found before."""
+    """It could not be checked because of an earlier finding."""
 
 
 class ExitCode(IntEnum):
@@ -52,12 +52,12 @@ class ExitCode(IntEnum):
 
 
 Measured = Mapping[str, Any]
-"""Values by names that hold their unit, as JSON takes them."""
+"""Values that JSON supports, by names that include the unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found. All texts are fit to be drawn; none holds a secret."""
+    """The result of one check. All texts are safe to display and contain no secret."""
 
     check: str
     """One of `CHECKS`."""
@@ -65,9 +65,9 @@ class Finding:
     sentence: str
     """Ends with a full stop."""
     remedy: str = ""
-    """What to do now, a sentence; empty where nothing is to be done."""
+    """What to do, as a sentence; empty if nothing."""
     policy: str = ""
-    """ACL policies (HCL) that would grant what was refused; empty where none would."""
+    """ACL policies (HCL) that would grant what was refused; empty if none would."""
     measured: Measured = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A check is under way and may take a while."""
+    """A check is running and may take a while."""
 
     check: str
     what: str
@@ -105,7 +105,7 @@ class Cell:
     namespace: str
     access: Access
     needed: str
-    """What a token needs for it: `read-job`, `a management token`."""
+    """The permission that a token needs: `read-job`, `a management token`."""
 
 
 Item: TypeAlias = Begun | Cell | Finding
@@ -113,13 +113,13 @@ Item: TypeAlias = Begun | Cell | Finding
 
 @dataclass(slots=True)
 class Examination:
-    """All that was found so far, item by item."""
+    """All results so far."""
 
     findings: list[Finding] = field(default_factory=list)
     cells: dict[str, dict[str, Cell]] = field(default_factory=dict)
     """By topic and namespace."""
     running: Begun | None = None
-    """The check that is under way, where that takes a while."""
+    """The running check, if it takes a while."""
     complete: bool = False
 
     def take(self, item: Item) -> None:
@@ -134,7 +134,7 @@ class Examination:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all, where a note is no trouble: `OK`, `REFUSED` or `BROKEN`."""
+        """The worst verdict; notes and skipped checks count as `OK`."""
         found = {finding.verdict for finding in self.findings}
         return next((worst for worst in (Verdict.BROKEN, Verdict.REFUSED) if worst in found), Verdict.OK)
 
@@ -144,7 +144,7 @@ class Examination:
 
     @property
     def troubles(self) -> list[Finding]:
-        """What is broken, then what is refused."""
+        """Broken checks, then refused ones."""
         return [
             finding
             for verdict in (Verdict.BROKEN, Verdict.REFUSED)
@@ -158,12 +158,12 @@ class Examination:
 
     @property
     def rows(self) -> list[tuple[str, dict[str, Cell]]]:
-        """`cells` in the order in which topics are always listed, not in the order of the answers."""
+        """`cells` in the usual order of topics, not in the order of the answers."""
         return sorted(self.cells.items(), key=lambda row: (_PLACES.get(row[0], len(_PLACES)), row[0]))
 
     @property
     def namespaces(self) -> list[str]:
-        """Those in which any topic was asked for, in the order they were first."""
+        """Namespaces with any result, in order of appearance."""
         return list(dict.fromkeys(namespace for cells in self.cells.values() for namespace in cells))
 
     @property

@@ -1,4 +1,4 @@
-"""What was found as lines of text, for a terminal and for the dashboard; what is drawn in which ink is theirs."""
+"""The findings as lines of text for a terminal and the dashboard, which choose the colors of the inks."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ class Ink(Enum):
 
 
 Line = tuple[tuple[str, Ink], ...]
-"""Pieces of one line of plain text, each in one ink."""
+"""Pieces of a line of plain text with their ink."""
 
 GLYPHS: Final[dict[Verdict, tuple[str, Ink]]] = {
     Verdict.OK: ("✔", Ink.GOOD),
@@ -28,7 +28,7 @@ GLYPHS: Final[dict[Verdict, tuple[str, Ink]]] = {
     Verdict.BROKEN: ("✖", Ink.BAD),
     Verdict.SKIPPED: ("–", Ink.QUIET),
 }
-"""One cell each; the table has those of `OK` and `REFUSED`."""
+"""One cell each; the table uses those of `OK` and `REFUSED`."""
 CELLS: Final[dict[Access, tuple[str, Ink]]] = {
     Access.ALLOWED: GLYPHS[Verdict.OK],
     Access.REFUSED: GLYPHS[Verdict.REFUSED],
@@ -40,17 +40,17 @@ NAME_WIDTH: Final = 11
 INDENT: Final = 2 + NAME_WIDTH + 1
 """Cells before a sentence."""
 WIDEST: Final = 140
-"""Cells beyond which no line goes: longer ones are hard to read."""
+"""Cells per line at most: longer lines are hard to read."""
 NAMESPACE_WIDTH: Final = 20
-"""Cells of the longest head of the table's columns."""
+"""Cells of the longest column heading of the table."""
 UNWRAPPED: Final = 1_000_000
-"""As a width, for what no person looks at."""
+"""Width for output that is not a terminal."""
 
 POLICY_HEAD: Final = "This policy grants what was refused. Save it to FILE and run `nomad acl policy apply NAME FILE`:"
 
 
 def finding_lines(finding: Finding, width: int) -> list[Line]:
-    """A check, wrapped, and its remedy below it."""
+    """A check, wrapped, with its remedy below."""
     glyph, ink = GLYPHS[finding.verdict]
     inks = {Verdict.OK: Ink.PLAIN, Verdict.SKIPPED: Ink.QUIET}
     lines = _entry(glyph, ink, finding.check, finding.sentence, inks.get(finding.verdict, Ink.STRONG), width)
@@ -62,7 +62,7 @@ def finding_lines(finding: Finding, width: int) -> list[Line]:
 
 
 def skipped_lines(findings: Sequence[Finding], width: int) -> list[Line]:
-    """Checks that were skipped one after the other for the same reason, as one."""
+    """Consecutive checks that were skipped for the same reason, as one entry."""
     if len(findings) == 1:
         return finding_lines(findings[0], width)
     names = ", ".join(finding.check for finding in findings)
@@ -71,7 +71,7 @@ def skipped_lines(findings: Sequence[Finding], width: int) -> list[Line]:
 
 
 def check_lines(findings: Sequence[Finding], width: int) -> list[Line]:
-    """All checks, those skipped for one reason together."""
+    """All checks; those skipped for the same reason are grouped."""
     lines: list[Line] = []
     for group in groups(findings):
         lines += skipped_lines(group, width) if group[0].verdict is Verdict.SKIPPED else finding_lines(group[0], width)
@@ -79,7 +79,7 @@ def check_lines(findings: Sequence[Finding], width: int) -> list[Line]:
 
 
 def groups(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
-    """Each finding alone, but for neighbours that were skipped for the same reason."""
+    """Single findings, and groups of consecutive ones skipped for the same reason."""
     group: list[Finding] = []
     for finding in findings:
         if group and not belongs(group, finding):
@@ -95,7 +95,7 @@ def belongs(group: Sequence[Finding], finding: Finding) -> bool:
 
 
 def running_line(begun: Begun, cells: int, width: int) -> Line:
-    """The check that is under way, on one line."""
+    """The running check, on one line."""
     progress = f", {cells} answers so far" if begun.check == "topics" and cells else ""
     text = f"{begun.what}{progress}"
     room = max(1, width - INDENT)
@@ -104,7 +104,7 @@ def running_line(begun: Begun, cells: int, width: int) -> Line:
 
 
 def table_lines(examination: Examination, width: int) -> list[Line]:
-    """Topics by namespaces, unless all have the same: then the check's sentence says so."""
+    """Topics by namespaces; empty if all have the same access, which the check's sentence says."""
     cells = [cell for row in examination.cells.values() for cell in row.values()]
     if len({cell.access for cell in cells}) < 2 and not any(cell.access is Access.REFUSED for cell in cells):
         return []
@@ -129,18 +129,18 @@ def table_lines(examination: Examination, width: int) -> list[Line]:
 
 
 def _need(row: Mapping[str, Cell]) -> str:
-    """What a topic needs, where it is refused anywhere."""
+    """The permission for a topic that is refused in any namespace."""
     return next((f"needs {cell.needed}" for cell in row.values() if cell.access is Access.REFUSED), "")
 
 
 def _cut(namespace: str) -> str:
-    """At least as wide as a glyph and a space look well under."""
+    """A namespace as a heading of the table, shortened."""
     name = namespace if namespace != "*" else "* (all)"
     return name if len(name) <= NAMESPACE_WIDTH else f"{name[: NAMESPACE_WIDTH - 1]}…"
 
 
 def _columns(namespaces: Sequence[str], room: int) -> Iterator[list[str]]:
-    """As many namespaces at a time as have room beside each other, at least one."""
+    """Namespaces in groups that fit side by side, at least one per group."""
     columns: list[str] = []
     used = 0
     for namespace in namespaces:
@@ -155,7 +155,7 @@ def _columns(namespaces: Sequence[str], room: int) -> Iterator[list[str]]:
 
 
 def policy_lines(examination: Examination, width: int) -> list[Line]:
-    """The policy with nothing around it, so that it can be copied off a screen."""
+    """The policy without indentation, so that it can be copied from the screen."""
     if not examination.policy:
         return []
     head: list[Line] = [((text, Ink.STRONG),) for text in _wrapped(POLICY_HEAD, width)]
@@ -163,7 +163,7 @@ def policy_lines(examination: Examination, width: int) -> list[Line]:
 
 
 def verdict_lines(examination: Examination, width: int) -> list[Line]:
-    """What it comes to: whether events can be read, and if not, the first thing to do."""
+    """The conclusion: whether events can be read, and if not, the first thing to do."""
     troubles = examination.troubles
     if not examination.complete:
         running = examination.running
@@ -188,7 +188,7 @@ def verdict_lines(examination: Examination, width: int) -> list[Line]:
 
 
 def page(examination: Examination, width: int) -> list[Line]:
-    """Everything found so far, the verdict first."""
+    """All results so far, the verdict first."""
     width = min(width, WIDEST)
     running = examination.running
     cells = sum(map(len, examination.cells.values()))

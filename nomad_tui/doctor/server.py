@@ -1,4 +1,4 @@
-"""The server: Nomad or not, release, region, leader, and whether it publishes events."""
+"""The server: whether it is Nomad, release, region, leader, and whether it publishes events."""
 
 from collections.abc import AsyncGenerator
 from typing import Any, Final
@@ -14,7 +14,7 @@ from nomad_tui.nomad.releases import SERVER_BUGS
 from nomad_tui.stream.topic_selection import UNKNOWN_TOPICS, allowed_trouble, asked_topics, left_out_trouble
 
 NAMED: Final = 3
-"""Servers whose releases are listed before the rest is counted."""
+"""Servers whose releases are listed before the rest is only counted."""
 REGION_DOWN: Final = "No server of the region is reachable."
 NO_LEADER: Final = "The cluster has no leader, so it neither writes nor answers."
 
@@ -62,7 +62,7 @@ async def release(subject: Subject) -> AsyncGenerator[Item, None]:
         "bugs": [bug.name for bug in bugs],
         "left_out": [] if connection.allow_harmful_topics else list(harmful),
     }
-    sentences, remedy = [_which(subject, releases)], ""
+    sentences, remedy = [_describe_releases(subject, releases)], ""
     lacking = [name for name in sorted(subject.subscription.released_topics or ()) if releases.lack(name)]
     if lacking:
         sentences.append(f"It publishes no {enumerated(lacking, 'or')} events.")
@@ -86,7 +86,7 @@ async def release(subject: Subject) -> AsyncGenerator[Item, None]:
     yield Finding("release", verdict, " ".join(sentences), remedy, measured=measured)
 
 
-def _which(subject: Subject, releases: ServerReleases) -> str:
+def _describe_releases(subject: Subject, releases: ServerReleases) -> str:
     server = subject.server
     match releases.evidence:
         case Evidence.NONE:
@@ -107,7 +107,7 @@ async def region(subject: Subject) -> AsyncGenerator[Item, None]:
     own = subject.server.region if subject.server is not None else None
     measured = {"asked": wanted, "own": own, "regions": list(known)}
     if wanted is not None and printable(wanted, 100) not in known:
-        if subject.releases.evidence is Evidence.MEMBERS:  # Serf still knows servers of it, all of them failed
+        if subject.releases.evidence is Evidence.MEMBERS:  # Serf still lists servers of it, all of them failed
             subject.blocked = REGION_DOWN
             yield found("region", diagnose.fill(by_inquiry.REGION_DOWN, subject.connection, quote=""), **measured)
             return
@@ -137,7 +137,7 @@ async def leader(subject: Subject) -> AsyncGenerator[Item, None]:
         elif finding.measured["kind"] == Kind.REGION_DOWN:
             subject.blocked = REGION_DOWN
         elif finding.measured["kind"] == Kind.REGION_UNKNOWN:
-            # The server knew it a moment ago: the last server of the region has failed since.
+            # The server knew the region a moment ago: its last server has failed since.
             finding = found("leader", diagnose.fill(by_inquiry.REGION_DOWN, subject.connection, quote=""))
             subject.blocked = REGION_DOWN
         yield finding

@@ -1,4 +1,4 @@
-"""The stream: its first byte, the server's buffer, the heartbeat, and both clocks."""
+"""The stream: its first byte, the server's buffer, the heartbeat, and the clocks."""
 
 from collections.abc import AsyncGenerator
 from contextlib import suppress
@@ -14,11 +14,11 @@ from nomad_tui.nomad import diagnose, inquiry
 from nomad_tui.nomad.releases import NO_FIRST_HEARTBEAT
 
 SHORT_BUFFER: Final = 60
-"""Seconds. A full buffer that covers less causes a gap after a minute's interruption."""
-TOGETHER: Final = 0.01
-"""Seconds between two heartbeats that were held back and came together."""
+"""Seconds. A full buffer that covers less causes a gap after an interruption of a minute."""
+HELD_BACK_SECONDS: Final = 0.01
+"""Seconds between two heartbeats that were held back and arrived together."""
 CLOCK_TOLERANCE: Final = SECOND
-"""ns by which two clocks may differ without a note."""
+"""ns by which the clocks may differ without a note."""
 
 UNBUFFER: Final = (
     "Turn off response buffering in the proxy (nginx: `proxy_buffering off`), "
@@ -66,7 +66,7 @@ async def stream(subject: Subject) -> AsyncGenerator[Item, None]:
 
 
 def _chosen(subject: Subject) -> tuple[Subscription, str, bool] | None:
-    """Subscription, namespace, and whether that is everything asked for; None if nothing may be read."""
+    """Subscription, namespace, and whether that is everything requested; None if nothing may be read."""
     watched, permissions = subject.connection.namespace, subject.permissions
     if permissions is None or permissions.everything:
         return subject.subscription, watched, True
@@ -124,10 +124,10 @@ async def buffer(subject: Subject) -> AsyncGenerator[Item, None]:
     except ERRORS as error:
         yield await failed("buffer", error, subject.connection)
         return
-    yield _held(subject, listening)
+    yield _buffer_finding(subject, listening)
 
 
-def _held(subject: Subject, listening: Listening) -> Finding:
+def _buffer_finding(subject: Subject, listening: Listening) -> Finding:
     size = subject.server.buffer_size if subject.server is not None else None
     now = time_ns()
     oldest, newest = listening.oldest_moment, listening.newest_moment
@@ -189,16 +189,16 @@ async def heartbeat(subject: Subject) -> AsyncGenerator[Item, None]:
         lasted = listening.last_byte - listening.opened
         yield found("heartbeat", diagnose.ended(listening.last_text), lasted_seconds=round(lasted, 3))
         return
-    yield _beat(listening, patience)
+    yield _heartbeat_finding(listening, patience)
 
 
-def _beat(listening: Listening, patience: float) -> Finding:
+def _heartbeat_finding(listening: Listening, patience: float) -> Finding:
     beats = listening.heartbeats
     measured: dict[str, Any] = {"seconds": None, "heartbeats": len(beats), "waited_seconds": patience}
     if len(beats) >= 2:
         seconds = beats[1] - beats[0]
         measured |= {"seconds": round(seconds, 3), "waited_seconds": round(beats[1] - listening.opened, 3)}
-        if seconds < TOGETHER:
+        if seconds < HELD_BACK_SECONDS:
             return Finding(
                 "heartbeat",
                 Verdict.BROKEN,

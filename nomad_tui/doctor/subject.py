@@ -1,4 +1,4 @@
-"""The connection to examine, and what earlier checks found out for later ones."""
+"""The connection to examine, and results that later checks use."""
 
 import asyncio
 from collections import deque
@@ -24,12 +24,12 @@ from nomad_tui.nomad.questions import TokenInfo
 from nomad_tui.nomad.release_discovery import ServerReleases
 
 RECENT: Final = 20
-"""The newest frames whose time is read; not every frame has one."""
+"""Newest frames whose time is read; not every frame has one."""
 
 
 class Listening:
     def __init__(self, response: aiohttp.ClientResponse, opened: float) -> None:
-        """`opened` is when the stream was asked for, by `monotonic`, as all times here but the moments."""
+        """`opened` is when the stream was requested. All times are by `monotonic`, except moments."""
         self.opened = opened
         self.first_byte: float | None = None
         self.last_byte = opened
@@ -40,17 +40,18 @@ class Listening:
         self.oldest_index: int | None = None
         self.newest_index: int | None = None
         self.oldest_moment: int | None = None
-        """In ns since 1970 on the server's clock, of the oldest frame that has one."""
+        """Time of the oldest frame that has one, in ns since 1970 by the server's clock."""
         self.unreadable = 0
         self.ended = False
         self.last_text: bytes | None = None
-        """What came last, where that was no frame: a server's last words."""
+        """The last line if it was not a frame, such as an error message that a server sends before it closes the
+        stream."""
         self._response = response
         self._splitter = LineSplitter()
         self._recent: deque[Frame] = deque(maxlen=RECENT)
 
     async def hear(self, until: float) -> bool:
-        """Waits until something comes, no longer than until then; False if nothing has, or nothing will any more."""
+        """Waits for data until `until`; False if none arrived, or the stream has ended."""
         if self.ended:
             return False
         try:
@@ -100,7 +101,7 @@ class Listening:
 
     @property
     def newest_moment(self) -> int | None:
-        """As `oldest_moment`, of the newest one."""
+        """Time of the newest frame that has one, as in `oldest_moment`."""
         return max(filter(None, map(frame_moment, self._recent)), default=None)
 
 
@@ -111,36 +112,37 @@ ERRORS: Final = (
     asyncio.IncompleteReadError,
     NomadError,
 )
-"""What a check may raise: faults of network, server and settings."""
+"""Exceptions that a check may raise: faults of network, server and settings."""
 REFUSALS: Final = frozenset((Kind.REFUSED, Kind.PERMISSION, Kind.AUTHENTICATION, Kind.REGION_UNKNOWN, Kind.BAD_REQUEST))
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds."""
+    """Time limits in seconds."""
 
     topic: float = 5.0
-    """For the head of one topic's stream: the oldest releases send none until an event comes."""
+    """For the response to one topic's stream: the oldest releases send no headers until an event occurs."""
     first_byte: float = 5.0
     quiet: float = 0.5
     """Without a frame, after which the server has sent its buffer."""
     buffer: float = 10.0
     """For the whole buffer."""
     first_line: float | None = None
-    """At least for a stream's first line, whose absence is a refusal; None for `nomad.probing.SHORTEST_PATIENCE`."""
+    """Minimum wait for a stream's first line, whose absence means a refusal; None for
+    `nomad.probing.SHORTEST_PATIENCE`."""
     heartbeat: float | None = 35.0
-    """For two heartbeats since the stream was opened; servers send one every 30 s. None: do not wait."""
+    """For two heartbeats since the stream was opened; servers send one every 30 s. None to skip them."""
 
 
 @dataclass(slots=True)
 class ClockBounds:
-    """How far another clock is ahead of this machine's, in ns: at least and at most."""
+    """By how much another clock is ahead of this machine's, in ns: at least and at most."""
 
     least: int | None = None
     most: int | None = None
 
     def add(self, answer: Answer) -> None:
-        """Narrow the bounds by the answer's date: whole seconds, between the request and the last byte."""
+        """Narrows the bounds by an answer's date: in whole seconds, between the request and the last byte."""
         if answer.date is None:
             return
         least = answer.date - answer.sent - int(answer.seconds * 1_000_000_000)
@@ -152,13 +154,13 @@ class ClockBounds:
 @dataclass(slots=True)
 class Subject:
     connection: Connection
-    """The address to examine, of those that the operator named."""
+    """The address to examine, one of those configured."""
     subscription: Subscription
     patience: Patience
     origins: Mapping[str, str]
-    """By setting, where it comes from: a variable, a flag, a profile."""
+    """Origin of each setting: a variable, a flag, a profile."""
     stack: AsyncExitStack
-    """Closed at the end."""
+    """Closed after the last check."""
     blocked: str = ""
     """Why later checks are skipped, as a sentence; empty if they are not."""
     ips: tuple[str, ...] = ()
@@ -166,17 +168,17 @@ class Subject:
     regions: tuple[str, ...] = ()
     server: ServerInfo | None = None
     releases: ServerReleases = field(default_factory=ServerReleases)
-    """Of the servers that would serve the stream."""
+    """Releases of the servers that would serve the stream."""
     token: TokenInfo | None = None
     namespaces: tuple[str, ...] | None = None
     """None if they could not be listed."""
     permissions: Permissions | None = None
     probed: list[Probed] = field(default_factory=list)
-    """The result for each topic in the watched namespace, if they were tried to judge the token."""
+    """Results per topic in the watched namespace, if topics were probed to judge the token."""
     listening: Listening | None = None
     clock: ClockBounds = field(default_factory=ClockBounds)
     newest_moment: int | None = None
-    """The newest time of any event, in ns since 1970 on the server's clock."""
+    """The newest time of any event, in ns since 1970 by the server's clock."""
 
     @property
     def open_client(self) -> Client:

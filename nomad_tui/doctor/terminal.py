@@ -1,4 +1,4 @@
-"""The doctor without a screen: each check as it runs, or all of it as JSON at the end."""
+"""The doctor on the command line: each check as it runs, or everything as JSON at the end."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ _CLEAR_LINE: Final = "\r\x1b[K"
 
 
 async def print_json(items: AsyncGenerator[Item, None], output: TextIO) -> ExitCode:
-    """One object, once all of it is known."""
+    """Prints one object after the last check."""
     examination = Examination()
     async with aclosing(items):
         async for item in items:
@@ -37,7 +37,7 @@ async def print_json(items: AsyncGenerator[Item, None], output: TextIO) -> ExitC
 
 
 async def print_text(items: AsyncGenerator[Item, None], output: TextIO) -> ExitCode:
-    """A line or some for each check, then the table, the policy and the verdict."""
+    """Prints each check, then the table, the policy and the verdict."""
     return await _Printed(output).run(items)
 
 
@@ -48,7 +48,7 @@ class _Printed:
         self._coloured = self._is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._examination = Examination()
         self._skipped: list[Finding] = []
-        """What was skipped last, until it is known what else was for the same reason."""
+        """Skipped checks that may be grouped with the next one."""
 
     @property
     def _width(self) -> int:
@@ -89,7 +89,7 @@ class _Printed:
             self._skipped.clear()
 
     def _show_running(self) -> None:
-        """The check under way, in the place of the line before, where there is a screen."""
+        """Shows the running check, replacing the last line; only in a terminal."""
         running = self._examination.running
         if self._is_terminal and running is not None:
             cells = sum(map(len, self._examination.cells.values()))

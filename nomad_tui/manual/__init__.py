@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 INDEX: Final = "index"
-"""The topic of the page that lists the others, in their order."""
+"""The page that lists the others, in order."""
 _LINK: Final = re.compile(r"\]\(([a-z-]+)\.md")
 _FENCED: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _HEADING: Final = re.compile(r"^##+ (.+)$", re.MULTILINE)
@@ -16,16 +16,16 @@ _MARKUP: Final = re.compile(r"\[([^]]+)\]\([^)]*\)|[`*]")
 
 
 def _anchor(heading: str) -> str:
-    """As GitHub names it."""
+    """The anchor that GitHub generates."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     topic: str
-    """What `nomad-tui help` calls it: the name of its file."""
+    """Its name in `nomad-tui help`, and of its file."""
     text: str
-    """In Markdown: the title, a sentence that says what the page is for, then sections."""
+    """Markdown: the title, a sentence on the page's purpose, then sections."""
 
     @property
     def title(self) -> str:
@@ -33,7 +33,7 @@ class Page:
 
     @property
     def sections(self) -> dict[str, str]:
-        """Headings as plain text, by the anchor that a link to them names, in their order."""
+        """Headings as plain text by anchor, in order."""
         headings = _HEADING.findall(_FENCED.sub("", self.text))
         return {_anchor(plain): plain for plain in (_MARKUP.sub(r"\1", heading).strip() for heading in headings)}
 
@@ -44,7 +44,7 @@ class Page:
 
 @cache
 def pages() -> tuple[Page, ...]:
-    """The index, the pages in the order in which it links them, then any that it does not link."""
+    """The index, the pages that it links in that order, then any others."""
     files = {file.stem: file for file in sorted(Path(__file__).parent.glob("*.md"))}
     index = files[INDEX].read_text(encoding="utf-8")
     order = dict.fromkeys((INDEX, *_LINK.findall(index), *files))
@@ -52,7 +52,7 @@ def pages() -> tuple[Page, ...]:
 
 
 def find_page(topic: str) -> Page | None:
-    """The page of that name, of that type of sink, or the only one whose name begins so."""
+    """The page with that name, of that type of sink, or the only one whose name starts with it."""
     name = "-".join(topic.lower().removesuffix(".md").split())
     by_topic = {page.topic: page for page in pages()}
     begun = [page for page in pages() if page.topic.startswith(name)]
@@ -60,5 +60,5 @@ def find_page(topic: str) -> Page | None:
 
 
 def pages_about(word: str) -> list[Page]:
-    """The pages in which a word occurs, in upper or lower case."""
+    """The pages that contain a word, ignoring case."""
     return [page for page in pages() if word.lower() in page.text.lower()]

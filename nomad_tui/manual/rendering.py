@@ -14,9 +14,9 @@ from rich.text import Text
 from nomad_tui.manual import Page
 
 WIDTH: Final = 80
-"""Cells of a line at most: longer ones are hard to read."""
+"""Cells per line at most: longer lines are hard to read."""
 _LEFT_OUT: Final = re.compile(r"^(?:!\[[^]]*\]\([^)]*\)|<!--.*?-->)\n+", re.MULTILINE)
-"""Pictures and comments."""
+"""Images and comments."""
 _TOPIC_LINK: Final = re.compile(r"\[([^]]+)\]\(([a-z-]+)\.md(?:#[^)]*)?\)")
 _SECTION_LINK: Final = re.compile(r"\[([^]]+)\]\(#[^)]*\)")
 _FENCED: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -36,7 +36,7 @@ class _LeftHeading(Heading):
 
 
 class _PlainCode(CodeBlock):
-    """Neither wrapped nor framed, so that it can be copied."""
+    """Not wrapped or framed, so that it can be copied."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         code = Text(str(self.text).rstrip(), style="cyan", no_wrap=True, overflow="ignore")
@@ -44,7 +44,7 @@ class _PlainCode(CodeBlock):
 
 
 class _UncutTable(TableElement):
-    """Breaks a long word rather than cutting it."""
+    """Wraps a long word instead of truncating it."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for part in super().__rich_console__(console, options):
@@ -65,7 +65,7 @@ class _Page(Markdown):
 
 
 def rendered(page: Page, width: int = WIDTH, *, color: bool = False) -> str:
-    """The page as lines of at most `width` cells, code excepted; with ANSI colors or as plain text."""
+    """The page in lines of at most `width` cells, except code; with ANSI colors or as plain text."""
     text = _LEFT_OUT.sub("", page.text)
     text = _TOPIC_LINK.sub(lambda link: f"{link[1]} (help {link[2]})", text)
     text = _SECTION_LINK.sub(r"\1", text)
@@ -86,7 +86,7 @@ def rendered(page: Page, width: int = WIDTH, *, color: bool = False) -> str:
 
 
 def segments(page: Page, width: int) -> list[list[Segment]]:
-    """The page as lines of styled segments; the style of a link names the file that it leads to, such as `tls.md`."""
+    """The page in lines of styled segments; a link's style contains its target, such as `tls.md`."""
     console = Console(
         file=StringIO(),
         width=min(width, WIDTH),
@@ -99,7 +99,7 @@ def segments(page: Page, width: int) -> list[list[Segment]]:
 
 
 def _code_in_backticks(text: str) -> str:
-    """Markdown that shows the backticks of inline code."""
+    """Escapes inline code so that its backticks are displayed."""
     fences = [*_FENCED.finditer(text)]
     starts = [0, *(fence.end() for fence in fences)]
     ends = [*(fence.start() for fence in fences), len(text)]
