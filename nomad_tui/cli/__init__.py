@@ -1,17 +1,17 @@
-"""The command line: one module a command, loaded when it runs."""
+"""The command line: a module per command, loaded when it runs."""
 
 import signal
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # Ctrl+C while `cli.main` is imported ends the program without a traceback; `allow_interrupts` follows.
-    try:  # noqa: SIM105 - contextlib would be loaded first
+    # Until `cli.main` is imported, Ctrl+C ends the program without a traceback; see `allow_interrupts`.
+    try:  # noqa: SIM105 - avoids importing contextlib here
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    except ValueError:  # imported in another thread than the main one
+    except ValueError:  # not imported in the main thread
         pass
 
 
 def allow_interrupts() -> None:
-    """Ctrl+C raises `KeyboardInterrupt` from now on, unless the program was started without it."""
+    """From now on, Ctrl+C raises `KeyboardInterrupt`, unless SIGINT was ignored at the start."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         try:  # noqa: SIM105
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""How `--help` looks: options in groups, those of a connection folded into one line, examples last."""
+"""The format of `--help`: options in groups, those of the connection folded into one line, examples last."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from nomad_tui.config.setting import HELP
 from nomad_tui.core.patterns import lazy_pattern
 
 CONNECTION: Final = frozenset((*(setting.name for setting in HELP), "nats_credentials", "nats_nkey"))
-"""Names of parameters that `--help-connection` explains."""
+"""Names of the parameters that `--help-connection` explains."""
 SECTIONS: Final[dict[str, frozenset[str]]] = {
     "What to read": frozenset(
         ("topics", "since", "live", "index", "from_index", "journal", "follow", "origin", "chosen", "level", "all")
     ),
     "Output": frozenset(("output", "redact", "limit", "idle_exit", "retries", "log_format", "log_file", "http")),
 }
-"""Names of parameters; any other is under Options."""
+"""Names of parameters; all others are listed under Options."""
 FOLDED: Final = "Connection: --profile, --address, --token-file and more (--help-connection)\n"
 _RANGE: Final = lazy_pattern(r"  \[x[^\]]*\]$")
 
@@ -68,7 +68,7 @@ def _write_examples(examples: str | None, formatter: click.HelpFormatter) -> Non
 
 
 def help_connection_option(command: Any) -> Any:
-    """Adds `--help-connection`, which explains what `--help` folds."""
+    """Adds `--help-connection`, which explains the options that `--help` folds."""
     return click.option(
         "--help-connection",
         is_flag=True,

@@ -1,7 +1,7 @@
-"""Scripts for shells, which complete without starting this program.
+"""Shell scripts that complete without starting this program.
 
-The script contains what never changes: commands, options, topics, fields. What does is read from the operator's own
-files by the shell itself: profiles, sinks and saved filters.
+A script contains what never changes: commands, options, topics, fields. The rest (profiles, sinks and saved filters)
+the shell itself reads from the operator's files.
 """
 
 import sys
@@ -16,7 +16,7 @@ from nomad_tui.core.filter import FIELDS
 from nomad_tui.core.objects.registry import KINDS
 
 TOPIC, FILTER, PROFILE, SINK, FILE, ANYTHING = "topic", "filter", "profile", "sink", "file", "anything"
-"""What a value can be, beside one of a few words."""
+"""Kinds of values, besides a fixed list of words."""
 
 _FOLDER: Final = (
     "$HOME/Library/Application Support/nomad-tui"
@@ -27,9 +27,9 @@ _PROFILES: Final = r"""sed -n 's/^ *\[profile\.\"\{0,1\}\([A-Za-z0-9_. -]*\)\"\{
 _SINKS: Final = (
     r"""sed -n '/^ *\[/{h;d;}; /^ *id *=/{G; s/^ *id *= *["'\'']\([^"'\'']*\)["'\''].*\n *\[\[ *sink *\]\].*/\1/p;}'"""
 )
-"""The IDs in `[[sink]]` tables: the last heading of a table is kept in sed's hold space."""
+"""Prints the IDs in `[[sink]]` tables; sed's hold space contains the current table's heading."""
 _SINKS_FISH: Final = _SINKS.replace("'\\''", "\\'")
-"""Within its single quotes, fish wants a backslash before one."""
+"""In fish, a single quote within single quotes is escaped by a backslash."""
 _FILTERS: Final = r"""sed -n "s/^ *filter *= *[\"']\(.*\)[\"'].*/\1/p" """.strip()
 
 
@@ -37,7 +37,7 @@ _FILTERS: Final = r"""sed -n "s/^ *filter *= *[\"']\(.*\)[\"'].*/\1/p" """.strip
 class _Option:
     names: tuple[str, ...]
     kind: str
-    """Of its value; empty for a flag."""
+    """The kind of its value; empty for a flag."""
     words: tuple[str, ...] = ()
 
 
@@ -47,7 +47,7 @@ class _Command:
     commands: tuple[str, ...]
     options: tuple[_Option, ...]
     argument: str
-    """The kind of its arguments; empty where it has none."""
+    """The kind of its arguments; empty if it has none."""
 
 
 def _walk(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[_Command]:
@@ -88,9 +88,9 @@ def _argument(argument: click.Argument) -> str:
 
 
 def _cases(commands: list[_Command], given: str) -> Iterator[str]:
-    """For bash and zsh: what there is for each command, and what completes the value of the option before.
+    """For bash and zsh: the options of each command, and how the value of the previous option is completed.
 
-    `given` is what `_nomad_tui_kind` is handed besides the kind.
+    `given` are the arguments of `_nomad_tui_kind` after the kind.
     """
     for one in commands:
         words = " ".join(name for option in one.options for name in option.names)
@@ -293,5 +293,5 @@ def _quoted(text: str) -> str:
 
 
 def script(shell: str, command: click.Command) -> Iterator[str]:
-    """Its lines, for `bash`, `zsh` or `fish`."""
+    """The lines of the script for `bash`, `zsh` or `fish`."""
     yield from {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell](list(_walk(command)))

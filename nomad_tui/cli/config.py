@@ -1,4 +1,4 @@
-"""The commands `config` and `keys`: where settings are, what is wrong with them, and which keys there are."""
+"""The commands `config` and `keys`: where the settings are, their mistakes, and the keys in use."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _mistakes(folders: Folders) -> Iterator[str]:
 
 
 def _folder(folders: Folders) -> Path:
-    """Raises `ConfigurationFailure` where none is known."""
+    """Raises `ConfigurationFailure` if no home folder is known."""
     from nomad_tui.config.folders import NO_HOME
 
     if folders.config == NO_HOME:

@@ -1,4 +1,4 @@
-"""The commands that open a dashboard, and how it is opened."""
+"""The commands that open a dashboard."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ def open_dashboard(
     *,
     seeds: bool = True,
 ) -> int:
-    """Open a dashboard, and another one whenever the operator switches the cluster. Returns the exit code.
+    """Opens a dashboard, and another one each time the operator switches the cluster. Returns the exit code.
 
-    `bounds` are those of a `History`. Each dashboard has its own: events of two clusters are never mixed.
+    `bounds` are the limits of a `History`. Each dashboard has its own: events of two clusters are never mixed.
     """
     import gc
 
@@ -132,15 +132,15 @@ def open_dashboard(
             return app.return_code or 0
         source, filter_text, theme = elsewhere(switch.connection), switch.filter_text, switch.theme
         profile = switch.connection.profile
-        del app  # its history is as large as the next one may become
+        del app  # free its history before the next one is filled
         gc.collect()
 
 
 @contextmanager
 def starting() -> Iterator[None]:
-    """For a command that opens a dashboard: keys typed from now on are for that.
+    """Prepares to open a dashboard: keys typed from now on are kept for it.
 
-    While modules are imported hardly anything becomes garbage, and looking for it takes a tenth of the start:
+    Disables garbage collection, which takes a tenth of the start although imports create hardly any garbage;
     `ui.terminal.garbage` collects once the screen is drawn.
     """
     import gc
@@ -159,7 +159,7 @@ def need_terminal() -> None:
 
 
 def _standard_input_for_recording() -> int:
-    """Replace the pipe on standard input with the terminal, from which the dashboard reads its keys.
+    """Replaces the pipe on standard input with the terminal, from which the dashboard reads its keys.
 
     Returns the pipe's file descriptor.
     """

@@ -1,7 +1,7 @@
-"""A recorded cluster served by the stand-in server on loopback, read by the very same client as a real one.
+"""A recorded cluster served by the stand-in server on loopback, and read by the same client as a real one.
 
-Server and client take as long to import as everything else together, so the first picture comes from the recording
-itself: it shows what the server's buffer holds, and the client continues from there.
+Importing server and client takes as long as everything else together, so the first frame on the screen is drawn from
+the recording itself: it shows the content of the server's buffer, and the client continues from there.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 RECORDING: Final = Path(__file__).parents[1] / "data" / "tour.ndjson.zst"
 """One server, three clients: deployments, a canary, a failing job, a drain, a lost node. 625 events."""
 LEAD: Final = 60
-"""Frames that are there at once, so that the first look shows something."""
+"""Frames available at once, so that the first screen is not empty."""
 PACE: Final = 3.0
-"""Frames a second after that: fast enough to be lively, slow enough to be read."""
+"""Frames per second after that: fast enough to be lively, slow enough to be read."""
 
 
-class _Beginning:
-    """What the server's buffer holds when the demo begins."""
+class _RecordedBuffer:
+    """The content of the server's buffer when the demo starts."""
 
     name = "127.0.0.1"
     live = True
@@ -54,14 +54,14 @@ class _Beginning:
 
 
 class DemoSession(Session):
-    """Reads the beginning from the recording and, once that is on the screen, everything else from the server."""
+    """Reads the first frames from the recording and, once they are on the screen, all others from the server."""
 
     def __init__(self, history: History, max_line: int = DEFAULT_MAX_LINE, pace: float = PACE) -> None:
-        """`pace` is in frames a second."""
+        """`pace` is in frames per second."""
         self._lines = recorded_lines()
         frames = (frame for frame in map(decode, self._lines) if isinstance(frame, Frame) and frame.events)
         self._lead = list(islice(frames, LEAD))
-        super().__init__(_Beginning(self._lead), history)
+        super().__init__(_RecordedBuffer(self._lead), history)
         self._max_line = max_line
         self._demo_pace = pace
         self.not_yet = "The demo's server is starting: try again in a second."
@@ -79,7 +79,7 @@ class DemoSession(Session):
 def run_demo(
     history: History, filter_text: str, folders: Folders | None, max_line: int, *, reveal: bool = False
 ) -> int:
-    """Opens the dashboard on the recording, which starts over with higher indexes at its end. Returns the exit code."""
+    """Opens the dashboard on the recording, which is repeated with higher indexes. Returns the exit code."""
     options = DashboardOptions(filter_text=filter_text, folders=folders, reveal=reveal)
     app = NomadTui(DemoSession(history, max_line), options)
     app.run()
@@ -90,14 +90,14 @@ def run_demo(
 async def recorded_cluster(
     lines: Sequence[bytes], max_line: int, pace: float, seen: Sequence[Frame]
 ) -> AsyncIterator[LiveServer]:
-    """A server of its own for the recording, and what reads it after the frames that were `seen`."""
+    """Serves the recording, and yields a client that continues after the frames `seen`."""
     from nomad_tui.config.connection import Connection
     from nomad_tui.sources.live import LiveServer
     from nomad_tui.standin import Options, StandIn
     from nomad_tui.stream.settings import Settings
 
     async with StandIn(lines, Options(pace=pace, lead=LEAD, repeat=None, sample_logs=True)) as server:
-        # Nothing of the environment: the demo must run beside whatever NOMAD_ADDR and NOMAD_TOKEN say.
+        # Ignores the environment: the demo must work whatever NOMAD_ADDR and NOMAD_TOKEN are.
         connection = Connection.from_environment({"address": server.address}, environ={})
         yield LiveServer(connection, settings=Settings(max_line=max_line), seen=seen)
 

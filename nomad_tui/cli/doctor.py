@@ -47,13 +47,13 @@ def doctor(connection: Connection, topics: Sequence[str], output: str, no_wait: 
     try:
         return interrupts.run(printing(items, sys.stdout))
     except BrokenPipeError:
-        # The interpreter would report the buffered rest when it closes the stream.
+        # Otherwise the interpreter reports an error when it flushes the stream on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
 def _origins(connection: Connection) -> dict[str, str]:
-    """By setting, the flag or variable it came from, as far as that is certain with a profile."""
+    """The flag or variable that set each setting, as far as that is certain with a profile."""
     context = click.get_current_context()
     origins = {} if connection.profile is not None else {"address": "default"}
     for setting in HELP:

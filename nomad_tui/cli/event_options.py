@@ -1,4 +1,4 @@
-"""Options that say which events to read, hold and show."""
+"""Options that select the events to read, keep and show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FilterText(click.ParamType["Filter"]):
-    """A filter. An error points at the mistake."""
+    """A filter. An error message marks the mistake."""
 
     name = "filter"
 
@@ -27,19 +27,19 @@ class FilterText(click.ParamType["Filter"]):
         try:
             return Filter.parse(text)
         except FilterError as error:
-            self.fail(f"{error.text}\n{_pointed_at(text, error)}", param, ctx)
+            self.fail(f"{error.text}\n{_excerpt(text, error)}", param, ctx)
 
 
-POINTED_AT_WIDTH: Final = 76
-"""Cells of a filter that an error repeats."""
+EXCERPT_WIDTH: Final = 76
+"""Cells of a filter that an error message quotes."""
 
 
-def _pointed_at(text: str, error: FilterError) -> str:
-    """The part of a text with the mistake, and a line that marks the place."""
+def _excerpt(text: str, error: FilterError) -> str:
+    """The part of the text with the mistake, and a line that marks its position."""
     from rich.cells import cell_len
 
-    start = max(0, error.position - POINTED_AT_WIDTH // 2)
-    shown = "".join(character if character.isprintable() else " " for character in text[start:][:POINTED_AT_WIDTH])
+    start = max(0, error.position - EXCERPT_WIDTH // 2)
+    shown = "".join(character if character.isprintable() else " " for character in text[start:][:EXCERPT_WIDTH])
     before = "".join(shown[: error.position - start])
     mark = "^" * max(1, cell_len(shown[len(before) :][: error.length]))
     return f"  {shown}\n  {' ' * cell_len(before)}{mark}"
@@ -71,7 +71,7 @@ stream_options = together(
     click.option("--since", type=Since(), metavar="DURATION", help="Start this long ago, such as 10m."),
     topic_option,
 )
-"""Topics and where to start."""
+"""Topics and the start."""
 
 
 filter_option = click.option(

@@ -50,13 +50,13 @@ def help_(context: click.Context, words: tuple[str, ...]) -> None:
     if not sys.stdout.isatty():
         click.echo(rendered(page), nl=False)
         return
-    os.environ.setdefault("LESS", "FRXi")  # as git, but with a search that ignores case
+    os.environ.setdefault("LESS", "FRXi")  # as git does, plus case-insensitive search
     color = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     click.echo_via_pager(rendered(page, min(WIDTH, os.get_terminal_size().columns), color=color), color=color)
 
 
 def _help_of_command(root: click.Context, words: tuple[str, ...]) -> str | None:
-    """What `--help` prints of a command, such as `sink run`; None if there is no such command."""
+    """The `--help` text of a command such as `sink run`; None if there is no such command."""
     context = root
     for word in words:
         group = context.command

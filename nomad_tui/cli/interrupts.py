@@ -11,10 +11,11 @@ T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns. Ctrl+C cancels it and raises `KeyboardInterrupt` at its end; another ends the process.
+    """Runs `work` and returns its result. Ctrl+C cancels it and then raises `KeyboardInterrupt`; a second one kills the
+    process.
 
-    asyncio's own handler raises `KeyboardInterrupt` on the second, wherever the program is: while it takes a lock,
-    which then stays taken, or in a destructor, where it is printed and lost.
+    asyncio's own handler raises `KeyboardInterrupt` on the second one, wherever the program is: while it acquires a
+    lock, which then is never released, or in a destructor, where the exception is printed and ignored.
     """
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
@@ -34,7 +35,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         signal.signal(signal.SIGINT, interrupt)
         return await work
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # asyncio installs no handler of its own then
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # so that asyncio installs no handler of its own
     try:
         return asyncio.run(interruptible())
     except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""The command line: the dashboard, `tail`, and where to find the other commands."""
+"""The command line: the dashboard, `tail`, and the names of the other commands."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ if TYPE_CHECKING:
     from nomad_tui.stream.start import Start
 
 INTERRUPTED: Final = 130
-"""The exit code after Ctrl+C, as shells have it."""
+"""The exit code after Ctrl+C, as in shells."""
 
 
 class _Group(CommandGroup):
     """Prints an error without click's usage block."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, self._with_journals_file(args))
+        return super().parse_args(ctx, self._join_journal_file(args))
 
-    def _with_journals_file(self, args: list[str]) -> list[str]:
+    def _join_journal_file(self, args: list[str]) -> list[str]:
         """The arguments with `--journal=FILE` for `--journal FILE`, and `--journal=` if no file follows.
 
-        click itself would mistake a command for the file. Commands other than `tail` always need a file.
+        click itself would take a command's name for the file. Commands other than `tail` always require a file.
         """
         commands = self.list_commands(click.Context(self))
         others = {"--", *commands} - {"tail"}
@@ -90,7 +90,7 @@ class _Group(CommandGroup):
         def run() -> Any:
             return super(_Group, self).main(args, prog_name, complete_var, standalone_mode=False, **extra)
 
-        # Not every locale is UTF-8: missing characters are written as ASCII glyphs or escapes.
+        # The locale may not be UTF-8: unsupported characters are written as ASCII glyphs or escapes.
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors=glyphs.ERRORS)
@@ -104,9 +104,9 @@ class _Group(CommandGroup):
         except (click.Abort, KeyboardInterrupt):
             import signal
 
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # another Ctrl+C ends whatever is still being waited for
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # another Ctrl+C kills the process at once
             sys.exit(INTERRUPTED)
-        gc.freeze()  # else the interpreter walks all objects before it ends: 0.4 s after `q` (measured)
+        gc.freeze()  # or the interpreter walks all objects on exit: 0.4 s after `q` (measured)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -257,7 +257,7 @@ def tail(
     """
     import gc
 
-    gc.disable()  # imports make hardly any garbage, and looking for it takes a tenth of the start
+    gc.disable()  # imports create hardly any garbage, and collecting takes a tenth of the start
     from nomad_tui.cli import interrupts
     from nomad_tui.cli.source_factory import SourceFactory, of_jetstream, tailed_files
     from nomad_tui.cli.tail import DEFAULT_RETRIES, Options
@@ -299,7 +299,7 @@ def tail(
     try:
         return interrupts.run(run_tail(source, options, sys.stdout.buffer, sys.stderr))
     except OSError as error:
-        # The buffered rest has no reader, and the interpreter would report that when it closes the stream.
+        # Otherwise the interpreter reports an error when it flushes the stream on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return 0

@@ -1,7 +1,7 @@
-"""Options that several commands share, and the types of their values.
+"""Options shared by several commands, and the types of their values.
 
-Those of a connection have the names of Nomad's own flags. What reads a value is imported when one is given: `--help`
-needs none of it.
+Connection options have the names of Nomad's own flags. Code that parses a value is imported only when one is given, so
+that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class ByteSize(click.ParamType[int]):
-    """`512MiB`, `2G`, `64000000`; powers of 1024 but for KB, MB, GB and TB."""
+    """`512MiB`, `2G`, `64000000`; powers of 1024, except for KB, MB, GB and TB."""
 
     name = "size"
 
@@ -51,7 +51,7 @@ class ByteSize(click.ParamType[int]):
 
 
 class Index(click.ParamType[int]):
-    """A Nomad index: an unsigned number of which servers take 63 bits."""
+    """A Nomad index: unsigned, at most 63 bits."""
 
     name = "index"
 
@@ -63,7 +63,7 @@ class Index(click.ParamType[int]):
 
 
 class Since(click.ParamType[int]):
-    """A duration as Nomad writes it, `10m` or `1h30m`, in ns."""
+    """A duration in Nomad's format, `10m` or `1h30m`, in ns."""
 
     name = "duration"
 
@@ -95,7 +95,7 @@ class Duration(click.ParamType[float]):
 
 
 class FilePath(click.ParamType["Path"]):
-    """A file, there or not, as a `pathlib.Path`."""
+    """The path of a file, which need not exist, as a `pathlib.Path`."""
 
     name = "file"
 
@@ -113,7 +113,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def together(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
-    """Several options as one; help lists the last first."""
+    """Combines several options into one decorator; help lists the last one first."""
 
     def decorate(command: Function) -> Function:
         for option in options:
@@ -133,10 +133,10 @@ class ConfigurationFailure(click.ClickException):
 
 
 class CommandGroup(Command, click.Group):
-    """Accepts options before a command as if they were behind it, also for commands of commands.
+    """Accepts a command's options before its name too, also in nested groups.
 
-    `lazy` maps the names of commands to the modules they are in, as `module:attribute`: each is imported on demand, so
-    that no command waits for what another needs.
+    `lazy` maps the names of commands to `module:attribute`; a module is imported on demand, so that no command waits
+    for the imports of another.
     """
 
     command_class = Command
@@ -170,7 +170,7 @@ class CommandGroup(Command, click.Group):
 
 
 def _given_before(context: click.Context) -> dict[str, tuple[str, Any]]:
-    """The options on the command line so far, by their names, as flags and values."""
+    """Options given on the command line so far, by name, as flag and value."""
     given = {} if context.parent is None else _given_before(context.parent)
     for option in context.command.params:
         if option.name and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
@@ -179,7 +179,7 @@ def _given_before(context: click.Context) -> dict[str, tuple[str, Any]]:
 
 
 class ConfigFolder(click.ParamType["Folders"]):
-    """A folder for the settings, and the usual one for what the program keeps."""
+    """A folder for the settings, together with the usual folder for state."""
 
     name = "folder"
 
@@ -197,7 +197,7 @@ class ConfigFolder(click.ParamType["Folders"]):
 
 
 def folders_of(context: click.Context) -> Folders:
-    """The folders named so far, for completion."""
+    """The folders given so far, for completion."""
     return context.params.get("folders") or _folders_of_user()
 
 
@@ -218,7 +218,7 @@ config_of_group: Final = click.option(
 
 
 def config_option(command: Callable[..., R]) -> Callable[..., R]:
-    """Adds `--config` to `command`, which gets `folders=Folders`."""
+    """Adds `--config` to `command`, which is called with `folders=Folders`."""
 
     @functools.wraps(command)
     def configured(*arguments: Any, folders: Folders | None, **options: Any) -> R:
@@ -244,7 +244,7 @@ live_option: Final = click.option("--live", is_flag=True, help="Start with new e
 
 
 def text_or_json(means: str, flag: str = "--output") -> Callable[[Function], Function]:
-    """The option of a form; `means` says what both are."""
+    """An option that chooses between text and JSON; `means` describes both."""
     form = click.Choice(["text", "json"])
     return click.option(flag, type=form, default="text", metavar="FORMAT", help=f"{means}. Default: text.")
 
@@ -292,9 +292,10 @@ nats_options = together(
 
 
 def connections_options(command: Callable[..., R]) -> Callable[..., R | None]:
-    """Adds the flags and `--config` to `command`, which is called with `Connections` and `folders=Folders`.
+    """Adds the connection's flags and `--config` to `command`, which is called with `Connections` and
+    `folders=Folders`.
 
-    Of a group that is given a subcommand the function is not called.
+    A group's function is not called if a subcommand is given.
     """
 
     @functools.wraps(command)
@@ -316,12 +317,12 @@ def connections_options(command: Callable[..., R]) -> Callable[..., R | None]:
     for setting, (metavar, text) in reversed(list(HELP.items())):
         if setting.variable is not None:
             text = f"{text}  [{setting.variable}]"
-        connected = click.option(setting.flag, setting.name, help=text, **_manner(setting, metavar))(connected)
+        connected = click.option(setting.flag, setting.name, help=text, **_attributes(setting, metavar))(connected)
     return connected
 
 
 def connection_options(command: Callable[..., R]) -> Callable[..., R | None]:
-    """As `connections_options`, for a command that only wants the resulting `Connection`."""
+    """As `connections_options`, for a command that needs only the resulting `Connection`."""
 
     @functools.wraps(command)
     def connected(connections: Connections, *arguments: Any, folders: Folders, **options: Any) -> R:
@@ -330,7 +331,7 @@ def connection_options(command: Callable[..., R]) -> Callable[..., R | None]:
     return connections_options(connected)
 
 
-def _manner(setting: Setting, metavar: str) -> dict[str, Any]:
+def _attributes(setting: Setting, metavar: str) -> dict[str, Any]:
     if setting in (ADDRESS, HEADERS):
         return {"metavar": metavar, "multiple": True}
     if setting is PROFILE:
@@ -339,7 +340,7 @@ def _manner(setting: Setting, metavar: str) -> dict[str, Any]:
 
 
 def _complete_profile(context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The profiles that begin with the text typed; none if the file has a mistake, as a shell shows no error."""
+    """The profiles that start with the typed text; none if the file has a mistake, because a shell shows no error."""
     from click.shell_completion import CompletionItem
 
     from nomad_tui.config.folders import FileError

@@ -1,4 +1,4 @@
-"""The commands that keep a journal: `sink run` and `record`."""
+"""The commands that write a journal: `sink run` and `record`."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ keeping_options = together(
     live_option,
     topic_option,
 )
-"""The options of a journal: its place, its limits, its log."""
+"""The options of a journal: its file, its limits, its log."""
 
 
 @click.command(
@@ -167,7 +167,7 @@ def _keep(
     finally:
         log.close()
         if output is not None:
-            with suppress(OSError):  # what its disk has no room for
+            with suppress(OSError):  # the disk may be full
                 output.close()
     return 0
 

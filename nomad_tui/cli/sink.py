@@ -1,4 +1,4 @@
-"""`nomad-tui sink …`: the definitions of event sinks, and what is done with them."""
+"""`nomad-tui sink …`: the definitions of event sinks."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ STANDARD_INPUT: Final = "-"
 LONGEST_CELL: Final = 60
 """Cells of a column in the list."""
 
-BY_HAND: Final = ("test", "preview", "status", "pause", "resume", "replay", "dead-letters", "resend")
+OPERATIONS: Final = ("test", "preview", "status", "pause", "resume", "replay", "dead-letters", "resend")
 """The commands of `cli.sink_operate`."""
 
-FIRST: Final = """\
+EXAMPLE: Final = """\
 id = "deployments"
 type = "webhook"
 address = "https://example.com/hook"
@@ -43,7 +43,7 @@ reveal_option = click.option("--reveal", is_flag=True, help="Show secrets writte
 
 
 def complete_sink(context: click.Context, _argument: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The IDs that go on from what is typed, each with where it sends."""
+    """The IDs that start with the typed text, each with its address."""
     from click.shell_completion import CompletionItem
 
     from nomad_tui.sinks.definition.folder import Definitions, shown_address
@@ -58,7 +58,7 @@ def complete_sink(context: click.Context, _argument: click.Parameter, begun: str
     lazy={
         "run": "nomad_tui.cli.run:run",
         "new": "nomad_tui.cli.sink_new:new",
-        **{name: f"nomad_tui.cli.sink_operate:{name.replace('-', '_')}" for name in BY_HAND},
+        **{name: f"nomad_tui.cli.sink_operate:{name.replace('-', '_')}" for name in OPERATIONS},
     },
 )
 @config_of_group
@@ -86,7 +86,7 @@ def register(file: str, folders: Folders) -> None:
     from nomad_tui.sinks.definition.reading import DefinitionErrors
     from nomad_tui.sinks.types.registering import register as register_checked
 
-    text = _given(file)
+    text = _definition_text(file)
     name = "Standard input" if file == STANDARD_INPUT else shown(Path(file))
     definitions = Definitions(folders.config)
     try:
@@ -139,7 +139,7 @@ def list_(output: str, reveal: bool, types: bool, folders: Folders) -> None:
         command = shlex.join(["nomad-tui", "sink", "register", *elsewhere, STANDARD_INPUT])
         click.echo(
             f"No sink is defined in {shown(definitions.folder)}. This registers one for the events of all "
-            f"deployments and of the job web:\n\n{command} <<'END'\n{FIRST}\nEND"
+            f"deployments and of the job web:\n\n{command} <<'END'\n{EXAMPLE}\nEND"
         )
     _fail_for(loaded.mistakes)
 
@@ -203,8 +203,8 @@ def deregister(id: str, folders: Folders) -> None:  # noqa: A002
             _echo_errors(left.notes.get(each.id, ()))
 
 
-def _given(file: str) -> str:
-    """What is to be registered. Raises `ConfigurationFailure`."""
+def _definition_text(file: str) -> str:
+    """The text of the definition to register. Raises `ConfigurationFailure`."""
     from pathlib import Path
 
     from nomad_tui.config.folders import MOST_BYTES, FileError, read_text, shown
@@ -226,7 +226,7 @@ def _given(file: str) -> str:
 
 
 def defined(loaded: Loaded, id: str) -> Definition:  # noqa: A002
-    """Raises `click.ClickException`, with the exit code 2 if there is one with a mistake in it."""
+    """Raises `click.ClickException`, with exit code 2 if the definition has a mistake."""
     from nomad_tui.sinks.definition.folder import NoSinkError
 
     if id in loaded.definitions:
@@ -261,9 +261,10 @@ def _echo_definitions(definitions: Iterable[Definition]) -> None:
 
 
 def echo_table(rows: Sequence[Sequence[str]], *, whole: bool = False, notes: Sequence[str] = ()) -> None:
-    """The first row is the head. Cells may be of untrusted text; long ones are cut unless they are to be `whole`.
+    """Prints a table; the first row is the heading. Cells may be untrusted text; long ones are truncated unless
+    `whole`.
 
-    `notes` are a line below each of the other rows.
+    `notes` are printed below the other rows, one line each.
     """
     from rich.cells import cell_len
 
@@ -279,7 +280,7 @@ def echo_table(rows: Sequence[Sequence[str]], *, whole: bool = False, notes: Seq
 
 
 def cut_cell(text: str, most: int = LONGEST_CELL) -> str:
-    """At most so many cells of a printable text."""
+    """A printable text, truncated to `most` cells."""
     from rich.cells import cell_len
 
     from nomad_tui.core.text import ELLIPSIS

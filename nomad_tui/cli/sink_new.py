@@ -81,7 +81,7 @@ def new(
 
 
 def _ask(making: Making, given: Mapping[str, str]) -> None:
-    """Answers all questions: with what was given by options, otherwise by asking."""
+    """Answers all questions, from the options or else by asking."""
     from nomad_tui.cli.options import ConfigurationFailure
 
     while question := making.next:
@@ -97,6 +97,6 @@ def _ask(making: Making, given: Mapping[str, str]) -> None:
 
 
 def _print(text: str) -> None:
-    """Wraps lines between words; a path or URL stays in one piece."""
+    """Wraps lines between words; a path or URL is never broken."""
     width = get_terminal_size().columns - 1
     click.echo(fill(text, width, break_long_words=False, break_on_hyphens=False))

@@ -1,6 +1,6 @@
-"""The commands that act on one sink by hand: `nomad-tui sink test`, `status`, `dead-letters`, `resend`, and so on.
+"""The commands that operate a sink: `nomad-tui sink test`, `status`, `dead-letters`, `resend`, and so on.
 
-What they do is in `cli.sink_operations`, which is imported when one of them runs.
+`cli.sink_operations` implements them; it is imported when one of them runs.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ output_option: Final = text_or_json("text, a table, or json")
 
 
 def of_journal(command: Callable[..., int]) -> Callable[..., Any]:
-    """Adds the connection's options and `--journal`: the command gets `loaded` definitions and the `journal`'s path.
+    """Adds the connection's options and `--journal`; the command is called with the `loaded` definitions and the
+    `journal`'s path.
 
-    What cannot be done with a journal ends it with a sentence and the exit code 1.
+    A `JournalError` ends it with a message and exit code 1.
     """
 
     @functools.wraps(command)

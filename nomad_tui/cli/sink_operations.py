@@ -1,4 +1,4 @@
-"""What the commands of `cli.sink_operate` do: they raise `click.ClickException` and return the exit code."""
+"""Implements the commands of `cli.sink_operate`: functions raise `click.ClickException` and return the exit code."""
 
 import json
 import sys
@@ -40,10 +40,10 @@ SHORTEST_ID: Final = 8
 LONGEST_NAMES: Final = 40
 """Characters of the names of failing sinks."""
 MOST_LETTERS: Final = 1_000
-"""In a table."""
+"""Dead letters listed in a table."""
 
 
-# What a receiver says
+# Sending
 
 
 def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
@@ -56,7 +56,7 @@ def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
             return await send_example(send, definition, _region(journal))
 
     delivery, answer = _run(definition, sent())
-    # Standard output belongs to what such a sink writes.
+    # For this type, standard output is what the sink writes.
     click.echo(f"{id}: {_outcome(answer)} The event's ID is {delivery.id}.", err=definition.kind is Kind.STDOUT)
     return 0 if answer.acknowledged else 1
 
@@ -87,7 +87,7 @@ def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool
 
 
 def _resend(definition: Definition, journal: Path, letters: Sequence[DeadLetter]) -> int:
-    """How many were acknowledged."""
+    """Returns how many were acknowledged."""
     from nomad_tui.sinks.runner import by_hand
 
     async def resent() -> int:
@@ -103,7 +103,7 @@ def _resend(definition: Definition, journal: Path, letters: Sequence[DeadLetter]
     return _run(definition, resent())
 
 
-# What a sink is to do
+# Controlling a sink
 
 
 def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since: int | None) -> int:  # noqa: A002
@@ -150,7 +150,7 @@ def _pause(journal: Path, id: str, paused: bool) -> None:  # noqa: A002
         control.pause(id, paused)
 
 
-# How things are
+# Status
 
 
 def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  # noqa: A002
@@ -210,15 +210,15 @@ def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Pat
 
 
 def _echo_wrapped(text: str) -> None:
-    """An address or a path stays whole, to be copied."""
+    """Prints a wrapped text; an address or path is never broken, so that it can be copied."""
     lines = wrap(text, STATUS_WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     click.echo("\n".join(lines))
 
 
 def _summary(shown: Sequence["SinkReport"]) -> str:
-    """How the sinks are, in one line: `3 sinks: 1 failing (pager), 1 paused, 12 dead letters.`"""
+    """The status of the sinks in one line: `3 sinks: 1 failing (pager), 1 paused, 12 dead letters.`"""
     by_state = Counter("failing" if each.failing else each.state for each in shown)
-    by_state["mistake"] = sum(bool(each.mistakes) for each in shown)  # one that still runs keeps what it had before
+    by_state["mistake"] = sum(bool(each.mistakes) for each in shown)  # a running one keeps its previous definition
     worst = [each.id for each in shown if each.failing]
     parts = []
     for state, what in (
@@ -295,7 +295,7 @@ def _delete(journal: Path, numbers: Sequence[int]) -> int:
 
 
 def _letter_row(letter: DeadLetter) -> tuple[str, ...]:
-    """With its note it fits 80 columns."""
+    """A row of the table; with its note it fits in 80 columns."""
     return (
         str(letter.id),
         cut_cell(printable(letter.sink), 14),
@@ -310,7 +310,7 @@ def _letter_note(letter: DeadLetter) -> str:
 
 
 def _letter_line(letter: DeadLetter) -> str:
-    """One line of JSON, which ends with the event as it would be sent."""
+    """One line of JSON, ending with the event as it would be sent."""
     from nomad_tui.sinks.runner.by_hand import gap_of
 
     record = {
@@ -331,7 +331,7 @@ def _letter_line(letter: DeadLetter) -> str:
     return f'{json.dumps(record, ensure_ascii=False)[:-1]}, "event": {text}}}'
 
 
-# What the commands have in common
+# Helpers
 
 
 def _run(definition: Definition, work: Coroutine[Any, Any, R]) -> R:
@@ -342,7 +342,7 @@ def _run(definition: Definition, work: Coroutine[Any, Any, R]) -> R:
 
 
 def _chosen(reader: JournalReader, loaded: Loaded, which: Sequence[str]) -> list[DeadLetter]:
-    """Raises `click.ClickException` for what there is not."""
+    """The dead letters that the arguments select. Raises `click.ClickException` if one does not exist."""
     if not which:
         return reader.letters(limit=sys.maxsize)
     first, *rest = which
@@ -389,7 +389,7 @@ def _overview(journal: Path) -> Overview:
 
 
 def _region(journal: Path) -> str:
-    """Of the cluster, as far as a runner has found it out."""
+    """The cluster's region, if a runner has found it out."""
     try:
         runner = _overview(journal).runner
     except JournalError:

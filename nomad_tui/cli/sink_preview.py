@@ -1,4 +1,4 @@
-"""What `nomad-tui sink preview` does: the bodies that a sink would send for recorded events, on standard output."""
+"""`nomad-tui sink preview`: prints the bodies that a sink would send for recorded events."""
 
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -37,7 +37,7 @@ def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: 
 
 
 def _shown(text: str) -> str:
-    """As it is sent, except for control characters on a terminal."""
+    """The text as it is sent; on a terminal, control characters are replaced."""
     return "\n".join(map(printable, text.split("\n"))) if sys.stdout.isatty() else text
 
 

@@ -1,6 +1,6 @@
-"""Chooses the source for a command line: a live server, a journal, both joined, recordings, or a stream in NATS.
+"""Chooses the source for a command line: a live server, a journal, both joined, recordings, or a NATS stream.
 
-Each source is imported only when it is used, so that a start does not wait for the others.
+Each source is imported only when it is used, to keep the start fast.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class SourceFactory(msgspec.Struct, frozen=True):
-    """Makes the source that the options of a command ask for, once the connection is known."""
+    """Creates the source selected by a command's options, once the connection is known."""
 
     subscription: Subscription
     settings: Settings
@@ -48,7 +48,7 @@ class SourceFactory(msgspec.Struct, frozen=True):
     """A file or `DEFAULT_JOURNAL`; None for no journal."""
 
     def live(self, connection: Connection, newest_events: int) -> Source:
-        """For the dashboard as it starts; of a journal it takes about so many events. Raises `click.ClickException`."""
+        """The dashboard's first source; reads about `newest_events` from a journal. Raises `click.ClickException`."""
         if self.journal is None:
             return self._live(connection)
         from nomad_tui.sources.journaled import JournaledLive
@@ -62,10 +62,9 @@ class SourceFactory(msgspec.Struct, frozen=True):
         return source
 
     def elsewhere(self, connection: Connection, start: Connection, newest_events: int) -> Source:
-        """For the dashboard as it goes on: with the journal of the connection, if journals are read and it has one.
+        """The dashboard's source after a switch; with the connection's journal, if journals are read and it exists.
 
-        A file that was named is that of `start`, with which the dashboard began. An index of one cluster says nothing
-        in another.
+        A file that was named is that of `start`, the first connection. `--index` does not apply to another cluster.
         """
         from nomad_tui.sources.live import LiveServer
         from nomad_tui.stream.settings import Settings
@@ -88,7 +87,7 @@ class SourceFactory(msgspec.Struct, frozen=True):
         return source
 
     def printed(self, connection: Connection, follow: bool) -> Source:
-        """For `tail`. Raises `click.ClickException`."""
+        """The source for `tail`. Raises `click.ClickException`."""
         start = self.settings.start
         if self.journal is None:
             if follow:
@@ -134,9 +133,9 @@ def of_files(
     newest_events: int | None = None,
     standard_input: Callable[[], BinaryIO] | None = None,
 ) -> Source:
-    """Recordings or a journal, recognized by their content, not their names. Raises `click.ClickException`.
+    """Recordings or a journal, detected by content, not by name. Raises `click.ClickException`.
 
-    `standard_input` opens it for a source whose program needs it for keys; it is asked only where `-` is read.
+    `standard_input` returns the pipe if the program needs standard input for keys; it is called only if `-` is read.
     """
     journals = [file for file in files if file != STANDARD_INPUT and _is_journal(Path(file))]
     if journals:
@@ -185,7 +184,7 @@ def tailed_files(
     max_line: int,
     others: Sequence[str],
 ) -> Source:
-    """For `tail FILE`. `others` are the options given that name something else to read."""
+    """The source for `tail FILE`. `others` are the given options that select something else to read."""
     context = click.get_current_context()
     taken = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
     given = [each for each in HELP if context.get_parameter_source(each.name) in taken]
@@ -194,7 +193,7 @@ def tailed_files(
         raise click.UsageError(f"A file is read, and {wrong[0]} is for something else: leave one of them out.")
     if STANDARD_INPUT in files and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("Standard input is the terminal, or closed: pipe a recording into nomad-tui tail -.")
-    # What the environment names is about a server.
+    # The namespace of the environment is meant for a server.
     namespace = context.params[NAMESPACE.name] if NAMESPACE in given else ALL
     return of_files(files, start, follow=follow, max_line=max_line, subscription=subscription, namespace=namespace)
 
@@ -209,7 +208,8 @@ def of_jetstream(
     journal: str | None,
     follow: bool = False,
 ) -> Source | None:
-    """What `--from` names; None without it. Raises `click.ClickException`, also for options that do not go with it."""
+    """The source of `--from`; None without it. Raises `click.ClickException`, also for options that conflict with
+    it."""
     keys = {NATS_CREDENTIALS: credentials, NATS_NKEY: nkey}
     given = [flag for flag, file in keys.items() if file is not None]
     if origin is None:
@@ -229,11 +229,11 @@ def of_jetstream(
     if topics:
         raise click.UsageError(f"{FROM} reads all that was published, whatever --topic says: use --filter topic:NAME.")
 
-    # The library for NATS takes a while to import, for which other sources need not wait.
+    # Importing the NATS library takes a while, so do it only here.
     from nomad_tui.sources.jetstream import JetStreamAddress, JetStreamAddressError, JetStreamSource, Keys
 
     def file(setting: Setting) -> Path | None:
-        # What the environment names is about Nomad's servers.
+        # Files named by the environment are meant for Nomad's servers.
         value = context.params[setting.name] if context.get_parameter_source(setting.name) in taken else None
         return Path(value) if value else None
 
@@ -266,7 +266,7 @@ _OF_NATS: Final = (
 
 
 def _is_journal(file: Path) -> bool:
-    """Asks SQLite only about a file that may be one of its: a recording opens without it."""
+    """Whether it is a journal. Other files are ruled out without importing SQLite."""
     try:
         if not file.is_file():
             return False
@@ -274,7 +274,7 @@ def _is_journal(file: Path) -> bool:
             head = opened.read(len(_SQLITE))
     except OSError:
         return False
-    if head and head != _SQLITE:  # an empty one may have its content in the write-ahead log
+    if head and head != _SQLITE:  # an empty file may have its content in the write-ahead log
         return False
     from nomad_tui.journal.schema import is_journal
 

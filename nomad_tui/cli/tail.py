@@ -1,7 +1,7 @@
-"""The stream without a screen: one line an event, or what the server sent, until it is stopped.
+"""The stream without a dashboard: one line per event, or what the server sent, until stopped.
 
-Standard output holds events and nothing else. What a person must know (a lost connection, a gap, lines that could not
-be read) goes to standard error, one line each.
+Standard output contains only events. Messages for people (a lost connection, a gap, unreadable lines) go to standard
+error, one line each.
 """
 
 import asyncio
@@ -38,30 +38,30 @@ from nomad_tui.stream.status import Pace, StreamStatus
 
 HELD_EVENTS: Final = 100_000
 HELD_BYTES: Final = 128 * 1024 * 1024
-"""What `tail` remembers to find what changed: an object's previous event is rarely further back."""
-FLUSH_EVERY: Final = 0.05
-"""Seconds a printed event may wait for others to be written with it."""
+"""Limits of the events kept to find what changed: an object's previous event is rarely further back."""
+FLUSH_INTERVAL: Final = 0.05
+"""Seconds for which a printed event may wait to be written together with others."""
 UNREADABLE_SHOWN: Final = 5
-"""Lines that could not be read and are quoted; the rest are counted and the count is given at the end."""
+"""Unreadable lines that are quoted; the others are counted and reported at the end."""
 DEFAULT_RETRIES: Final = 10
-"""Attempts in a row after a connection was lost: about four minutes."""
+"""Attempts in a row after a lost connection: about four minutes."""
 REFUSALS: Final = 3
-"""Refusals in a row after a stream had worked: a server that is stopping refuses too, for a moment."""
+"""Refusals in a row after a stream had worked: a server that is stopping may also refuse for a moment."""
 TIME_WIDTH: Final = 25
-"""Characters: `‹` for a server's backlog, `~` where the time is only about right, date, and time to the millisecond."""
+"""Characters: `‹` for a server's backlog, `~` if the time is approximate, date, and time with milliseconds."""
 NO_TIME: Final = "time unknown           "
-"""As wide, and as many words, so that the columns stay where they are."""
-BUFFERED: Final = 64 * 1024 * 1024
-"""Bytes that wait for a pipe that stalls, before the server is left: one that waits for us holds them all itself."""
-ABANDONED_AFTER: Final = 2.0
-"""Seconds that what is buffered may still take after the program was asked to end."""
+"""As wide as a time and with as many words, so that columns stay aligned."""
+MAX_BUFFERED: Final = 64 * 1024 * 1024
+"""Bytes buffered for a stalled pipe before disconnecting: a server buffers everything for a slow client."""
+CLOSE_TIMEOUT: Final = 2.0
+"""Seconds to write what is buffered after the program was told to exit."""
 
 _NOT_PLAIN: Final = re.compile(rb"[^ -~]")
 _SPACES: Final = str.maketrans("\t\r", "  ")
 
 
 class Exit(IntEnum):
-    """What the exit code of `tail` says; 2 is wrong usage, 130 an interrupt."""
+    """Exit codes of `tail`; 2 is wrong usage, 130 an interrupt."""
 
     DONE = 0
     LOST = 1
@@ -73,20 +73,20 @@ class Options:
     output: Output = Output.LINE
     filter: Filter = field(default_factory=Filter)
     level: Level = Level.ROUTINE
-    """The least that is printed."""
+    """The lowest level that is printed."""
     limit: int | None = None
-    """Events to print before it ends."""
+    """Events to print before exiting."""
     idle_exit: float | None = None
-    """Seconds without an event after which it ends."""
+    """Seconds without an event before exiting."""
     retries: int = DEFAULT_RETRIES
     timezone: tzinfo | None = None
-    """Of the times in `Output.LINE`; None for this machine's."""
+    """Timezone of the times in `Output.LINE`; None for this machine's."""
     redact: bool = False
-    """Whether secrets are masked in `Output.NDJSON` and `Output.FRAMES`; the others never show any."""
-    buffered: int = BUFFERED
-    """Bytes that may wait for the output's reader."""
+    """Whether to mask secrets in `Output.NDJSON` and `Output.FRAMES`; other outputs always mask them."""
+    buffered: int = MAX_BUFFERED
+    """Bytes that may be buffered for the output's reader."""
     encoding: str = "utf-8"
-    """Of what is written; a character that it lacks is written as an escape."""
+    """Encoding of the output; unsupported characters are escaped."""
 
 
 class _FinishedError(Exception):
@@ -97,7 +97,7 @@ class _FinishedError(Exception):
 
 
 async def tail(source: Source, options: Options, output: BinaryIO, errors: TextIO | None) -> Exit:
-    """Prints until the limit, the end of a recording, or trouble that waiting does not mend.
+    """Prints until the limit, the end of a recording, or a permanent failure.
 
     Raises `BrokenPipeError` once `output` has no reader.
     """
@@ -115,11 +115,11 @@ class _Tail:
         is_report = options.output is Output.REPORT
         self._history = History() if is_report else History(HELD_EVENTS, HELD_BYTES)
         self._reported: list[int] | None = [] if is_report else None
-        """The rows of the report that is written at the end."""
+        """Rows of the report, which is written at the end."""
         self._derived = Derived(self._history)
         self._status = StreamStatus()
         self._now: int | None = None
-        """What ages in the filter count back from, where that is not the present."""
+        """The time from which ages in the filter count back; None for the present."""
         self._matcher = self._new_matcher()
         self._needs_history = (
             options.output not in RAW or not options.filter.everything or options.level > Level.ROUTINE
@@ -134,9 +134,9 @@ class _Tail:
         self._plain_terminal = output.isatty()
         self._printed = 0
         self._idle_since: float | None = None
-        """Since when nothing has come; None while there is no connection, which does not count."""
+        """When the connection became idle; None while disconnected, which does not count as idle."""
         self._idle_before = 0.0
-        """Seconds without an event before that, on connections that were lost since."""
+        """Seconds without an event on earlier connections since the last event."""
         self._connection_changed = asyncio.Event()
 
     def _new_matcher(self) -> Matcher:
@@ -155,20 +155,20 @@ class _Tail:
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._flush())]
         if self._options.idle_exit is not None:
             tasks.append(asyncio.create_task(self._watch_idleness(self._options.idle_exit)))
-        stop = asyncio.create_task(self._interrupted())
+        stop = asyncio.create_task(self._terminated())
         tasks.append(stop)
         patience: float | None = None
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if stop in done:
-                patience = ABANDONED_AFTER
+                patience = CLOSE_TIMEOUT
             for task in done:
                 task.result()
             return Exit.DONE
         except _FinishedError as finished:
             return finished.code
         except asyncio.CancelledError:
-            patience = ABANDONED_AFTER
+            patience = CLOSE_TIMEOUT
             raise
         finally:
             for task in tasks:
@@ -196,8 +196,8 @@ class _Tail:
         except TimeoutError:
             self._writer.abandon()
 
-    async def _interrupted(self) -> None:
-        """Returns when the process is asked to end, so that what is buffered is still written."""
+    async def _terminated(self) -> None:
+        """Returns on SIGTERM, so that what is buffered is still written."""
         loop = asyncio.get_running_loop()
         asked = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, asked.set)
@@ -207,7 +207,7 @@ class _Tail:
             loop.remove_signal_handler(signal.SIGTERM)
 
     async def _find_end(self) -> None:
-        """Counts ages in the filter back from the end of a recording or a journal, as the dashboard does."""
+        """Makes ages in the filter count back from the end of a recording or journal, as in the dashboard."""
         source = self._source
         if source.live or not self._options.filter.has_ages:
             return
@@ -244,7 +244,7 @@ class _Tail:
             self._source = await self._after_stall(self._source)
 
     async def _after_stall(self, source: LiveServer) -> LiveServer:
-        """Waits, without a connection, until the output takes more; continues where the stream was left."""
+        """Waits, disconnected, until the output accepts more; then resumes the stream."""
         left = time_ns()
         self._count_idleness(connected=False)
         waiting = byte_count(self._writer.size)
@@ -259,14 +259,14 @@ class _Tail:
         )
 
     async def _flush(self) -> None:
-        """Writes what was printed. Raises `BrokenPipeError` as soon as it has no reader, event or no event."""
+        """Flushes the output regularly. Raises `BrokenPipeError` as soon as it has no reader, even without events."""
         pipe = None
-        with suppress(OSError):  # what is no file has no descriptor
+        with suppress(OSError):  # not a file
             if stat.S_ISFIFO(os.fstat(self._output.fileno()).st_mode):
                 pipe = select.poll()
                 pipe.register(self._output.fileno(), select.POLLERR)
         while True:
-            await asyncio.sleep(FLUSH_EVERY)
+            await asyncio.sleep(FLUSH_INTERVAL)
             self._writer.flush()
             if pipe is not None and any(event & select.POLLERR for _, event in pipe.poll(0)):
                 raise BrokenPipeError
@@ -284,13 +284,13 @@ class _Tail:
                     await self._connection_changed.wait()
 
     def _after_idleness(self) -> Exit:
-        """Success, unless a warning in force says what keeps events from coming."""
+        """Success, unless a warning in force explains why no events arrive."""
         if Concern.LEADER in self._status.warnings:
             return Exit.LOST
         return Exit.REFUSED if Concern.NAMESPACE in self._status.warnings else Exit.DONE
 
     def _count_idleness(self, *, connected: bool) -> None:
-        """Goes on counting, or stops until the next connection."""
+        """Starts to count idle time, or stops until the next connection."""
         if self._idle_since is not None:
             self._idle_before += monotonic() - self._idle_since
         self._idle_since = monotonic() if connected else None
@@ -320,7 +320,7 @@ class _Tail:
             case Gap():
                 if self._reported is not None:
                     self._reported.append(self._history.end)
-                if self._needs_history:  # across it, what came before proves nothing
+                if self._needs_history:  # events before a gap prove nothing about later ones
                     self._history.add(update, time_ns())
                 self._write_error(f"gap: {update.sentence}")
             case Unreadable():
@@ -337,7 +337,7 @@ class _Tail:
                 pass
 
     def _report(self, trouble: Retrying | Refused, code: Exit, again: bool) -> None:
-        """Says what happened, and ends with `code` unless a stream that once worked is worth another attempt."""
+        """Reports the trouble. Ends with `code`, unless a stream that once worked is worth another attempt."""
         self._count_idleness(connected=False)
         if not (again and self._status.been_connected):
             self._notice(f"{trouble.what} {trouble.remedy}")
@@ -348,7 +348,7 @@ class _Tail:
         self._write_error(f"nomad-tui: {printable(text)}")
 
     def _write_error(self, line: str) -> None:
-        """Standard error may be closed or without a reader: that must not end the events or change the exit code."""
+        """Ignores a closed standard error: it must not stop the events or change the exit code."""
         if self._errors is not None:
             with suppress(OSError):
                 self._errors.write(f"{line}\n")
@@ -401,15 +401,15 @@ class _Tail:
         return f"{signs}{time}  {found.index:>8}  {printable(found.topic, 40):<10}  {found.sentence.text}"
 
     def _safe(self, line: bytes) -> bytes:
-        """A terminal acts on some characters that JSON allows; as `\\u` escapes their value is the same."""
+        """Escapes characters that JSON allows but a terminal interprets; `\\u` escapes have the same value."""
         if not self._plain_terminal or self._options.output not in RAW or not _NOT_PLAIN.search(line):
             return line
-        # Tabs and carriage returns can only occur between the tokens of JSON, where an escape could not.
+        # Tabs and carriage returns occur only between JSON tokens, where escapes are not allowed.
         text = line.decode("utf-8", "replace").translate(_SPACES)
         return "".join(
             character if character.isprintable() and self._has(character) else escaped(character) for character in text
         ).encode(self._options.encoding)
 
     def _has(self, character: str) -> bool:
-        """Whether the terminal's encoding has a character."""
+        """Whether the terminal's encoding supports a character."""
         return character.isascii() or bool(character.encode(self._options.encoding, "ignore"))

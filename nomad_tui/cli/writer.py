@@ -1,4 +1,4 @@
-"""Writes to a file or pipe from a thread of its own, so that a reader that stalls holds up nothing else."""
+"""Writes to a file or pipe in a thread of its own, so that a stalled reader does not block the program."""
 
 import asyncio
 import os
@@ -6,29 +6,29 @@ from contextlib import suppress
 from threading import Condition, Thread
 from typing import BinaryIO, Final
 
-LOOKED_EVERY: Final = 0.05
-"""Seconds between two looks whether what waits has become less."""
-AT_ONCE: Final = 64 * 1024
-"""Bytes handed to the operating system at once."""
+POLL_INTERVAL: Final = 0.05
+"""Seconds between two checks of the buffer's size."""
+WRITE_BYTES: Final = 64 * 1024
+"""Bytes per write."""
 
 
 class Writer:
-    """What is written waits in memory until `flush`, and then until the output takes it."""
+    """Buffers data in memory until `flush`, and then until the output accepts it."""
 
     def __init__(self, output: BinaryIO) -> None:
         self._output = output
         self._descriptor: int | None = None
-        with suppress(OSError):  # what is no file has no descriptor
+        with suppress(OSError):  # not a file
             output.flush()
             self._descriptor = output.fileno()
         self._changed = Condition()
         self._waiting: list[bytes] = []
         self._is_due = self._is_closed = False
         self.size = 0
-        """Bytes that were not taken yet."""
+        """Bytes not written yet."""
         self.error: OSError | None = None
-        """Why nothing can be written any more."""
-        # Not waited for at the program's end: a write to a pipe that stalls cannot be interrupted.
+        """Why writing failed."""
+        # A daemon: a write to a stalled pipe cannot be interrupted when the program exits.
         self._thread = Thread(target=self._run, name="output", daemon=True)
         self._thread.start()
 
@@ -38,7 +38,7 @@ class Writer:
             self.size += len(text)
 
     def flush(self) -> None:
-        """Has everything written; does not wait for it. Raises the `OSError` that an earlier writing met."""
+        """Starts to write everything buffered, without waiting. Raises the `OSError` of an earlier write."""
         if self.error is not None:
             raise self.error
         with self._changed:
@@ -46,19 +46,19 @@ class Writer:
             self._changed.notify()
 
     async def until_below(self, size: int) -> None:
-        """Waits until less than `size` bytes have not been taken. Raises `OSError`."""
+        """Waits until less than `size` bytes are buffered. Raises `OSError`."""
         while self.size >= size:
             self.flush()
-            await asyncio.sleep(LOOKED_EVERY)
+            await asyncio.sleep(POLL_INTERVAL)
         self.flush()
 
     async def close(self) -> None:
-        """Waits until everything is taken. Raises `OSError`."""
+        """Waits until everything is written. Raises `OSError`."""
         await self.until_below(1)
         self._end()
 
     def abandon(self) -> None:
-        """Leaves what the output does not take at once."""
+        """Discards what the output does not accept at once."""
         self._end()
 
     def _end(self) -> None:
@@ -83,10 +83,10 @@ class Writer:
         rest = memoryview(text)
         while rest:
             if self._descriptor is None:
-                written = self._output.write(rest[:AT_ONCE])
+                written = self._output.write(rest[:WRITE_BYTES])
                 self._output.flush()
             else:
-                written = os.write(self._descriptor, rest[:AT_ONCE])
+                written = os.write(self._descriptor, rest[:WRITE_BYTES])
             rest = rest[written:]
             with self._changed:
                 self.size -= written
