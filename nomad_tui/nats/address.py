@@ -1,4 +1,4 @@
-"""Where a JetStream stream is: `nats://[user:password@]host[:port][,more]/[STREAM]`."""
+"""The address of a JetStream stream: `nats://[user:password@]host[:port][,more]/[STREAM]`."""
 
 import re
 from dataclasses import dataclass, field
@@ -21,35 +21,35 @@ _NO_STREAM: Final = re.compile(r"[\s.*>/\\]")
 
 
 class JetStreamAddressError(ValueError):
-    """Its text says what is wrong with which address and what to write instead, and holds no password."""
+    """Its text says what is wrong with the address and what to write instead; it contains no password."""
 
 
 @dataclass(frozen=True, slots=True)
 class JetStreamAddress:
-    """`str()` of it is fit to be shown: it never holds credentials."""
+    """Its `str()` never contains credentials, so it may be displayed."""
 
     servers: tuple[str, ...]
-    """Each `host:port`, IPv6 addresses in brackets; any of one cluster's."""
+    """Servers of one cluster as `host:port`, IPv6 addresses in brackets."""
     stream: str = DEFAULT_STREAM
     tls: bool = False
-    """Whether the connection must be encrypted. With `nats://` it is where the server demands it."""
+    """Whether the connection must be encrypted. With `nats://`, it is encrypted if the server requires it."""
     user: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
-    """Instead of user and password: a single word before the `@`."""
+    """Used instead of user and password: a single word before the `@`."""
 
     def __str__(self) -> str:
         return f"{self.to}/{self.stream}"
 
     @property
     def to(self) -> str:
-        """The servers alone."""
+        """The servers without the stream."""
         return f"{'tls' if self.tls else 'nats'}://{','.join(self.servers)}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises `JetStreamAddressError`. The scheme may be missing, the stream is `NOMAD` then and where none is
-        named, and each of several servers may repeat scheme and credentials: the first ones count."""
+        """Raises `JetStreamAddressError`. The scheme and the stream (`NOMAD`) are optional. Each of several servers may
+        repeat scheme and credentials; the first credentials are used."""
         if not text.strip():
             raise JetStreamAddressError(f"The address of NATS is empty. Write something like {EXAMPLE}.")
         if not text.isprintable() or " " in text:
@@ -96,5 +96,5 @@ def _wrong(text: str, why: str) -> JetStreamAddressError:
 
 
 def without_credentials(text: str) -> str:
-    """Servers as they were typed, fit to be shown."""
+    """The servers as they were typed, with credentials masked."""
     return re.sub(r"^((?:[^/:@]*://)?).*@", r"\1…@", text)

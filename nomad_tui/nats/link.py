@@ -1,4 +1,4 @@
-"""One connection to NATS, for publishing to a stream or reading one, and what its troubles mean."""
+"""A connection to NATS, for publishing to a stream or reading one, and explanations of its errors."""
 
 import asyncio
 import logging
@@ -20,32 +20,32 @@ from nomad_tui.core.text import printable
 from nomad_tui.nats.address import JetStreamAddress
 
 LONGEST_REASON: Final = 200
-"""Characters of what a server says that are passed on."""
-PING_EVERY: Final = 10
-"""Seconds; two that are not answered end a connection."""
-PATIENCE: Final = 5.0
-"""Seconds for an answer of JetStream's API."""
+"""Characters of a server's message that are quoted."""
+PING_INTERVAL: Final = 10
+"""Seconds; after two unanswered pings the connection is closed."""
+API_TIMEOUT: Final = 5.0
+"""Seconds to wait for a response of JetStream's API."""
 INFO_ATTEMPTS: Final = 5
 LARGEST_KEY: Final = 64 * 1024
-"""Bytes of a file with credentials."""
+"""Bytes read from a file with credentials."""
 
 UNREADABLE: Final = (ValueError, TypeError, KeyError, AttributeError)
-"""Errors of the library about an answer that is not JetStream's."""
+"""Exceptions of the library for a response that is not JetStream's."""
 
 Answer = TypeVar("Answer")
 
 _USER_JWT: Final = "BEGIN NATS USER JWT"
 _SEED: Final = "BEGIN USER NKEY SEED"
 
-# Errors are reported by the callers; the library would log them as well.
+# Callers report errors; the library would log them as well.
 logging.getLogger("nats").addHandler(logging.NullHandler())
 logging.getLogger("nats").propagate = False
-# The library's way to encrypt a connection makes asyncio complain on standard error when the server closes it.
+# The library's TLS upgrade makes asyncio print a warning on standard error when the server closes the connection.
 logging.getLogger("asyncio").addFilter(lambda record: "eof_received() has no effect" not in str(record.msg))
 
 
 class NatsError(Exception):
-    """What happened, why, and what to do: plain text, fit to be drawn. No part has a full stop at its end."""
+    """What happened, why, and what to do: plain text, safe to display. No part ends with a full stop."""
 
     def __init__(self, what: str, why: str, remedy: str, *, refused: bool = False) -> None:
         super().__init__(f"{what}: {why}. {remedy}.")
@@ -53,7 +53,7 @@ class NatsError(Exception):
         self.why = why
         self.remedy = remedy
         self.refused = refused
-        """Waiting does not help: a setting, a credential or the server must change first."""
+        """Retrying does not help: a setting, a credential or the server must change first."""
 
     @property
     def summary(self) -> str:
@@ -62,7 +62,7 @@ class NatsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Who connects, and whom it trusts, beside what the address says."""
+    """Credentials and trusted certificates, in addition to the address."""
 
     credentials: Path | None = None
     """A `.creds` file."""
@@ -80,16 +80,16 @@ class Keys:
 
 
 class NatsLink:
-    """Lasts until it breaks or is closed; a caller that needs it again makes another.
+    """One connection, used until it breaks or is closed; callers then open another.
 
-    (The library's own reconnection would send what was published long ago whenever the server comes back, which may
-    be after the server has forgotten that another runner published the same.)
+    (With the library's own reconnection, old messages would be sent whenever the server returns, possibly after its
+    window for duplicates has passed, although another runner has published them meanwhile.)
     """
 
     def __init__(self, client: Client, server: str, patience: float) -> None:
         self.client = client
         self.server = server
-        """`nats://host:port`, the one that is connected."""
+        """The connected server, as `nats://host:port`."""
         self._patience = patience
         self._watched: set[asyncio.Future[Any]] = set()
 
@@ -100,12 +100,12 @@ class NatsLink:
         keys: Keys,
         others: frozenset[str] = frozenset(),
         *,
-        patience: float = PATIENCE,
+        patience: float = API_TIMEOUT,
     ) -> Self:
-        """Tries each server once, those of the address first; `others` were heard of from them. `patience` is in
-        seconds, for each answer of JetStream's API.
+        """Tries each server once, first those of the address, then `others`, which those servers had announced.
+        `patience` is the timeout of JetStream API requests, in seconds.
 
-        Raises `NatsError` about the last one tried. Is to be called within a time limit.
+        Raises `NatsError` for the last server tried. Callers must set a time limit.
         """
         options = await asyncio.to_thread(_options, address, keys)
         scheme = "tls" if address.tls else "nats"
@@ -117,18 +117,18 @@ class NatsLink:
             client = _Client(must_be_encrypted=address.tls or keys.any_tls)
             link = cls(client, shown, patience)
             try:
-                async with asyncio.timeout(_SHARE if len(candidates) > 1 else None):
+                async with asyncio.timeout(_CONNECT_TIMEOUT if len(candidates) > 1 else None):
                     await client.connect(
                         [shown],
                         allow_reconnect=False,
                         max_reconnect_attempts=1,
                         reconnect_time_wait=0,
                         pending_size=0,
-                        ping_interval=PING_EVERY,
+                        ping_interval=PING_INTERVAL,
                         name="nomad-tui",
                         error_cb=link._report,
-                        disconnected_cb=link._gone,
-                        closed_cb=link._gone,
+                        disconnected_cb=link._on_disconnected,
+                        closed_cb=link._on_disconnected,
                         **options,
                     )
                 return link
@@ -148,18 +148,18 @@ class NatsLink:
 
     @property
     def others(self) -> frozenset[str]:
-        """Servers of the same cluster that this one named, each `host:port`."""
+        """Servers of the same cluster that this one announced, as `host:port`."""
         return frozenset(server.netloc.rpartition("@")[2] for server in self.client.discovered_servers)
 
     def watch(self, future: "asyncio.Future[Any]") -> None:
-        """Make it fail with `NatsError` once the connection is lost or something is not permitted."""
+        """Makes `future` fail with `NatsError` when the connection is lost or an operation is not permitted."""
         self._watched.add(future)
         future.add_done_callback(self._watched.discard)
 
     async def stream_info(self, stream: str) -> api.StreamInfo | None:
-        """As the server reports it; None if there is no such stream. Raises `NatsError`.
+        """The stream's state; None if there is no such stream. Raises `NatsError`.
 
-        Requested several times: a request that meets a stream without a leader is never answered.
+        Retries the request: one that reaches a stream without a leader is never answered.
         """
         jetstream = self.client.jsm(timeout=self._patience / INFO_ATTEMPTS)
         try:
@@ -172,13 +172,14 @@ class NatsLink:
 
     @property
     def manager(self) -> JetStreamManager:
-        """Makes streams and consumers; its requests go through `call`."""
+        """Manages streams and consumers; make its requests through `call`."""
         return self.client.jsm(timeout=self._patience)
 
     async def call(self, request: Coroutine[Any, Any, Answer], *, may_time_out: bool = False) -> Answer:
-        """The answer to a request of the library, which itself waits for its timeout when the connection is lost.
+        """The response to a library request; fails at once when the connection is lost, instead of at the library's
+        timeout.
 
-        Raises `NatsError`, `NotFoundError` if its subject does not exist, and TimeoutError if that is wanted.
+        Raises `NatsError`, `NotFoundError` if the object does not exist, and TimeoutError if `may_time_out`.
         """
         answer = asyncio.ensure_future(request)
         lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -205,15 +206,15 @@ class NatsLink:
 
     async def close(self) -> None:
         with suppress(Exception):
-            async with asyncio.timeout(_CLOSING_TAKES):  # a handshake that failed never closes
+            async with asyncio.timeout(_CLOSE_TIMEOUT):  # a failed handshake never closes
                 await self.client.close()
 
     async def _report(self, error: Exception) -> None:
-        """Handle an error that the server sends unasked: a missing permission, or why it ends the connection."""
+        """Handles an asynchronous error from the server: a missing permission, or why it closes the connection."""
         if not self.client.is_connecting and "permissions violation" in str(error).lower():
             self._fail(trouble(error, self.server))
 
-    async def _gone(self) -> None:
+    async def _on_disconnected(self) -> None:
         self._fail(trouble(self.client.last_error or nats.errors.ConnectionClosedError(), self.server))
 
     def _fail(self, error: NatsError) -> None:
@@ -222,18 +223,19 @@ class NatsLink:
                 future.set_exception(error)
 
 
-_SHARE: Final = 5.0
+_CONNECT_TIMEOUT: Final = 5.0
 """Seconds for each of several servers."""
-_CLOSING_TAKES: Final = 0.5
+_CLOSE_TIMEOUT: Final = 0.5
 
 
 class _Client(Client):
-    """Takes no plain connection for an encrypted one: the library encrypts only where the server demands it."""
+    """Never accepts an unencrypted connection if encryption is required; the library encrypts only if the server
+    demands it."""
 
     def __init__(self, *, must_be_encrypted: bool) -> None:
         super().__init__()
         self.first_error: Exception | None = None
-        """Why the server could not be connected to; the library only reports that none could."""
+        """Why connecting failed; the library only reports that no server could be reached."""
         self._must_be_encrypted = must_be_encrypted
 
     async def connect(self, *args: Any, **options: Any) -> None:
@@ -255,7 +257,7 @@ class _Client(Client):
 
 
 def _options(address: JetStreamAddress, keys: Keys) -> dict[str, Any]:
-    """What the files hold is read here, in a thread: the library would read them in the event loop."""
+    """The library's options. Reads the files here, in a thread; the library would read them in the event loop."""
     options: dict[str, Any] = {}
     if address.token is not None:
         options["token"] = address.token
@@ -329,7 +331,7 @@ def _context(keys: Keys) -> ssl.SSLContext:
 
 
 def trouble(error: BaseException, server: str) -> NatsError:
-    """What an error of the library or the system means, about a server as it is shown."""
+    """Explains an error of the library or the system; `server` is the server's address as displayed."""
     if isinstance(error, NatsError):
         return error
     text = printable(str(error).removeprefix("nats: ").strip("'\" \r\n"), LONGEST_REASON)
@@ -419,5 +421,5 @@ def _api_trouble(error: APIError, server: str) -> NatsError:
 
 
 def leader(stream: api.StreamInfo) -> str:
-    """Name of the server that stores its messages; "" without a cluster, or without a leader at the moment."""
+    """Name of the server that stores the stream; "" without a cluster, or if there is no leader."""
     return (stream.cluster.leader if stream.cluster is not None else None) or ""

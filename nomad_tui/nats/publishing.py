@@ -1,4 +1,4 @@
-"""Publishing to a stream of JetStream, with each message's acknowledgement."""
+"""Publishes to a JetStream stream, and receives each message's acknowledgement."""
 
 import asyncio
 import json
@@ -15,13 +15,13 @@ from nomad_tui.core.text import printable
 from nomad_tui.nats.link import UNREADABLE, NatsLink, trouble
 
 LONGEST_TOKEN: Final = 128
-"""Characters; a server takes subjects of about 4 KB."""
+"""Characters; a server accepts subjects of about 4 KB."""
 _PLACEHOLDER: Final = re.compile(r"\{(region|topic|type|namespace|key|index)\}")
 _NOT_IN_A_TOKEN: Final = re.compile(r"[\s.*>\x00-\x20\x7f-\x9f\ufffd]")
 
 
 def subject(template: str, values: dict[str, str]) -> str:
-    """Each placeholder as one token that NATS allows."""
+    """Fills in the placeholders, each as one valid NATS token."""
 
     def token(found: re.Match[str]) -> str:
         return printable(_NOT_IN_A_TOKEN.sub("_", values[found[1]])[:LONGEST_TOKEN]) or "_"
@@ -30,7 +30,7 @@ def subject(template: str, values: dict[str, str]) -> str:
 
 
 def subjects(template: str) -> str:
-    """What a stream has to take: `nomad.>` for `nomad.{region}.{topic}`."""
+    """The subjects that a stream must include: `nomad.>` for `nomad.{region}.{topic}`."""
     tokens = template.split(".")
     fixed = next((number for number, token in enumerate(tokens) if "{" in token), len(tokens))
     if fixed == len(tokens):
@@ -45,13 +45,12 @@ WRONG_LAST_ID: Final = 10070
 TOO_LARGE: Final = 10054
 ANOTHER_STREAM: Final = 10060
 FULL: Final = frozenset((10023, 10028, 10047, 10052, 10076, 10077, 10120, 10122))
-"""Of an account, a server or a stream, of its memory, its disk or its messages."""
+"""The limits of an account, a server or a stream: memory, disk or number of messages."""
 
 
 class Publisher:
-    """As the library's `publish_async`, whose future is never done for a message that the stream refuses (nats-py
-    2.16: `APIError.from_error` raises where its caller expects a value), nor when the connection is lost.
-    """
+    """Replaces the library's `publish_async`, whose future never completes if the stream rejects the message (nats-py
+    2.16: `APIError.from_error` raises, but its caller expects a return value) or the connection is lost."""
 
     def __init__(self, link: NatsLink) -> None:
         self.link = link
@@ -66,10 +65,10 @@ class Publisher:
             raise trouble(error, self.link.server) from None
 
     async def publish(self, subject: str, content: bytes, headers: Mapping[str, str]) -> "asyncio.Future[PubAck]":
-        """Messages reach the server in the order in which they are given to this. Raises `NatsError`.
+        """Publishes a message; messages reach the server in the order of the calls. Raises `NatsError`.
 
-        The acknowledgement fails with `APIError` if the stream refuses the message, `NoStreamResponseError` if no
-        stream takes its subject or it has no leader at the moment, or `NatsError`.
+        The acknowledgement fails with `APIError` if the stream rejects the message, `NoStreamResponseError` if no
+        stream includes its subject or the stream has no leader, or `NatsError`.
         """
         self._number += 1
         reply = f"{self._inbox}.{self._number}"
@@ -87,7 +86,7 @@ class Publisher:
     def _forget(self, reply: str, done: "asyncio.Future[PubAck]") -> None:
         self._expected.pop(reply, None)
         if not done.cancelled():
-            done.exception()  # errors after the first are not asked for
+            done.exception()  # errors after the first one are ignored
 
     async def _take(self, msg: Msg) -> None:
         future = self._expected.get(msg.subject)

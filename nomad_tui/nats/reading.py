@@ -1,4 +1,5 @@
-"""Reading a stream of JetStream in order, from a place on, without keeping anything there; and which IDs it holds."""
+"""Reads a JetStream stream in order from a position, leaving no durable state on the server; and remembers message
+IDs."""
 
 import asyncio
 import json
@@ -18,77 +19,77 @@ from nats.js import api
 from nomad_tui.nats.link import NatsLink, trouble
 
 BATCH: Final = 256
-"""Messages asked for at once."""
+"""Messages per pull request."""
 BATCH_BYTES: Final = 8 * 1024 * 1024
-"""Of what is asked for at once, where single messages are not larger."""
+"""Bytes per pull request, unless a single message is larger."""
 HEARTBEAT: Final = 5.0
-"""Seconds after which a server with nothing to send says that it is there."""
+"""Seconds after which an idle server sends a heartbeat."""
 SILENCE: Final = 12.0
-"""Seconds without a word after which it is not."""
+"""Seconds without any message or heartbeat after which the consumer is considered lost."""
 EXPIRES: Final = 60.0
-FORGOTTEN_AFTER: Final = 120.0
-"""Seconds after which a server forgets a reader that does not ask for more."""
-ENDED: Final = frozenset(("404", "408"))
-"""Of a request that was not filled, as nothing more was there or its time was over."""
-FILLED: Final = frozenset(("Batch Completed", "Message Size Exceeds MaxBytes"))
-"""Of one that was, by number or by size."""
+INACTIVE_THRESHOLD: Final = 120.0
+"""Seconds after which a server deletes a consumer that makes no requests."""
+UNFILLED_STATUSES: Final = frozenset(("404", "408"))
+"""Statuses of a request that was not filled: no more messages, or expired."""
+FILLED_DESCRIPTIONS: Final = frozenset(("Batch Completed", "Message Size Exceeds MaxBytes"))
+"""Descriptions of a request that was filled, by number or by size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     sequence: int
-    """Of the stream."""
+    """In the stream."""
     time: int
-    """When the stream took it, in ns since 1970 by the server's clock."""
+    """When the stream stored it, in ns since 1970 by the server's clock."""
     pending: int
-    """How many the stream holds after it, when it was sent."""
+    """Messages in the stream after it, when it was sent."""
     headers: dict[str, str]
     data: bytes
 
 
 class ReadingLostError(Exception):
-    """The server no longer knows this reader. Another can go on where it was."""
+    """The server has deleted the consumer. Another one can continue from the same position."""
 
 
 class Reading:
-    """An ephemeral consumer that requests as much as is taken from it.
+    """An ephemeral consumer that pulls messages as they are taken.
 
-    The library's own means lose something each: `fetch` drops the statuses that say whether a request is filled, and
-    waits for one before it makes the next; neither it nor an ordered consumer reports messages dropped on the way
-    before later ones, and the latter holds what is not taken yet without a limit. `Msg.metadata` rounds times to
+    The library's own consumers are not sufficient. `fetch` drops the statuses that tell whether a request was filled,
+    and waits for each request before it makes the next. Neither it nor an ordered consumer detects messages dropped in
+    transit before later ones, and an ordered consumer buffers without a limit. `Msg.metadata` rounds times to
     microseconds.
     """
 
     def __init__(self, link: NatsLink, stream: str, *, headers_only: bool = False, held_only: bool = False) -> None:
-        """`held_only` is for what the stream holds already: `ended` says when that was read."""
+        """`held_only` reads only what the stream already holds; `ended` is then set when all of it has been read."""
         self._link = link
         self._stream = stream
         self._headers_only = headers_only
         self._held_only = held_only
         self.ended = False
-        """The stream holds nothing more; always false without `held_only`."""
+        """Whether all messages have been read; always false without `held_only`."""
         self._consumer = ""
         self._subscription: Subscription | None = None
         self._inbox = ""
-        self._asked = 0
-        """Requests made."""
-        self._due = 0
-        """Messages that were asked for and have not come."""
+        self._requests = 0
+        """Pull requests made."""
+        self._outstanding = 0
+        """Messages requested and not received yet."""
         self._delivered = 0
-        self._come: deque[Message] = deque()
-        self._word = asyncio.Event()
+        self._received: deque[Message] = deque()
+        self._arrived = asyncio.Event()
         self._lost = ""
         self.heard = 0.0
-        """When the server last sent something, by the event loop's clock."""
+        """When the server last sent anything, by the event loop's clock."""
 
     async def open(self, *, sequence: int | None = None, time: int | None = None) -> int:
-        """From a sequence number on, or from what the stream took at a time on, in ns since 1970; how many that are.
+        """Starts at a sequence number, or at a time in ns since 1970. Returns how many messages there are from there.
 
-        Raises `NatsError`, or the library's `NotFoundError` where there is no such stream.
+        Raises `NatsError`, or the library's `NotFoundError` if there is no such stream.
         """
         config = api.ConsumerConfig(
             ack_policy=api.AckPolicy.NONE,
-            inactive_threshold=FORGOTTEN_AFTER,
+            inactive_threshold=INACTIVE_THRESHOLD,
             mem_storage=True,
             num_replicas=1,
             headers_only=self._headers_only or None,
@@ -112,38 +113,38 @@ class Reading:
         return consumer.num_pending or 0
 
     async def some(self, wait: float) -> list[Message]:
-        """What has come, in order; empty where nothing does for so many seconds.
+        """The received messages, in order; empty if none arrives within `wait` seconds.
 
-        Raises `NatsError` where the connection is lost, `ReadingLostError` where only this reader is.
+        Raises `NatsError` if the connection is lost, `ReadingLostError` if only the consumer is.
         """
         loop = asyncio.get_running_loop()
-        if not self._come:
+        if not self._received:
             await self._ask()
             lost: asyncio.Future[Any] = loop.create_future()
             self._link.watch(lost)
-            word = asyncio.ensure_future(self._word.wait())
+            word = asyncio.ensure_future(self._arrived.wait())
             try:
                 await asyncio.wait((word, lost), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
-                if lost.done() and not self._come:
+                if lost.done() and not self._received:
                     lost.result()
             finally:
                 word.cancel()
                 lost.cancel()
                 await asyncio.gather(word, lost, return_exceptions=True)
-        if not self._come:
+        if not self._received:
             if self._link.broken:
                 raise trouble(nats.errors.ConnectionClosedError(), self._link.server)
             if self._lost:
                 raise ReadingLostError(self._lost)
             if loop.time() - self.heard > SILENCE:
                 raise ReadingLostError("the server sent nothing")
-        come = list(self._come)
-        self._come.clear()
-        self._word.clear()
-        return come
+        messages = list(self._received)
+        self._received.clear()
+        self._arrived.clear()
+        return messages
 
     async def close(self) -> None:
-        """The server forgets the reader."""
+        """Deletes the consumer."""
         subscription, self._subscription = self._subscription, None
         if subscription is None or self._link.broken:
             return
@@ -151,13 +152,13 @@ class Reading:
             await subscription.unsubscribe()
             await self._link.client.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}")
         except (nats.errors.Error, OSError):
-            pass  # it forgets by itself
+            pass  # the server deletes it after `INACTIVE_THRESHOLD`
 
     async def _ask(self) -> None:
-        if self._due > BATCH // 4 or self._lost:
+        if self._outstanding > BATCH // 4 or self._lost:
             return
-        self._asked += 1
-        self._due += BATCH
+        self._requests += 1
+        self._outstanding += BATCH
         request: dict[str, int | bool] = {
             "batch": BATCH,
             "max_bytes": max(BATCH_BYTES, self._link.client.max_payload + 64 * 1024),
@@ -170,7 +171,7 @@ class Reading:
             await self._link.client.publish(
                 f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}",
                 json.dumps(request).encode(),
-                reply=f"{self._inbox}.{self._asked}",
+                reply=f"{self._inbox}.{self._requests}",
             )
         except (nats.errors.Error, OSError) as error:
             raise trouble(error, self._link.server) from None
@@ -190,36 +191,36 @@ class Reading:
             self._lost = "something of it was dropped on the way"
         else:
             self._delivered = delivered
-            self._due -= 1
-            self._come.append(Message(sequence, time, pending, headers, msg.data))
-        self._word.set()
+            self._outstanding -= 1
+            self._received.append(Message(sequence, time, pending, headers, msg.data))
+        self._arrived.set()
 
     def _take_status(self, status: str, headers: dict[str, str]) -> None:
         if status == "100":
-            self._word.set()
+            self._arrived.set()
             return
         description = headers.get("Description", "")
-        if status in ENDED or description in FILLED:
-            self._due -= int(headers.get("Nats-Pending-Messages", BATCH))
-            if self._due < 0:
-                self._due = 0
-            # While another request is not filled, the answer to this one may have overtaken it.
-            self.ended = self._held_only and status == "404" and not self._due
+        if status in UNFILLED_STATUSES or description in FILLED_DESCRIPTIONS:
+            self._outstanding -= int(headers.get("Nats-Pending-Messages", BATCH))
+            if self._outstanding < 0:
+                self._outstanding = 0
+            # If another request is outstanding, this response may have overtaken its messages.
+            self.ended = self._held_only and status == "404" and not self._outstanding
         else:
             self._lost = description or f"status {status}"
-        self._word.set()
+        self._arrived.set()
 
 
-DIGEST: Final = 16
-"""Bytes kept of each: enough that two are never taken for the same one."""
-GATHERED: Final = 32 * 1024
-"""IDs kept in a set before they are packed."""
-MOST: Final = 2 * 1024 * 1024
-"""IDs, of 16 bytes each, before the oldest are forgotten."""
+DIGEST_BYTES: Final = 16
+"""Bytes per ID: enough to make collisions practically impossible."""
+UNSORTED_IDS: Final = 32 * 1024
+"""IDs collected in a set before they are sorted into a compact array."""
+MAX_IDS: Final = 2 * 1024 * 1024
+"""IDs kept, 16 bytes each, before the oldest are evicted."""
 
 
 class KnownIds:
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MAX_IDS) -> None:
         self._most = most
         self._gathered: set[bytes] = set()
         self._packed: deque[_Sorted] = deque()
@@ -234,7 +235,7 @@ class KnownIds:
 
     def add(self, message: str) -> None:
         self._gathered.add(_digest(message))
-        if len(self._gathered) >= GATHERED:
+        if len(self._gathered) >= UNSORTED_IDS:
             self._packed.append(_Sorted(b"".join(sorted(self._gathered))))
             self._gathered.clear()
             while len(self._packed) > 1 and len(self) > self._most:
@@ -242,13 +243,13 @@ class KnownIds:
 
 
 class _Sorted(Sequence[bytes]):
-    """Digests one after another in one piece of memory."""
+    """Sorted digests in one block of memory."""
 
     def __init__(self, digests: bytes) -> None:
         self._digests = digests
 
     def __len__(self) -> int:
-        return len(self._digests) // DIGEST
+        return len(self._digests) // DIGEST_BYTES
 
     @overload
     def __getitem__(self, index: int) -> bytes: ...
@@ -257,7 +258,7 @@ class _Sorted(Sequence[bytes]):
     def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
-        return self._digests[index * DIGEST : (index + 1) * DIGEST]
+        return self._digests[index * DIGEST_BYTES : (index + 1) * DIGEST_BYTES]
 
     def __contains__(self, digest: object) -> bool:
         if not isinstance(digest, bytes):
@@ -267,4 +268,4 @@ class _Sorted(Sequence[bytes]):
 
 
 def _digest(message: str) -> bytes:
-    return blake2b(message.encode("utf-8", "replace"), digest_size=DIGEST).digest()
+    return blake2b(message.encode("utf-8", "replace"), digest_size=DIGEST_BYTES).digest()

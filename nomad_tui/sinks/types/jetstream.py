@@ -14,7 +14,7 @@ from nomad_tui.config.references import ValueUnavailableError, resolve
 from nomad_tui.core.text import printable
 from nomad_tui.journal.log import Log
 from nomad_tui.nats.address import JetStreamAddress, JetStreamAddressError
-from nomad_tui.nats.link import LONGEST_REASON, PATIENCE, Keys, NatsError, NatsLink, leader
+from nomad_tui.nats.link import API_TIMEOUT, LONGEST_REASON, Keys, NatsError, NatsLink, leader
 from nomad_tui.nats.publishing import (
     ANOTHER_STREAM,
     FULL,
@@ -62,7 +62,7 @@ class _Progress:
 
 
 class JetStreamSink:
-    def __init__(self, definition: Definition, *, patience: float = PATIENCE) -> None:
+    def __init__(self, definition: Definition, *, patience: float = API_TIMEOUT) -> None:
         """`patience` is in seconds, for each answer of JetStream's API."""
         self._definition = definition
         self._patience = patience
