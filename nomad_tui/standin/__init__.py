@@ -1,7 +1,7 @@
-"""A stand-in for a Nomad server, behind the demo, the tests and the benchmark.
+"""A stand-in for a Nomad server, used by the demo, the tests and the benchmarks.
 
-It serves a recording at `/v1/event/stream` as a real server does, traps included, over real sockets, and
-fails in the ways real servers fail on request.
+It serves a recording at `/v1/event/stream` over real sockets, with a real server's quirks, and fails on request in the
+ways real servers do.
 """
 
 from nomad_tui.standin.http import Request

@@ -1,4 +1,4 @@
-"""`python -m nomad_tui.standin FILE`: the stand-in server as a program of its own."""
+"""`python -m nomad_tui.standin FILE`: the stand-in server as a program."""
 
 import asyncio
 import signal

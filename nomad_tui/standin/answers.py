@@ -1,4 +1,4 @@
-"""What the stand-in answers beside the stream: who it is, who asks, which namespaces there are."""
+"""The stand-in's endpoints other than the stream: agent, token, namespaces, lists."""
 
 import asyncio
 import re
@@ -22,25 +22,25 @@ TOPICS: Final = {
     "/v1/evaluations": "Evaluation",
     "/v1/nodes": "Node",
 }
-"""By path, the topic whose events bring what it lists."""
+"""Topics by the path that lists their objects."""
 _DELETED: Final = frozenset(("NodeDeregistration",))
 
 _OMITTED: Final[Mapping[str, dict[str, Any]]] = {"Allocation": {"NextAllocation": ""}}
-"""Members that events leave out while they are empty, and that a server's filter compares all the same."""
+"""Fields that events omit if empty, but that a server's filter compares nevertheless."""
 
 Objects = Mapping[tuple[str, str], dict[str, Any]]
 """By namespace and ID."""
 
 
 class Lists:
-    """The state of the objects at an index of the recording's first pass; later passes come to the same states."""
+    """The objects' state at an index of the recording's first pass; later passes repeat the same states."""
 
     def __init__(self) -> None:
         self._index = -1
         self._objects: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
 
     def objects(self, recording: Recording, newest_index: int, topic: str) -> Objects:
-        """The objects of a topic, the first to come first."""
+        """The objects of a topic, in order of appearance."""
         rise = max(0, newest_index - recording.lowest_index) // recording.span * recording.span
         index = newest_index - rise
         if index != self._index:
@@ -64,7 +64,7 @@ class Lists:
 
 
 def list_answer(request: Request, token: Token, objects: Objects, index: int) -> Answer:
-    """One page of a list, as `filter`, `namespace`, `per_page` and `next_token` ask for."""
+    """A page of a list, according to the parameters `filter`, `namespace`, `per_page` and `next_token`."""
     topic = TOPICS[request.path]
     wanted = request.first("namespace") or "default"
     listed: Iterable[tuple[tuple[str, str], dict[str, Any]]] = sorted(objects.items(), key=lambda item: item[0][1])
@@ -99,15 +99,15 @@ NO_LEADER: Final = "No cluster leader"
 NOT_PUBLISHING: Final = "EventBroker not configured"
 
 _JOB: Final = re.compile(r"/v1/job/[^/]+")
-"""No job can be looked at: the recording has its events only."""
+"""Jobs cannot be read: the recording has only their events."""
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
 _SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _LONGEST_WAIT: Final = 300.0
-"""Seconds a blocking query waits when it does not say how long."""
+"""Seconds that a blocking query without `wait` lasts."""
 
 
 class Namespaces:
-    """The namespaces by name, and the index at which the list last changed."""
+    """The namespaces by name, and the index of the list's last change."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._made_at = dict.fromkeys(sorted({"default", *names}), 1)
@@ -118,18 +118,18 @@ class Namespaces:
         return frozenset(self._made_at)
 
     def items(self) -> list[tuple[str, int]]:
-        """Each name with the index at which it was made."""
+        """Each name with its creation index."""
         return sorted(self._made_at.items())
 
     def make(self, name: str, index: int) -> None:
-        """Make one if there is none of that name, at `index` or just above the newest change."""
+        """Creates a namespace unless it exists, at `index` or just above the last change."""
         if name not in self._made_at:
             self.index = self._made_at[name] = max(self.index + 1, index)
             self._changed.set()
             self._changed = asyncio.Event()
 
     async def changed_since(self, index: int, seconds: float) -> None:
-        """Wait until the list has changed after `index`, or so long."""
+        """Waits until the list has changed after `index`, or for `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 while self.index <= index:
@@ -139,7 +139,7 @@ class Namespaces:
 
 
 def refusal(doubt: Doubt, says_why: bool = True) -> Answer:
-    """The answer to a secret that is no valid token."""
+    """The response to a secret that is not a valid token."""
     if doubt is Doubt.MALFORMED:
         text = (
             "failed to parse signed token: failed to parse JWT: go-jose/go-jose: "
@@ -156,16 +156,16 @@ def denied() -> Answer:
 
 
 class Raft(msgspec.Struct):
-    """The server's place in its cluster."""
+    """The server's Raft state."""
 
     leader: bool
-    """Whether the cluster has one."""
+    """Whether the cluster has a leader."""
     last_log_index: int | None = None
-    """While a restarted server replays its raft log: the last index of that; None if all of it is applied."""
+    """Last index of the raft log that a restarted server is replaying; None if all of it is applied."""
 
 
 class Answers:
-    """The endpoints but the stream. `newest_index`, and `objects` by topic, are asked at every answer."""
+    """All endpoints except the stream. `newest_index`, and `objects` by topic, are called for each response."""
 
     def __init__(
         self,
@@ -238,7 +238,7 @@ class Answers:
                 return Answer.json([], self._newest_index())
 
     def unreachable_region(self, request: Request) -> Answer | None:
-        """What it answers if the region asked for cannot be reached."""
+        """The error if the requested region cannot be reached."""
         asked, options = request.first("region"), self.options
         if not asked or asked in (options.region, *options.other_regions):
             return None
@@ -246,7 +246,7 @@ class Answers:
         return Answer.text(HTTPStatus.INTERNAL_SERVER_ERROR, why)
 
     def _health(self, request: Request) -> Answer:
-        """Open to any token, as on a server; a client's agent is asked as its server would be."""
+        """Needs no token, as on a real server; a client agent also reports on the server if asked to."""
         options = self.options
         health: dict[str, Any] = {}
         if options.client_agent:

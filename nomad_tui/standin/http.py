@@ -1,4 +1,4 @@
-"""Connections, the requests that come on them, and ordinary answers; `stream` writes the response of a stream."""
+"""Connections, requests and ordinary responses; `stream` writes the response of a stream."""
 
 import asyncio
 import base64
@@ -24,9 +24,9 @@ class Request(msgspec.Struct, frozen=True):
     method: str
     path: str
     query: tuple[tuple[str, str], ...]
-    """In the order they were sent."""
+    """In the order in which they were sent."""
     headers: Mapping[str, str]
-    """By lower-case name; of a repeated one the last."""
+    """By lower-case name; the last value of a repeated header."""
 
     @classmethod
     def of(cls, received: h11.Request) -> "Request":
@@ -46,7 +46,7 @@ class Request(msgspec.Struct, frozen=True):
 
     @property
     def secret(self) -> str:
-        """The ACL token: `X-Nomad-Token` goes before `Authorization: Bearer`; empty for none."""
+        """The ACL token: `X-Nomad-Token` takes precedence over `Authorization: Bearer`; empty if none."""
         token = self.headers.get("x-nomad-token", "").strip()
         if token:
             return token
@@ -71,7 +71,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     @classmethod
     def json(cls, value: Any, index: int) -> "Answer":
-        """`index` goes into `X-Nomad-Index`, which every answer of a real server's reads carries."""
+        """`index` is the value of `X-Nomad-Index`, which a real server sends with every read."""
         headers = {
             "Vary": "Accept-Encoding, Origin",
             "X-Nomad-Index": str(index),
@@ -82,7 +82,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Connection:
-    """One client's connection, until it becomes a stream."""
+    """A client's connection, until it becomes a stream."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -90,7 +90,7 @@ class Connection:
         self._protocol = h11.Connection(h11.SERVER)
 
     async def request(self) -> Request | None:
-        """The next request; None when the client is gone, or sent what is no HTTP."""
+        """The next request; None if the client has disconnected or did not send HTTP."""
         if self._protocol.our_state is h11.DONE and self._protocol.their_state is h11.DONE:
             self._protocol.start_next_cycle()
         request: Request | None = None
@@ -111,7 +111,7 @@ class Connection:
                     return None
 
     async def answer(self, answer: Answer, request: Request, clock_offset: float = 0.0) -> bool:
-        """Send an ordinary answer; whether the connection can take another request."""
+        """Sends an ordinary response. Returns whether the connection can be reused."""
         headers = {
             "Content-Type": answer.content_type,
             "Content-Length": str(len(answer.body)),
@@ -130,7 +130,7 @@ class Connection:
         return self._protocol.our_state is h11.DONE
 
     async def gone(self) -> None:
-        """Wait until the client closes its side; discard what it still sends."""
+        """Waits until the client closes its side; discards what it still sends."""
         try:
             while await self._reader.read(_READ_BYTES):
                 pass
@@ -142,10 +142,10 @@ _BACKLOG: Final = 1024
 
 
 class Listener:
-    """Serves each connection in a task of its own.
+    """Serves each connection in its own task.
 
-    It accepts for itself: a connection that an asyncio server has accepted and not yet introduced when it is closed
-    stays open, served by nobody, until its garbage is collected.
+    It accepts connections itself: one that an asyncio server has accepted but not yet passed on when it is closed stays
+    open, unserved, until it is garbage-collected.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Listener:
         serve: Callable[[Connection], Coroutine[Any, Any, None]],
         ended: Callable[[asyncio.Task[None]], None],
     ) -> None:
-        """`ended` is called with the task of a connection that is over."""
+        """`ended` is called with the task of each finished connection."""
         self._port = port
         self._unix_path = unix_path
         self._tls = tls
@@ -165,37 +165,37 @@ class Listener:
         self._ended = ended
         self._socket: socket.socket | None = None
         self._connections: dict[asyncio.Task[None], Connection | None] = {}
-        """By the task that serves it, from the moment it is accepted; None until its handshake is over."""
+        """Connections by their tasks, from acceptance on; None until the TLS handshake is over."""
 
     @property
     def address(self) -> str:
-        """As `NOMAD_ADDR` takes it."""
+        """In the form of `NOMAD_ADDR`."""
         if self._unix_path is not None:
             return f"unix://{self._unix_path}"
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     def open(self) -> None:
-        """Listen; port 0 becomes a free one, which is kept from then on."""
+        """Starts to listen; port 0 is replaced with a free one, which is kept from then on."""
         self._listen(self._bound())
 
     def close(self) -> None:
-        """Stop listening; connections stay open."""
+        """Stops listening; connections stay open."""
         self._stop_listening()
         if self._unix_path is not None:
             self._unix_path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def refusing(self) -> Iterator[None]:
-        """Keep the address, and refuse connections."""
+        """Keeps the address but refuses connections."""
         self._stop_listening()
-        bound = self._bound()  # kept, or else a client that tries again may be given the port for its own end
+        bound = self._bound()  # stays bound: otherwise the port may be assigned to a reconnecting client's own socket
         try:
             yield
         finally:
             self._listen(bound)
 
     async def end_connections(self) -> None:
-        """Abort every connection, and wait until its task is over."""
+        """Aborts every connection, and waits until its task has ended."""
         for task, connection in self._connections.items():
             if connection is not None:
                 connection.writer.transport.abort()
@@ -204,7 +204,7 @@ class Listener:
             await asyncio.wait(set(self._connections))
 
     def _bound(self) -> socket.socket:
-        """A socket that has the server's address and refuses connections."""
+        """A socket bound to the server's address that refuses connections."""
         path = self._unix_path
         bound = socket.socket(socket.AF_INET if path is None else socket.AF_UNIX)
         try:
@@ -235,13 +235,13 @@ class Listener:
     def _accept(self, listener: socket.socket) -> None:
         try:
             accepted, _ = listener.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # the client is gone again
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # the client has disconnected again
             return
         accepted.setblocking(False)
         task = asyncio.create_task(self._serve_accepted(accepted))
         self._connections[task] = None
         task.add_done_callback(self._task_ended)
-        task.add_done_callback(lambda _: accepted.close())  # a task that is stopped at once never takes it over
+        task.add_done_callback(lambda _: accepted.close())  # a task cancelled at once never owns the socket
 
     async def _serve_accepted(self, accepted: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -249,7 +249,7 @@ class Listener:
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         try:
             transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted, ssl=self._tls)
-        except OSError:  # no handshake came about
+        except OSError:  # the TLS handshake failed
             return
         connection = Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
         task = asyncio.current_task()

@@ -1,4 +1,4 @@
-"""The tasks' logs as `/v1/client/fs/logs` sends them: framed JSON or plain text, from either end, followed or not."""
+"""Task logs as served by `/v1/client/fs/logs`: framed JSON or plain text, from either end, followed or not."""
 
 import asyncio
 import base64
@@ -12,7 +12,7 @@ from nomad_tui.standin.subscription import Token
 
 LOGS: Final = "/v1/client/fs/logs/"
 FRAME_BYTES: Final = 64 * 1024
-"""As Nomad's client agents frame them; a heartbeat comes each second."""
+"""As in Nomad's client agents, which also send a heartbeat every second."""
 HEARTBEAT: Final = 1.0
 SAMPLE_LINES: Final = 120
 _HEAD: Final = (
@@ -21,10 +21,10 @@ _HEAD: Final = (
 
 
 class TaskLogs:
-    """The logs by allocation, task and type (`stdout`, `stderr`)."""
+    """Logs by allocation, task and type (`stdout`, `stderr`)."""
 
     def __init__(self, *, samples: bool = False) -> None:
-        """`samples` gives a short log of its own to every task that nothing was written of."""
+        """With `samples`, every task without a log gets a short one."""
         self._samples = samples
         self._logs: dict[tuple[str, str, str], bytearray] = {}
         self._grown = asyncio.Event()
@@ -35,7 +35,7 @@ class TaskLogs:
         self._grown = asyncio.Event()
 
     def refusal(self, request: Request, token: Token) -> Answer | None:
-        """What is answered instead of a log."""
+        """The error to send instead of a log, if any."""
         if not token.may_in(request.first("namespace") or "default", "read-logs"):
             return Answer.text(HTTPStatus.FORBIDDEN, "Permission denied")
         task, type_ = request.first("task"), request.first("type")
@@ -56,7 +56,7 @@ class TaskLogs:
         return None
 
     async def serve(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        """Sends a log until its end, or until the reader leaves where it follows."""
+        """Sends a log to its end or, if it is followed, until the reader disconnects."""
         task, type_ = request.first("task"), request.first("type")
         log = self._logs.setdefault((request.path.removeprefix(LOGS), task, type_), bytearray())
         offset = int(request.first("offset"))

@@ -1,4 +1,4 @@
-"""A recording as a server publishes it: its frames, and the same frames again under higher indexes."""
+"""A recording as a server publishes it: its frames, repeated with higher indexes."""
 
 import asyncio
 import gzip
@@ -14,15 +14,15 @@ import zstandard
 HEARTBEAT: Final = b"{}"
 
 SLICE_SECONDS: Final = 0.002
-"""How long the stand-in works before it lets the rest of its event loop run: it may share one with a
-dashboard, whose timers take about three turns of the loop."""
+"""Seconds of work before yielding to the event loop, which may be shared with a dashboard, whose timers take about
+three turns of the loop."""
 
 _INDEX: Final = re.compile(rb'"Index"\s*:\s*(\d+)')
 _PAYLOAD: Final = re.compile(rb'"Payload"\s*:\s*')
 
 
 class Envelope(msgspec.Struct, gc=False, frozen=True, rename="pascal"):
-    """What an event says of itself, without its payload."""
+    """An event without its payload."""
 
     topic: str
     type: str = ""
@@ -58,15 +58,15 @@ _payloads: Final = msgspec.json.Decoder(_Payloads)
 
 class Frame(msgspec.Struct, frozen=True):
     sent: bytes
-    """As it goes over the wire, with its line feed."""
+    """As sent, including its line feed."""
     index: int | None
     """None for a line that is not a frame."""
     namespaces: frozenset[str] = frozenset()
-    """Those of its events; an event outside any namespace adds none."""
+    """Namespaces of its events; an event without a namespace adds none."""
 
     @classmethod
     def read(cls, line: bytes) -> Self:
-        """The frame of one line, with or without its line feed; any other line is kept as it is."""
+        """The frame of one line, with or without its line feed; any other line is kept unchanged."""
         sent = line if line.endswith(b"\n") else line + b"\n"
         try:
             decoded = _envelopes.decode(line)
@@ -78,16 +78,16 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 def events(line: bytes) -> tuple[int, list[tuple[Envelope, bytes]]]:
-    """The index of a line that is a frame, and its events, each with its own text."""
+    """The index of a line that is a frame, and its events with their raw JSON."""
     decoded = _events.decode(line)
     return decoded.index, [(_envelope.decode(text), bytes(text)) for text in decoded.events]
 
 
 def index_places(line: bytes) -> list[tuple[int, int]]:
-    """Where a frame's digits are: those of its index and of its events', never those in a payload.
+    """The spans of the digits of a frame's index and its events' indexes, but not of those in payloads.
 
-    The names `"Index"` and `"Payload"` with bare quotes cannot be inside a JSON string, and nothing in an
-    envelope but the payload has fields.
+    The names `"Index"` and `"Payload"` with unescaped quotes cannot occur inside a JSON string, and nothing in an event
+    but the payload has nested fields.
     """
     places: list[tuple[int, int]] = []
     at = 0
@@ -102,7 +102,7 @@ def index_places(line: bytes) -> list[tuple[int, int]]:
 
 
 class _Template:
-    """A frame cut at its indexes, so that it can be sent under others for the price of a join."""
+    """A frame split at its indexes, so that it can be sent with others at the cost of a join."""
 
     __slots__ = ("_indexes", "_pieces")
 
@@ -115,7 +115,7 @@ class _Template:
         indexes = [int(view[start:end]) for start, end in places]
         self._indexes = indexes[:1] if len(set(indexes)) == 1 else indexes
 
-    def risen(self, by: int) -> bytes:
+    def shifted(self, by: int) -> bytes:
         if len(self._indexes) == 1:
             return (b"%d" % (self._indexes[0] + by)).join(self._pieces)
         parts: list[bytes | memoryview] = [self._pieces[0]]
@@ -125,10 +125,10 @@ class _Template:
 
 
 class Recording:
-    """The frames of a recording, in order, and what a server must know of them as a whole.
+    """The frames of a recording, in order, with their index range and namespaces.
 
-    Pass `k` through it (from 0) is the same frames with `k * span` added to the index of the frame and of
-    each of its events; payloads stay as they are.
+    Pass `k` (from 0) consists of the same frames with `k * span` added to the index of the frame and of each of its
+    events; payloads are unchanged.
     """
 
     def __init__(self, frames: Sequence[Frame]) -> None:
@@ -137,13 +137,13 @@ class Recording:
         self.lowest_index = min(indexes, default=0)
         self.highest_index = max(indexes, default=0)
         self.span = self.highest_index - self.lowest_index + 1
-        """By how much a pass is above the one before: no index of one is reached by the other."""
+        """By how much a pass is above the previous one: the index ranges do not overlap."""
         self.namespaces: frozenset[str] = frozenset().union(*(frame.namespaces for frame in self.frames))
         self._templates: list[_Template | None] = [None] * len(self.frames)
 
     @classmethod
     async def load(cls, lines: Iterable[bytes], *, raw: bool) -> Self:
-        """Read a recording's lines, leaving heartbeats out, and with `raw` false all that is no frame."""
+        """Reads a recording's lines, without heartbeats and, unless `raw`, without other lines that are not frames."""
         frames: list[Frame] = []
         yield_at = time.monotonic() + SLICE_SECONDS
         for line in lines:
@@ -165,7 +165,7 @@ class Recording:
         template = self._templates[position]
         if template is None:
             template = self._templates[position] = _Template(frame.sent)
-        return template.risen(pass_number * self.span)
+        return template.shifted(pass_number * self.span)
 
     def frame(self, position: int, pass_number: int) -> Frame:
         """One frame in one pass."""
@@ -176,7 +176,7 @@ class Recording:
         return Frame(self.sent(position, pass_number), index, stored.namespaces)
 
     def places(self, repeat: int | None, start: tuple[int, int] = (0, 0)) -> Iterator[tuple[int, int]]:
-        """(pass, position) of every frame in turn, from `start` to the end of the last pass."""
+        """(pass, position) of every frame in order, from `start` to the end of the last pass."""
         pass_number, first = start
         while self.frames and (repeat is None or pass_number < repeat):
             for position in range(first, len(self.frames)):
@@ -185,7 +185,7 @@ class Recording:
             pass_number += 1
 
     def start(self, index: int, repeat: int | None) -> tuple[int, int]:
-        """(pass, position) of the first frame at or above `index`; of the last frame if none is."""
+        """(pass, position) of the first frame at or above `index`; of the last frame if there is none."""
         if index == 0:
             return 0, 0
         pass_number = max(0, (index - self.lowest_index) // self.span)
@@ -199,9 +199,9 @@ class Recording:
 
 
 def read_lines(path: Path) -> list[bytes]:
-    """The lines of a recording on disk; `.gz` and `.zst` are unpacked by the file's name.
+    """The lines of a recording; `.gz` and `.zst` files are decompressed.
 
-    Raises OSError, or zstandard.ZstdError and EOFError for a damaged one.
+    Raises OSError, or zstandard.ZstdError and EOFError if it is damaged.
     """
     if path.suffix == ".gz":
         return gzip.decompress(path.read_bytes()).split(b"\n")

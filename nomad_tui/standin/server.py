@@ -1,4 +1,4 @@
-"""The stand-in server itself: it publishes its recording, and answers every request."""
+"""The stand-in server: publishes its recording, and answers every request."""
 
 import asyncio
 import contextlib
@@ -39,16 +39,16 @@ _TOKEN_EXPIRED: Final = b"ACL token expired"
 class StandIn:
     """A Nomad server that publishes a recording.
 
-    `lines` are a recording's lines, with or without line feeds. Use it as an async context manager; leaving
-    it ends every connection, and raises what went wrong in its own code while it served.
+    `lines` are a recording's lines, with or without line feeds. Use it as an async context manager; on exit it ends
+    every connection, and raises any error of its own code that occurred while serving.
     """
 
     def __init__(self, lines: Iterable[bytes] = (), options: Options | None = None) -> None:
         self.options = options or Options()
         self.requests: list[Request] = []
-        """Every request received, in order."""
+        """All requests received, in order."""
         self.streams: list[Stream] = []
-        """The live ones, in the order they were opened."""
+        """The open streams, in order of opening."""
         self._lines = lines
         self._recording = Recording(())
         self._buffer = Buffer(self.options.buffer_size)
@@ -56,7 +56,7 @@ class StandIn:
         self._namespaces = Namespaces(self.options.namespaces or ())
         self._raft = Raft(self.options.leader)
         self._raft_log: deque[Frame] = deque()
-        """What a restarted server has not replayed yet."""
+        """Frames that a restarted server has not replayed yet."""
         self.logs = TaskLogs(samples=self.options.sample_logs)
         self.lingering = 0
         """Streams that were refused or ended and are still open, silent."""
@@ -82,7 +82,7 @@ class StandIn:
         self._refused = 0
         self._changed = asyncio.Event()
 
-    # Life
+    # Start and stop
 
     async def __aenter__(self) -> Self:
         self._recording = await Recording.load(self._lines, raw=self.options.raw)
@@ -108,7 +108,7 @@ class StandIn:
 
     @property
     def address(self) -> str:
-        """As `NOMAD_ADDR` takes it."""
+        """In the form of `NOMAD_ADDR`."""
         return self._listener.address
 
     async def _end_connections(self) -> None:
@@ -116,11 +116,11 @@ class StandIn:
             self._end(stream, _SERVER_STOPS)
         await self._listener.end_connections()
 
-    # What a test or a demo does to it
+    # Controls for tests and the demo
 
     @property
     def subscribers(self) -> int:
-        """The streams that are open; a refused one never is."""
+        """The number of open streams; a refused one does not count."""
         return len(self.streams)
 
     @property
@@ -132,65 +132,65 @@ class StandIn:
         return self._recording.highest_index + (passes - 1) * self._recording.span
 
     async def until(self, fact: Callable[[], bool]) -> None:
-        """Wait for a fact about the server: asked again after each request, frame and end of a stream."""
+        """Waits until a condition of the server is true; checks it after each request, frame and end of a stream."""
         while not fact():
             await self._changed.wait()
 
     async def subscribed(self, count: int = 1) -> None:
-        """Wait until at least so many streams are open."""
+        """Waits until at least `count` streams are open."""
         await self.until(lambda: self.subscribers >= count)
 
     async def published(self) -> None:
-        """Wait until the last frame of the recording is in the buffer."""
+        """Waits until the last frame of the recording is in the buffer."""
         if self._publisher is not None:
             await asyncio.wait({self._publisher})
 
     def publish(self, *lines: bytes) -> None:
-        """Add lines to the buffer now, also for readers that are too slow; those that are no frames too."""
+        """Adds lines to the buffer at once, even if readers are too slow and if lines are not frames."""
         for line in lines:
             self._append(Frame.read(line))
 
     def make_namespace(self, name: str) -> None:
-        """Streams already open do not see its events."""
+        """Creates a namespace. Streams already open do not receive its events."""
         self._namespaces.make(name, self.newest_index)
 
     def lose_leader(self) -> None:
-        """Streams stay open, and new ones are served; what the leader would have to say is answered with 500."""
+        """Streams stay open, and new ones are served; requests that need the leader are answered with 500."""
         self._raft.leader = False
 
     def elect_leader(self) -> None:
         self._raft.leader = True
 
     def upgrade(self, version: str) -> None:
-        """Let it be of another release from now on, with the connections that there are."""
+        """Changes the release, without ending connections."""
         self.options = self._answers.options = replace(self.options, version=version)
 
     def put_token(self, secret: str, token: Token) -> None:
-        """Make a token or change what one may do, which ends the streams it may no longer have."""
+        """Creates a token or changes its permissions, which ends streams that it may no longer read."""
         self._access.put(secret, token)
         for stream in list(self.streams):
             if stream.secret == secret and not self._allowed(stream.query, token):
-                self._give_up(stream, _SERVER_STOPS)
+                self._end_early(stream, _SERVER_STOPS)
 
     def revoke(self, secret: str) -> None:
-        """Delete a token, which ends its streams."""
+        """Deletes a token, which ends its streams."""
         self._access.remove(secret)
         for stream in list(self.streams):
             if stream.secret == secret:
-                self._give_up(stream, _TOKEN_EXPIRED)
+                self._end_early(stream, _TOKEN_EXPIRED)
 
     def inject(self, fault: Fault) -> None:
-        """Let something go wrong with every live stream, now."""
+        """Makes a fault occur in every open stream, now."""
         for stream in list(self.streams):
             stream.perform(fault)
 
     def refuse(self, connections: int) -> None:
-        """Reset so many of the connections that come next, before a byte is read."""
+        """Resets the next `connections` connections before reading from them."""
         self._refused = connections
 
     @contextlib.asynccontextmanager
     async def down(self) -> AsyncIterator[None]:
-        """The server is stopped for as long: connections end and the address takes no new ones."""
+        """Stops the server for the duration of the context: ends connections and refuses new ones."""
         with self._listener.refusing():
             await self._end_connections()
             yield
@@ -198,12 +198,12 @@ class StandIn:
     async def restart(
         self, lines: Iterable[bytes] | None = None, *, keep: int | None = None, replays: bool = False
     ) -> None:
-        """End all connections and listen again at the same address.
+        """Ends all connections and listens again at the same address.
 
-        `lines` are what the server holds afterwards instead (its whole recording if it serves from the
-        start), a rebuilt server's history; `keep` is how many of the newest frames it still holds, 0 for an empty
-        buffer. With `replays` it answers before it has replayed its raft log: without a leader, with an empty buffer,
-        and the old frames come under their old indexes as `replay` continues. Not with `from_start`.
+        `lines` replace what the server holds (its whole recording if it serves from the start), as the history of a
+        rebuilt server; `keep` is how many of the newest frames it still holds, 0 for an empty buffer. With `replays` it
+        answers before it has replayed its raft log: without a leader and with an empty buffer, and old frames are
+        published under their old indexes by `replay`. Not with `from_start`.
         """
         async with self.down():
             self._raft_log.clear()
@@ -224,7 +224,7 @@ class StandIn:
                 self._buffer.replace(())
 
     def replay(self, frames: int | None = None) -> None:
-        """Apply so many more frames of the raft log, or all; after the last the cluster has a leader again."""
+        """Applies that many more frames of the raft log, or all; after the last one the cluster has a leader again."""
         for _ in range(len(self._raft_log) if frames is None else min(frames, len(self._raft_log))):
             self._append(self._raft_log.popleft())
         if not self._raft_log:
@@ -237,7 +237,7 @@ class StandIn:
         for namespace in frame.namespaces:
             self._namespaces.make(namespace, frame.index or 0)
         self._buffer.append(frame)
-        self._note()
+        self._notify()
 
     async def _publish_recording(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -255,7 +255,7 @@ class StandIn:
                 yield_at = clock() + SLICE_SECONDS
 
     def _has_room(self) -> bool:
-        """Whether a frame more would neither be lost on anyone nor be for nobody."""
+        """Whether another frame would have a reader and overrun none."""
         following = [stream.position for stream in self.streams if not stream.silent]
         return bool(following) and (not self._buffer.full or min(following) > self._buffer.oldest_position)
 
@@ -264,9 +264,9 @@ class StandIn:
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failures.append(error)
-        self._note()
+        self._notify()
 
-    def _note(self) -> None:
+    def _notify(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -282,7 +282,7 @@ class StandIn:
                 underlying.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.options.send_buffer)
             while (request := await connection.request()) is not None:
                 self.requests.append(request)
-                self._note()
+                self._notify()
                 answer = await self._respond(connection, request)
                 if answer is None or not await connection.answer(answer, request, self.options.clock_offset):
                     break
@@ -294,7 +294,7 @@ class StandIn:
                 await writer.wait_closed()
 
     async def _respond(self, connection: Connection, request: Request) -> Answer | None:
-        """The answer to a request; None if the stream was the answer, and is over."""
+        """The response to a request; None if it was a stream, which has ended."""
         if self.options.basic_auth is not None and not request.has_basic_auth(*self.options.basic_auth):
             headers = {"WWW-Authenticate": 'Basic realm="nomad"'}
             return Answer(HTTPStatus.UNAUTHORIZED, b"Unauthorized", headers=headers)
@@ -352,12 +352,12 @@ class StandIn:
 
     async def _linger(self, gone: asyncio.Task[None], seconds: float | None) -> None:
         self.lingering += 1
-        self._note()
+        self._notify()
         try:
             await asyncio.wait({gone}, timeout=seconds)
         finally:
             self.lingering -= 1
-            self._note()
+            self._notify()
 
     def _allowed(self, query: StreamQuery, token: Token) -> bool:
         known = releases.Release.parse(self.options.version)
@@ -375,8 +375,8 @@ class StandIn:
             heartbeat=options.heartbeat,
             first_heartbeat=options.beats_after,
             write_timeout=options.write_timeout,
-            faults=[fault for fault in options.faults if self._concerns(fault)],
-            changed=self._note,
+            faults=[fault for fault in options.faults if self._applies(fault)],
+            changed=self._notify,
         )
         self._streams_opened += 1
         stream.number = self._streams_opened
@@ -386,7 +386,7 @@ class StandIn:
         gone = asyncio.create_task(connection.gone())
         stream.served_by(serving)
         self.streams.append(stream)
-        self._note()
+        self._notify()
         try:
             await asyncio.wait({serving, gone}, return_when=asyncio.FIRST_COMPLETED)
             if stream.silent and not stream.over:
@@ -396,14 +396,14 @@ class StandIn:
         finally:
             if stream in self.streams:
                 self.streams.remove(stream)
-            self._note()
+            self._notify()
             serving.cancel()
             gone.cancel()
             await asyncio.wait({serving, gone})
         if not serving.cancelled():
             serving.result()
 
-    def _concerns(self, fault: Scheduled) -> bool:
+    def _applies(self, fault: Scheduled) -> bool:
         return fault.stream is None or fault.stream == self._streams_opened
 
     async def _serve_frames(self, stream: Stream) -> None:
@@ -414,16 +414,16 @@ class StandIn:
                 if self.options.at_end is AtEnd.EOF:
                     stream.end()
                     return
-            await follow(stream, self._buffer, next_eval_differs=self.options.next_eval_differs, changed=self._note)
+            await follow(stream, self._buffer, next_eval_differs=self.options.next_eval_differs, changed=self._notify)
         except DroppedError:
-            self._give_up(stream, _DROPPED)
+            self._end_early(stream, _DROPPED)
         except StalledError:
             stream.abort()
         except ConnectionError:
             return
 
-    def _give_up(self, stream: Stream, reason: bytes) -> None:
-        """As a server ends a stream while it runs on."""
+    def _end_early(self, stream: Stream, reason: bytes) -> None:
+        """Ends a stream the way a running server does."""
         if self.options.lingers and self.options.refusals is Release.MODERN:
             stream.linger(self.options.lingers)
         else:

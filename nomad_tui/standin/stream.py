@@ -1,6 +1,6 @@
-"""One response of `/v1/event/stream`, and the frames that it is sent.
+"""A response of `/v1/event/stream`, and the frames sent on it.
 
-Its body has no length and no chunks, and ends when the connection does.
+Its body has no length and is not chunked; it ends with the connection.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from nomad_tui.standin.recording import HEARTBEAT, SLICE_SECONDS, Frame, Recordi
 from nomad_tui.standin.subscription import StreamQuery, Subscription
 
 _HEARTBEAT_LINE: Final = HEARTBEAT + b"\n"
-_LINGER_NOT: Final = struct.pack("ii", 1, 0)
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class StalledError(Exception):
-    """The reader has taken nothing for as long as a server waits."""
+    """The reader has accepted nothing for the server's write timeout."""
 
 
 def head(protocol: str) -> bytes:
@@ -37,15 +37,15 @@ def head(protocol: str) -> bytes:
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    """Close a connection with RST instead of FIN, where its kind of socket has one."""
+    """Closes a connection with RST instead of FIN, if its type of socket supports that."""
     with contextlib.suppress(OSError):
         underlying = writer.get_extra_info("socket")
-        underlying.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        underlying.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     writer.transport.abort()
 
 
 class Stream:
-    """A subscriber: what it asked for, how far it is, and what is going wrong with it."""
+    """A subscriber: its request, its progress, and its faults."""
 
     def __init__(
         self,
@@ -64,17 +64,17 @@ class Stream:
         self.subscription = subscription
         self.secret = secret
         self.number = 0
-        """In the order in which streams were opened, from 1."""
+        """In order of opening, from 1."""
         self.position = 0
-        """The next frame it takes from the server's buffer."""
+        """Position in the server's buffer of the next frame to send."""
         self.frames_sent = 0
         self.bytes_sent = 0
-        """Of the body, heartbeats too."""
+        """Bytes of the body, including heartbeats."""
         self.silent = False
         self.lingers: float | None = None
-        """Seconds of silence until EOF; None for ever."""
+        """Seconds of silence before EOF; None for forever."""
         self.over = False
-        """The server has ended it."""
+        """Whether the server has ended it."""
         self._writer = writer
         self._heartbeat = heartbeat
         self._first_heartbeat = first_heartbeat
@@ -85,34 +85,34 @@ class Stream:
         self._serving: asyncio.Task[None] | None = None
         self._changed = changed
         self.beats_at = 0.0
-        """When the next heartbeat is due, on the event loop's clock."""
+        """When the next heartbeat is due, by the event loop's clock."""
 
     def served_by(self, task: asyncio.Task[None]) -> None:
-        """The task to be stopped when the stream ends or falls silent."""
+        """Sets the task to be stopped when the stream ends or falls silent."""
         self._serving = task
 
     def begin(self, head: bytes) -> None:
-        """Send the head of the response, or keep it for the first line where the first heartbeat comes late."""
+        """Sends the head of the response, or defers it to the first line if the first heartbeat comes late."""
         if self._first_heartbeat:
             self._unsent_head = head
         else:
             self._writer.write(head)
 
     async def start(self) -> None:
-        """Send the first heartbeat, if it is due at once; the next is due one interval later."""
+        """Sends the first heartbeat if it is due at once; the next is due one interval later."""
         self.beats_at = asyncio.get_running_loop().time() + self._first_heartbeat
         await self.beat()
 
     async def beat(self) -> None:
-        """Send a heartbeat if one is due."""
+        """Sends a heartbeat if one is due."""
         if asyncio.get_running_loop().time() >= self.beats_at:
             self.beats_at += self._heartbeat
             await self._send(_HEARTBEAT_LINE, frames=0)
 
     async def send(self, lines: Sequence[bytes]) -> None:
-        """Send lines of frames, perhaps none, as fast as the reader takes them; others get a turn.
+        """Sends lines of frames, possibly none, as fast as the reader accepts them, and yields to the event loop.
 
-        Raises StalledError, or ConnectionError when the reader is gone.
+        Raises StalledError, or ConnectionError if the reader has disconnected.
         """
         if not self._faults or not lines:
             await self._send(b"".join(lines), frames=len(lines))
@@ -121,7 +121,7 @@ class Stream:
             await self._send(line, frames=1)
 
     async def _send(self, data: bytes, frames: int) -> None:
-        data = await self._meet_faults_in(data)
+        data = await self._send_until_faults(data)
         self.frames_sent += frames
         if self._drip is None:
             self._write(data)
@@ -133,8 +133,8 @@ class Stream:
         self._changed()
         await self._flush()
 
-    async def _meet_faults_in(self, data: bytes) -> bytes:
-        """Send `data` up to the byte where a fault is due, perform that, and return the rest."""
+    async def _send_until_faults(self, data: bytes) -> bytes:
+        """Sends `data` up to the byte where a fault is due, performs the fault, and returns the rest."""
         inside = [
             fault
             for fault in self._faults
@@ -181,10 +181,10 @@ class Stream:
                     await self._writer.drain()
             except TimeoutError:
                 raise StalledError from None
-        await asyncio.sleep(0)  # draining does not suspend while the reader keeps up
+        await asyncio.sleep(0)  # `drain` does not suspend while the reader keeps up
 
     def perform(self, fault: Fault) -> None:
-        """Let something go wrong, now."""
+        """Makes a fault occur now."""
         match fault:
             case Cut():
                 self._write(fault.fragment)
@@ -205,7 +205,7 @@ class Stream:
                 self._write(b"x" * fault.size + b"\n")
 
     def end(self, last_words: bytes = b"") -> None:
-        """End the body, after what is still on its way."""
+        """Ends the body after sending pending data."""
         if not self.over:
             self._write(last_words)
             self.over = True
@@ -213,13 +213,13 @@ class Stream:
             self._stop()
 
     def linger(self, seconds: float) -> None:
-        """Send nothing more, and end the body after so long."""
+        """Sends nothing more, and ends the body after `seconds`."""
         self.lingers = seconds
         self.silent = True
         self._stop()
 
     def abort(self) -> None:
-        """End the connection without sending what is still on its way."""
+        """Ends the connection without sending pending data."""
         self.over = True
         self._writer.transport.abort()
         self._stop()
@@ -230,11 +230,11 @@ class Stream:
 
 
 BATCH_BYTES: Final = 256 * 1024
-"""About how much is joined for one write: more would keep the event loop from the rest."""
+"""Approximate bytes per write: larger writes would block the event loop."""
 
 
 class DroppedError(Exception):
-    """A reader wants a frame that the buffer no longer holds."""
+    """A reader requests a frame that the buffer no longer holds."""
 
 
 class Buffer:
@@ -244,7 +244,7 @@ class Buffer:
         self._size = size
         self._held: list[Frame] = []
         self._first = 0
-        """The position of the first of `_held`, which is trimmed only now and then."""
+        """The position of the first of `_held`, which is trimmed only occasionally."""
         self._grown = asyncio.Event()
         self.newest_index = 0
 
@@ -276,7 +276,7 @@ class Buffer:
         self._grown = asyncio.Event()
 
     def replace(self, frames: Iterable[Frame]) -> None:
-        """Hold these instead, as a server that was started anew."""
+        """Replaces the content, as a restarted server."""
         self._first = self.next_position
         self._held = []
         self.newest_index = 0
@@ -284,10 +284,10 @@ class Buffer:
             self.append(frame)
 
     def start(self, index: int) -> int:
-        """Where a reader that asks for `index` starts.
+        """The start position for a reader that requests `index`.
 
-        0 is the oldest frame held; an index that is gone gives the next one held, and one above the newest
-        gives the newest frame again.
+        0 is the oldest frame held; an index that is no longer held gives the next one, and one above the newest gives
+        the newest frame again.
         """
         oldest = self.oldest_position
         held = self.frames()
@@ -299,7 +299,7 @@ class Buffer:
         return oldest + len(held) - 1
 
     def after(self, position: int) -> list[Frame]:
-        """Frames from `position` on, about one write of them; none if there are none yet.
+        """Frames from `position` on, about enough for one write; empty if there are none yet.
 
         Raises DroppedError if the frame at `position` is no longer held.
         """
@@ -316,7 +316,7 @@ class Buffer:
         return batch
 
     async def grown(self) -> None:
-        """Wait for the next frame."""
+        """Waits for the next frame."""
         await self._grown.wait()
 
 
@@ -324,7 +324,7 @@ _NEXT_EVAL: Final = re.compile(rb'"NextEval":"[^"]*"')
 
 
 async def send_recording(stream: Stream, recording: Recording, pace: float | None, repeat: int | None) -> None:
-    """Send the recording to its end, from the index asked for; `pace` is in frames a second."""
+    """Sends the recording from the requested index to its end; `pace` is in frames per second."""
     clock = asyncio.get_running_loop().time
     started = clock()
     select = stream.subscription.select
@@ -357,7 +357,7 @@ async def _beat_until(stream: Stream, due: float) -> None:
 
 
 async def follow(stream: Stream, buffer: Buffer, *, next_eval_differs: int, changed: Callable[[], None]) -> None:
-    """Send what is published, for as long as the reader keeps up with the buffer; `changed` is called at each step."""
+    """Sends published frames as long as the reader keeps up with the buffer; `changed` is called at each step."""
     select = stream.subscription.select
     while True:
         frames = buffer.after(stream.position)

@@ -1,4 +1,4 @@
-"""What a token may read, and what one request subscribes to, with the traps of the real server's filter.
+"""What a token may read, and what a request subscribes to, with the quirks of the real server's filter.
 
 The rules are those of Nomad's `command/agent/event_endpoint.go` (parsing) and `nomad/stream/subscription.go`
 (matching).
@@ -30,18 +30,18 @@ class Token:
     name: str = ""
     management: bool = False
     namespaces: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Capabilities such as `read-job` by namespace; the namespace `*` is every one."""
+    """Capabilities such as `read-job` by namespace; `*` for every namespace."""
     variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Path globs of the variables it may list, by namespace; the namespace `*` is every one."""
+    """Path globs of the variables it may list, by namespace; `*` for every namespace."""
     node_read: bool = False
     agent_read: bool = False
     operator_read: bool = False
     policies: tuple[str, ...] = ()
-    """Only shown by `/v1/acl/token/self`: what it may do is set above."""
+    """Only shown by `/v1/acl/token/self`; they grant nothing here."""
     expires: datetime | None = None
     """With a time zone."""
     is_identity: bool = False
-    """A workload identity (its secret is a JWT): it reads streams, but `/v1/acl/token/self` does not know it."""
+    """A workload identity (its secret is a JWT): it may read streams, but is unknown to `/v1/acl/token/self`."""
 
     def may_in(self, namespace: str, capability: str) -> bool:
         return self.management or any(
@@ -63,7 +63,7 @@ class Token:
         return any(fnmatchcase(path, glob) for glob in self.variable_paths(namespace))
 
     def may_subscribe(self, topic_names: Iterable[str], namespaces: Iterable[str]) -> bool:
-        """Whether every topic may be read in every namespace; an unknown topic needs management."""
+        """Whether it may read every topic in every namespace; an unknown topic needs management."""
         held = tuple(namespaces)
         return all(self._may_read(name, namespace) for name in topic_names for namespace in held)
 
@@ -86,12 +86,12 @@ MANAGEMENT: Final = Token(name="management", management=True, agent_read=True)
 
 
 class Doubt(Enum):
-    """Why a secret is no valid token."""
+    """Why a secret is not a valid token."""
 
     UNKNOWN = auto()
     EXPIRED = auto()
     MALFORMED = auto()
-    """Neither a UUID nor a JWT: where a server answers an unknown one with 403, it answers this one with 500."""
+    """Neither a UUID nor a JWT: a server answers 500 instead of the 403 for an unknown one."""
 
 
 class Access:
@@ -103,11 +103,11 @@ class Access:
 
     @property
     def enabled(self) -> bool:
-        """Whether the cluster has ACLs at all."""
+        """Whether the cluster has ACLs."""
         return self._tokens is not None
 
     def token(self, secret: str) -> Token | Doubt:
-        """What a request with this secret may do; the empty one is anonymous."""
+        """What a request with this secret may do; an empty one is anonymous."""
         if self._tokens is None:
             return MANAGEMENT
         if not secret:
@@ -132,7 +132,7 @@ _HIGHEST: Final = 2**63 - 1
 
 
 class BadRequestError(Exception):
-    """The request cannot be understood; the text is what the server answers with its 400."""
+    """An invalid request; the text is the body of the server's 400 response."""
 
 
 def parse_index(text: str) -> int:
@@ -148,7 +148,7 @@ def parse_index(text: str) -> int:
 
 
 def parse_topics(names: list[str]) -> dict[str, tuple[str, ...]]:
-    """The keys asked for by topic; unknown topics are accepted too."""
+    """The requested keys by topic; unknown topics are accepted too."""
     if not names:
         return {ALL: (ALL,)}
     topics: dict[str, tuple[str, ...]] = {}
@@ -179,7 +179,7 @@ class StreamQuery(msgspec.Struct, frozen=True):
         )
 
     def namespaces(self, existing: frozenset[str]) -> frozenset[str]:
-        """Those it covers now. A namespace made later is not among them, nor need one exist."""
+        """The namespaces it covers now; one created later is not included, and none need exist."""
         return existing if self.namespace == EVERY_NAMESPACE else frozenset({self.namespace})
 
 
@@ -189,9 +189,9 @@ class Subscription(msgspec.Struct, frozen=True):
     token: Token
 
     def select(self, frame: Frame, sent: bytes) -> bytes | None:
-        """What of a frame is sent: all of its line as it is stored, a frame of some events, or nothing.
+        """What is sent of a frame: its unchanged line, a frame with some of its events, or nothing.
 
-        `sent` is the frame's line, perhaps under a higher index.
+        `sent` is the frame's line, possibly with a higher index.
         """
         if frame.index is None:
             return sent
@@ -206,10 +206,10 @@ class Subscription(msgspec.Struct, frozen=True):
         return b'{"Index":%d,"Events":[%b]}\n' % (index, b",".join(chosen))
 
     def times(self, event: Envelope) -> int:
-        """How often an event is sent: once for each key that names it.
+        """How often an event is sent: once for each key that matches it.
 
-        `*` is a wildcard only where it is the one key: beside another it is compared as a name. The keys of
-        topic `*` count for every topic, before the topic's own.
+        `*` is a wildcard only if it is the single key: beside another, it is compared literally. The keys of topic `*`
+        apply to every topic, before the topic's own.
         """
         if event.namespace and event.namespace not in self.namespaces:
             return 0
