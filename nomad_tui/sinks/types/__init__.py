@@ -1,1 +1,1 @@
-"""The types of sinks: one module each."""
+"""The types of sinks, one module each."""

@@ -1,13 +1,12 @@
-"""What a stream holds already: so that nothing is doubled that another runner published longer ago than the server
-remembers.
+"""Which message IDs a stream already holds, to prevent duplicates beyond the stream's duplicate window.
 
-A server knows a message again by its ID for the stream's duplicate window. What is older must be known here: once, from
-some time before the oldest event that is to be sent, the IDs are read from the stream, and later whatever others have
-published since. A runner that is alone never reads anything again: the sequence numbers of its own acknowledgements
-tell that nobody published between.
+Within its duplicate window, a server recognizes a message by its ID. Older messages must be known here. The IDs are
+read from the stream once, starting some time before the oldest event to be sent, and later whatever other publishers
+have added. A runner that publishes alone never reads the stream again: the sequence numbers of its own acknowledgements
+prove that nobody else published in between.
 
-A stream may not let itself be read: work queues, limits of consumers and permissions are in the way. Then it is
-published to all the same, and `unchecked` says why what is older than its window may be doubled.
+A stream may not be readable, because of work-queue retention, consumer limits or permissions. It is then published to
+all the same, and `unchecked` says why events older than the window may be duplicated.
 """
 
 import asyncio
@@ -23,19 +22,19 @@ from nomad_tui.nats.reading import KnownIds, Reading, ReadingLostError
 
 log = Log("nomad_tui.sinks.nats")
 
-SLACK: Final = 600_000_000_000
-"""ns before the oldest event that is to be sent: clocks differ, and another runner may have had it earlier."""
-READ_AT_LEAST: Final = 20_000
-"""Messages: what a runner takes from the buffer of a Nomad server looks new to it, and another may have published it
+MARGIN: Final = 600_000_000_000
+"""ns before the oldest event to be sent, because clocks differ and another runner may have received it earlier."""
+MIN_MESSAGES: Final = 20_000
+"""Messages. What a runner reads from a Nomad server's buffer looks new to it, but another runner may have published it
 long ago."""
-PART: Final = 0.5
-"""Of the duplicate window, after which what is known counts as old."""
+OUTDATED_AFTER: Final = 0.5
+"""Fraction of the duplicate window after which the known IDs are outdated."""
 MOST_AHEAD: Final = 10_000
 MOST_FAILURES: Final = 2
-"""In a row, of reading a stream, after which it is published to without; a server may be busy for a moment."""
-CHECKED_AGAIN: Final = 300.0
-"""Seconds after which reading is tried again."""
-AGAIN: Final = "It is tried again"
+"""Failed reads in a row after which the stream is published to without them; a server may be busy for a moment."""
+RECHECK_DELAY: Final = 300.0
+"""Seconds before a failed read is retried."""
+REMEDY: Final = "It is tried again"
 
 
 class AlreadyStored:
@@ -43,24 +42,24 @@ class AlreadyStored:
         self._stream = stream
         self._ids = KnownIds()
         self._created: datetime | None = None
-        """When the stream was made; None while nothing is known of it."""
+        """When the stream was created; None while nothing is known about it."""
         self._since = 0
-        """ns since 1970: what the stream took from then on was read."""
+        """ns since 1970: messages stored from then on have been read."""
         self._covered = 0
-        """Up to this sequence number it is known."""
+        """All messages up to this sequence number are known."""
         self._covered_at = 0.0
-        """`monotonic()` before which the stream held nothing beyond that."""
+        """`monotonic()` time at which the stream held nothing after `_covered`."""
         self._ahead: dict[int, float] = {}
-        """When own messages beyond it were sent, by their sequence numbers."""
+        """Send times of own messages after `_covered`, by sequence number."""
         self._reading: asyncio.Task[None] | None = None
         self._read_by: NatsLink | None = None
         self._failures = 0
         self._again_at = 0.0
-        """`monotonic()` before which it is not tried to read it."""
+        """`monotonic()` time before which reading is not retried."""
         self.unchecked = ""
-        """Why the stream cannot be read; "" while it can."""
+        """Why the stream cannot be read; "" if it can."""
         self.read = 0
-        """Messages, by the reading under way or the last one."""
+        """Messages read by the current or last read."""
 
     def __contains__(self, message: str) -> bool:
         return message in self._ids
@@ -70,21 +69,20 @@ class AlreadyStored:
         return self._reading is not None and not self._reading.done()
 
     async def update(self, link: NatsLink, window: float, oldest: int) -> None:
-        """Returns once a message that is published now, of an event received at `oldest` ns or later, is doubled
-        neither by what was stored before nor by what comes.
+        """Returns once a message published now, for an event received at `oldest` ns or later, cannot be a duplicate.
 
-        Goes on reading where its caller gives up. Where the stream cannot be read, returns as well, and
-        `unchecked` says why. Raises `NatsError` where the connection is lost, or reading is worth another attempt.
+        The read continues if the caller is cancelled. Also returns if the stream cannot be read, with the reason in
+        `unchecked`. Raises `NatsError` if the connection is lost, or if the read should be retried.
         """
         while True:
             if self._reading is None:
-                if self._created and self._since <= oldest - SLACK and not self._is_old(window):
+                if self._created and self._since <= oldest - MARGIN and not self._is_old(window):
                     return
                 if monotonic() < self._again_at:
                     return
                 self._read_by = link
-                self._reading = asyncio.create_task(self._read(link, oldest - SLACK))
-                self._reading.add_done_callback(_looked_at)
+                self._reading = asyncio.create_task(self._read(link, oldest - MARGIN))
+                self._reading.add_done_callback(_retrieve_exception)
             try:
                 await asyncio.shield(self._reading)
             except NatsError as error:
@@ -93,17 +91,17 @@ class AlreadyStored:
                 self._failures += 1
                 if self._failures < MOST_FAILURES and not error.refused:
                     raise
-                self._again_at = monotonic() + CHECKED_AGAIN
+                self._again_at = monotonic() + RECHECK_DELAY
                 self.unchecked = error.why
             finally:
                 if self._reading.done():
                     self._reading = None
 
     def acknowledged(self, message: str, sequence: int, sent: float, *, duplicate: bool) -> None:
-        """Of a message that was sent at `sent` (`monotonic()`)."""
+        """Records an acknowledgement; `sent` is when the message was sent, by `monotonic()`."""
         self._ids.add(message)
         if not duplicate and sequence <= self._covered:
-            self._created = None  # it was made anew
+            self._created = None  # the stream was recreated
         elif sequence == self._covered + 1:
             self._covered = sequence
             if not duplicate:
@@ -119,7 +117,7 @@ class AlreadyStored:
             self._reading.cancel()
 
     def _is_old(self, window: float) -> bool:
-        return monotonic() - self._covered_at > window * PART
+        return monotonic() - self._covered_at > window * OUTDATED_AFTER
 
     async def _read(self, link: NatsLink, since: int) -> None:
         asked_at = monotonic()
@@ -138,10 +136,10 @@ class AlreadyStored:
         try:
             if whole:
                 pending = await reading.open(time=since)
-                if pending < READ_AT_LEAST:
+                if pending < MIN_MESSAGES:
                     await reading.close()
                     reading = Reading(link, self._stream, headers_only=True, held_only=True)
-                    pending = await reading.open(sequence=max(stream.state.last_seq - READ_AT_LEAST + 1, 1))
+                    pending = await reading.open(sequence=max(stream.state.last_seq - MIN_MESSAGES + 1, 1))
             else:
                 pending = await reading.open(sequence=self._covered + 1) if stream.state.last_seq > self._covered else 0
             last = 0
@@ -152,9 +150,9 @@ class AlreadyStored:
                     if known := message.headers.get("Nats-Msg-Id"):
                         self._ids.add(known)
         except ReadingLostError as error:
-            raise NatsError(f"{link.server} stopped sending what {self._stream} holds", str(error), AGAIN) from None
+            raise NatsError(f"{link.server} stopped sending what {self._stream} holds", str(error), REMEDY) from None
         except NotFoundError as error:
-            raise NatsError(f"{link.server} has no stream {self._stream} now", str(error.description), AGAIN) from None
+            raise NatsError(f"{link.server} has no stream {self._stream} now", str(error.description), REMEDY) from None
         finally:
             await reading.close()
         if self.read:
@@ -171,7 +169,7 @@ class AlreadyStored:
         self.unchecked = ""
 
 
-def _looked_at(reading: "asyncio.Task[None]") -> None:
-    """Nobody may be waiting for it any more when it fails."""
+def _retrieve_exception(reading: "asyncio.Task[None]") -> None:
+    """Retrieves the exception, because nobody may be waiting for it any more."""
     if not reading.cancelled():
         reading.exception()

@@ -1,4 +1,4 @@
-"""Interprets a receiver's answer: acknowledged, unavailable or refused."""
+"""Interprets a receiver's response: acknowledged, unavailable or refused."""
 
 import html
 import re
@@ -21,17 +21,17 @@ from nomad_tui.nomad.diagnose import in_words
 from nomad_tui.sinks.delivery.sink import RejectedError, UnavailableError
 
 QUOTED: Final = 200
-"""Characters of an answer in a message."""
+"""Characters of a response that are quoted."""
 SECRET_PART: Final = 16
-"""Characters of a part of a path from which on it may be a secret, whatever it looks like."""
+"""Length from which a path segment may be a secret, whatever it looks like."""
 LONGEST_PAUSE: Final = 3600.0
-"""Seconds that a receiver may ask to be left alone for."""
+"""Longest accepted Retry-After, in seconds."""
 
 UNAVAILABLE: Final = frozenset({408, 425, 429})
-"""What may go away by itself, beside all of 5xx."""
+"""Status codes that may be temporary, besides 5xx."""
 
 FOR_ALL: Final = frozenset({401, 404, 405, 407, 410, 426})
-"""What has nothing to do with the events that are sent."""
+"""Status codes that do not depend on the events sent."""
 
 REMEDIES: Final = {
     401: "Correct the credentials in headers or address of the definition",
@@ -48,7 +48,7 @@ OTHER_REMEDY: Final = "Correct what the receiver rejects, or choose another form
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The definition with all that it refers to filled in."""
+    """The definition with all references resolved."""
 
     connection: Connection = field(repr=False)
     url: str = field(repr=False)
@@ -64,9 +64,9 @@ class Answer:
     status: int
     reason: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    """By their names in any case; empty where they, or what follows them, cannot be read."""
+    """By case-insensitive name; empty if the headers or the body cannot be parsed."""
     body: bytes = b""
-    """Its beginning."""
+    """Its first bytes."""
 
 
 def judged(given: Answer, settings: Settings) -> str:
@@ -98,7 +98,7 @@ def judged(given: Answer, settings: Settings) -> str:
 
 
 def first_line(answer: Answer, hidden: tuple[str, ...]) -> str:
-    """The first line of an answer, without secrets that it repeats."""
+    """The first line of a response, with secrets masked."""
     if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
         return ""
     text = answer.body[: 16 * QUOTED].decode("utf-8", "replace").strip()
@@ -113,14 +113,14 @@ def _place(location: str, hidden: tuple[str, ...]) -> str:
 
 
 def quoted(text: str, hidden: tuple[str, ...]) -> str:
-    """What a receiver said, without the secrets that it repeats, fit to be drawn."""
+    """A receiver's text, with secrets masked, safe to display."""
     for each in hidden:
         text = text.replace(each, MASK)
     return printable(masked_text(text), QUOTED)
 
 
 def secrets_of_target(path: str, query: str) -> Iterator[str]:
-    """What of a URL behind its host may be a secret, which receivers repeat without the host."""
+    """Parts of a URL after its host that may be secrets; receivers may repeat them without the host."""
     parts = [part for part in path.split("/") if is_value(part) or len(part) >= SECRET_PART]
     values = [
         value for pair in query.split("&") for value in (pair.partition("=")[2], unquote_plus(pair.partition("=")[2]))
@@ -130,7 +130,7 @@ def secrets_of_target(path: str, query: str) -> Iterator[str]:
 
 
 def parse_pause(text: str) -> float | None:
-    """Seconds, from a number of them or a date; None for anything else."""
+    """Seconds from a Retry-After header, which is a number or a date; None if it is invalid."""
     text = text.strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:12]), LONGEST_PAUSE)

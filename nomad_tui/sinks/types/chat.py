@@ -1,4 +1,4 @@
-"""The base of chats: a message for an event or a group, one request each, within the rate allowed."""
+"""The base of chat sinks: a message per event or group, one request each, within the rate limit."""
 
 import asyncio
 import re
@@ -25,7 +25,7 @@ from nomad_tui.sinks.types.templates import Template, check_json, without_mentio
 from nomad_tui.sinks.types.webhook import Webhook
 
 MOST_LINES: Final = 10
-"""Of a message for a group."""
+"""Lines of a message for a group."""
 LONGEST_LINE: Final = 300
 """Characters."""
 COLORS: Final = {"failure": 0xD32F2F, "warning": 0xF9A825, "resolved": 0x2E7D32}
@@ -36,7 +36,7 @@ _MARKDOWN: Final = re.compile(r"([\\`*_~|>\[\]()#<])")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """For any chat, in plain text: the type of sink escapes it and cuts it to its own limits."""
+    """A message in plain text for any chat; the type of sink escapes and truncates it."""
 
     title: str
     lines: tuple[str, ...]
@@ -128,12 +128,12 @@ def _counted(what: str, often: int) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """As `shortened`, of a text of the cluster: it mentions nobody."""
+    """As `shortened`, with mentions in text from the cluster disabled."""
     return shortened(without_mentions(text), most)
 
 
 def shortened(text: str, most: int) -> str:
-    """At most so many characters, as UTF-16 counts them, which some receivers do."""
+    """The text truncated to `most` UTF-16 code units, as some receivers count them."""
     encoded = text.encode("utf-16-le", "replace")
     if len(encoded) // 2 <= most:
         return text
@@ -141,12 +141,12 @@ def shortened(text: str, most: int) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Shown as it is where Markdown is read."""
+    """Escapes text so that Markdown shows it unchanged."""
     return _MARKDOWN.sub(r"\\\1", without_mentions(text))
 
 
 class Chat(Webhook, ABC):
-    """Subclasses say how a message is written, and what answers mean."""
+    """Subclasses define the body of a message and how responses are interpreted."""
 
     def __init__(self, definition: Definition, *environment: Any) -> None:
         super().__init__(definition, *environment)
@@ -157,11 +157,11 @@ class Chat(Webhook, ABC):
             if source is not None
         }
         self._not_before = 0.0
-        """On the clock of `monotonic`."""
+        """`monotonic()` time before which no message may be sent."""
 
     @abstractmethod
     def body(self, message: Message, text: str | None, blocks: list[Any] | None) -> dict[str, Any]:
-        """What is posted; `text` and `blocks` are what the definition's own templates make."""
+        """The body to post; `text` and `blocks` are the output of the definition's own templates."""
 
     async def deliver(self, delivery: Delivery) -> str:
         return await self._deliver_groups(delivery)
@@ -181,7 +181,7 @@ class Chat(Webhook, ABC):
         return Body(self.content(delivery), JSON)
 
     def content(self, delivery: Delivery) -> bytes:
-        """The body for one group. Raises `RejectedError` where a template fails."""
+        """The body for one group. Raises `RejectedError` if a template fails."""
         items = list(delivery.items)
         views = [EventView(item, self._definition, delivery.region, test=delivery.test) for item in items]
         rendered = {name: template.render(views, total(items)) for name, template in self._templates.items()}
@@ -192,7 +192,7 @@ class Chat(Webhook, ABC):
         return orjson.dumps(self.body(message, rendered.get("text"), blocks))
 
     def messages(self, delivery: Delivery) -> Iterable[Body]:
-        """What would be posted."""
+        """The bodies that would be posted."""
         return (Body(self.content(replace(delivery, items=tuple(group))), JSON) for group in groups(delivery.items))
 
 

@@ -1,4 +1,4 @@
-"""Discord: a webhook of a channel. Its headers say how many messages are left, and its refusals are JSON."""
+"""Discord: a channel's webhook. Response headers tell how many messages are left; errors are JSON."""
 
 from time import monotonic
 from typing import Any, Final
@@ -11,7 +11,7 @@ LONGEST_CONTENT: Final = 2_000
 LONGEST_TITLE: Final = 256
 MOST_EMBEDS: Final = 10
 DESCRIPTION: Final = 3_000
-"""Characters that leave room for title and fields: all embeds of a message may have 6,000 together."""
+"""Characters that leave room for title and fields: all embeds of a message may have 6,000 in total."""
 
 
 class Discord(Chat):
@@ -37,12 +37,12 @@ class Discord(Chat):
         return made
 
     def judge(self, answer: Answer, settings: Settings) -> str:
-        self._heed(answer)
+        self._apply_rate_limit(answer)
         reply = answer_json(answer)
         if answer.status == 429:
             after = reply.get("retry_after")
             if isinstance(after, int) and after >= 1_000:
-                after /= 1_000  # older versions of the API count milliseconds, newer ones seconds with a fraction
+                after /= 1_000  # milliseconds in older API versions, fractional seconds in newer ones
             pause = min(float(after), LONGEST_PAUSE) if isinstance(after, int | float) and after > 0 else None
             if pause is not None:
                 self._not_before = max(self._not_before, monotonic() + pause)
@@ -59,8 +59,8 @@ class Discord(Chat):
             )
         return judged(answer, settings)
 
-    def _heed(self, answer: Answer) -> None:
-        """Waits before the next message where none is left of those allowed."""
+    def _apply_rate_limit(self, answer: Answer) -> None:
+        """Delays the next message if the rate limit is used up."""
         try:
             if answer.headers.get("X-RateLimit-Remaining") == "0":
                 pause = float(answer.headers.get("X-RateLimit-Reset-After", "0"))

@@ -1,4 +1,4 @@
-"""The names that templates have for an event, computed when they are used."""
+"""The names that templates may use for an event, computed on use."""
 
 import json
 import os
@@ -47,14 +47,14 @@ MOST_CHANGES: Final = 200
 LONGEST_VALUE: Final = 1_000
 """Characters of a changed value."""
 _GAP: Final = {"topic": "Gap", "name": "gap", "glyph": "⋯"}
-"""What a gap has in the place of an object."""
+"""Values of `object` for a gap."""
 _CAUSES: Final = ("ClientDescription", "StatusDescription", "DesiredDescription", "TriggeredBy")
-"""Members of an object that say in words why it is as it is."""
+"""Fields of an object that explain its state in words."""
 
 
 class EventReader:
-    """Decodes the events of a delivery. Only the last one is kept: a batch of large jobs is not held decoded at once,
-    and the memory of one event serves for the next, which takes half the time."""
+    """Decodes the events of a delivery. Only the last one is kept, so that a batch of large jobs is never decoded all
+    at once, and memory is reused for the next event, which halves the time."""
 
     def __init__(self) -> None:
         self._item: Item | None = None
@@ -63,16 +63,16 @@ class EventReader:
     def read(self, item: Item) -> Any:
         """The event of an item; {} if it cannot be decoded."""
         if item is not self._item:
-            self._item, self._value = item, None  # frees the one before
+            self._item, self._value = item, None  # frees the previous one
             try:
                 self._value = orjson.loads(item.text)
-            except ValueError:  # nested too deep, or no UTF-8
+            except ValueError:  # nested too deeply, or not UTF-8
                 self._value = {}
         return self._value
 
 
 class EventView:
-    """Public names only: a sandboxed template may read each."""
+    """A sandboxed template may read every public name."""
 
     def __init__(
         self, item: Item, definition: Definition, region: str, *, test: bool = False, reader: EventReader | None = None
@@ -91,7 +91,7 @@ class EventView:
 
     @property
     def received(self) -> int:
-        """In ns since 1970; 0 where that is not known."""
+        """In ns since 1970; 0 if unknown."""
         return self._item.received
 
     @property
@@ -100,12 +100,12 @@ class EventView:
 
     @property
     def resolved(self) -> bool:
-        """Whether it ends what was reported before."""
+        """Whether it resolves an earlier report."""
         return self._item.resolves
 
     @property
     def event(self) -> Any:
-        """As the server sent it, masked where the definition says so."""
+        """As the server sent it, with secrets masked if the definition says so."""
         if self.gap is not None:
             return {"Index": self.index, "Gap": self.gap}
         if self._reader is None:
@@ -158,7 +158,7 @@ class EventView:
 
     @lazy
     def cause(self) -> str:
-        """In Nomad's words why the object is as it is; "" where the payload does not say."""
+        """Nomad's own description of why the object is in its state; "" if the payload has none."""
         for holder in self.payload.values():
             if isinstance(holder, dict):
                 for name in _CAUSES:
@@ -180,16 +180,16 @@ class EventView:
 
     @lazy
     def changes(self) -> list[dict[str, Any]]:
-        """What differs from the object's event before; [] where that is not known. Secrets are masked."""
+        """Differences from the object's previous event; [] if that is unknown. Secrets are masked."""
         event = self._item.event
         if event is None or self._about is None or self._about.before is None:
             return []
         try:
-            return self._compared(self._about.topic, self._about.before, bytes(event.payload))
-        except RecursionError:  # nested too deep to be compared
+            return self._changes_between(self._about.topic, self._about.before, bytes(event.payload))
+        except RecursionError:  # nested too deeply to be compared
             return []
 
-    def _compared(self, topic: str, before: bytes, now: bytes) -> list[dict[str, Any]]:
+    def _changes_between(self, topic: str, before: bytes, now: bytes) -> list[dict[str, Any]]:
         masks = redact if self._definition.redact else bytes
         found = difference(parse(masks(before)).value, parse(masks(now)).value, kind(topic).changes)
         shown: list[dict[str, Any]] = []
@@ -211,18 +211,18 @@ class EventView:
 
     @lazy
     def moment(self) -> int | None:
-        """When it happened by its payload, in ns since 1970."""
+        """When the event happened according to its payload, in ns since 1970."""
         event = self._item.event
         return frame_moment(Frame(self.index, [event], b"")) if event is not None else None
 
     @property
     def time(self) -> int:
-        """When it happened, else when it was received; 0 where neither is known."""
+        """When the event happened, or else was received; 0 if both are unknown."""
         return self.moment or self.received
 
     @lazy
     def url(self) -> str:
-        """The object's page in Nomad's web UI; "" where there is none, or its address is not known."""
+        """The object's page in Nomad's web UI; "" if there is none, or the UI's address is unknown."""
         address = web_ui(self._definition)
         event = self._item.event
         if not address or event is None:
@@ -251,7 +251,7 @@ def _shown(value: object) -> Any:
 
 
 def as_json(value: Any) -> str:
-    """Also of what is nested deeper than orjson writes."""
+    """Also supports values nested deeper than orjson allows."""
     try:
         return orjson.dumps(value, default=str).decode()
     except orjson.JSONEncodeError:

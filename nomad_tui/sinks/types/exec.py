@@ -1,4 +1,5 @@
-"""A command for each event or batch: events as lines of JSON on its standard input, and its exit code for an answer."""
+"""Runs a command for each event or batch, with events as JSON lines on standard input; the exit code is the
+response."""
 
 import os
 from typing import Final
@@ -9,13 +10,13 @@ from nomad_tui.sinks.delivery.sink import Delivery, LocalError, RejectedError, U
 from nomad_tui.sinks.types.formats import messages
 
 TRY_AGAIN: Final = os.EX_TEMPFAIL
-"""75, as sendmail and its kin have it."""
+"""75, as used by sendmail and others."""
 
 
 class ExecSink:
-    """Exit code 0 acknowledges, 75 asks to be tried again, any other refuses, as does a signal.
+    """Exit code 0 acknowledges, 75 requests a retry; any other, or a signal, refuses.
 
-    What cannot be started, or does not end in time, is tried again: neither has anything to do with the event.
+    A command that cannot be started or exceeds its time limit is retried: neither depends on the event.
     """
 
     def __init__(self, definition: Definition) -> None:

@@ -1,4 +1,4 @@
-"""NDJSON in a file: one line for a frame, or for an event; a batch is in it whole or not at all."""
+"""NDJSON in a file: one line per frame, or per event. A batch is written completely or not at all."""
 
 import asyncio
 import errno
@@ -22,14 +22,14 @@ from nomad_tui.sinks.types.rotated import MODE, Rotated, sync_folder
 log = Log("nomad_tui.sinks.file")
 
 FOLDER_MODE: Final = 0o700
-SYNC_EVERY: Final = 1.0
+SYNC_INTERVAL: Final = 1.0
 """Seconds, for `Sync.INTERVAL`."""
-CLOSING_TAKES: Final = 1.0
+CLOSE_TIMEOUT: Final = 1.0
 """Seconds to wait for a file system that hangs; the runner and its other sinks wait meanwhile."""
-AGE_LOOKED_AT: Final = 60.0
-"""Seconds after which a file that nothing is written to is looked at for its age, at the latest."""
-LOOKED_BACK: Final = 64 * 1024
-"""Bytes read at once while the last whole line is looked for."""
+AGE_CHECK_INTERVAL: Final = 60.0
+"""Longest interval, in seconds, between two checks of an idle file's age."""
+TAIL_BYTES: Final = 64 * 1024
+"""Bytes read at once to find the last complete line."""
 
 
 class FileSink:
@@ -61,7 +61,7 @@ class FileSink:
         for timer in (self._sync_timer, *self._timers):
             if timer is not None:
                 timer.cancel()
-        await asyncio.wait({self._thread.submit(self._close_file)}, timeout=CLOSING_TAKES)
+        await asyncio.wait({self._thread.submit(self._close_file)}, timeout=CLOSE_TIMEOUT)
         self._thread.stop()
         self._packing.stop()
 
@@ -85,29 +85,29 @@ class FileSink:
     def _arm_timers(self) -> None:
         loop = asyncio.get_running_loop()
         if self._definition.rotation.sync is Sync.INTERVAL and self._sync_timer is None:
-            self._sync_timer = loop.call_later(SYNC_EVERY, self._sync)
+            self._sync_timer = loop.call_later(SYNC_INTERVAL, self._sync)
         if self._definition.rotation.age is not None and not self._timers:
-            self._timers = [loop.call_later(min(self._definition.rotation.age, AGE_LOOKED_AT), self._look_at_age)]
+            self._timers = [loop.call_later(min(self._definition.rotation.age, AGE_CHECK_INTERVAL), self._check_age)]
 
     def _sync(self) -> None:
         self._sync_timer = None
         if self._file is not None:
-            self._thread.submit(self._file.sync_or_say_so)
+            self._thread.submit(self._file.sync_or_log)
 
-    def _look_at_age(self) -> None:
+    def _check_age(self) -> None:
         self._timers = []
         if self._file is None:
             return
-        self._thread.submit(self._file.rotate_if_old).add_done_callback(self._looked_at_age)
+        self._thread.submit(self._file.rotate_if_old).add_done_callback(self._age_checked)
 
-    def _looked_at_age(self, looked: "asyncio.Future[None]") -> None:
+    def _age_checked(self, looked: "asyncio.Future[None]") -> None:
         if self._closed:
             return
         self._tidy_if_due()
         self._arm_timers()
 
     def _tidy_if_due(self) -> None:
-        """Compresses in a thread of its own: the next batch does not wait for it."""
+        """Compresses in a separate thread, so that the next batch does not wait."""
         if self._file is not None and self._file.untidy:
             self._file.untidy = False
             rotated = self._file.rotated
@@ -115,7 +115,7 @@ class FileSink:
 
 
 class _File:
-    """The file at a path, whichever that is at the moment. Everything here blocks."""
+    """The current file at a path. All methods block."""
 
     def __init__(self, path: Path, definition: Definition) -> None:
         self.path = path
@@ -128,18 +128,18 @@ class _File:
         self._rotates = self._size_limit is not None or self._age_limit is not None
         self._shown = printable(str(path), 200)
         self._started_at = path.with_name(f".{path.name}.started")
-        """A file that says since when this one is written: a file system does not tell."""
+        """Stores when the first line of the current file was written, which file systems do not record."""
         self._descriptor = -1
         self._end = 0
-        """Where the last batch ends."""
+        """The end of the last batch."""
         self._started = 0.0
-        """When the first line was written, in seconds since 1970; 0 while there is none."""
+        """When the first line was written, in seconds since 1970; 0 if the file is empty."""
         self._unsynced = False
         self._is_torn = False
-        """Whether part of a batch may be left in it, as it could not be taken back."""
+        """Whether part of a failed batch may be left in the file because it could not be truncated."""
 
     def append(self, content: bytes) -> None:
-        """Raises `LocalError`, and nothing of it is in the file then."""
+        """Writes a batch. Raises `LocalError`, and then leaves nothing of the batch in the file."""
         try:
             self._open_again_if_moved()
             if self._is_full(len(content)) or self._is_old():
@@ -150,7 +150,7 @@ class _File:
             if self._sync_policy is Sync.BATCH:
                 self.sync()
         except OSError as error:
-            self._take_back()
+            self._undo_write()
             reason = (error.strerror or str(error)).lower()
             raise LocalError(f"{self._shown} cannot be written to ({reason}): {_remedy(error)}") from None
         self._end += len(content)
@@ -160,14 +160,14 @@ class _File:
             os.fsync(self._descriptor)
             self._unsynced = False
 
-    def sync_or_say_so(self) -> None:
+    def sync_or_log(self) -> None:
         try:
             self.sync()
         except OSError as error:
             log.warning("file_not_synced", path=self._shown, reason=error.strerror)
 
     def rotate_if_old(self) -> None:
-        with suppress(OSError):  # the next batch says so
+        with suppress(OSError):  # the next batch reports it
             if self._descriptor >= 0 and self._is_old():
                 self._rotate()
 
@@ -190,8 +190,8 @@ class _File:
         while left:
             left = left[os.write(self._descriptor, left) :]
 
-    def _take_back(self) -> None:
-        """What was written of a batch that is not in the file whole. If even that fails, it is done before the next."""
+    def _undo_write(self) -> None:
+        """Removes the written part of a failed batch. If that fails too, it is done before the next batch."""
         if self._descriptor < 0:
             return
         self._is_torn = True
@@ -215,14 +215,15 @@ class _File:
                 if self._is_torn and held.st_size > self._end:
                     os.ftruncate(self._descriptor, self._end)
                 else:
-                    self._end = held.st_size  # another process may have emptied it
+                    self._end = held.st_size  # another process may have truncated it
                 self._is_torn = False
                 return
             self.close()
         self._open()
 
-    def _refuse_others(self, descriptor: int) -> None:
-        """A torn line is cut off, so nothing may be taken for one that is not this sink's."""
+    def _reject_other_content(self, descriptor: int) -> None:
+        """Rejects a file that is not NDJSON: an incomplete last line is truncated, which must not damage other
+        files."""
         first, last = os.pread(descriptor, 1, 0), os.pread(descriptor, 1, self._end)
         if first not in (b"", b"{") or last not in (b"", b"{"):
             raise LocalError(
@@ -239,8 +240,8 @@ class _File:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise LocalError(f"{self._shown} is not a regular file: name another, or use the type stdout")
             self._lock(descriptor)
-            self._end = _whole_lines(descriptor)
-            self._refuse_others(descriptor)
+            self._end = _size_of_complete_lines(descriptor)
+            self._reject_other_content(descriptor)
             cut = os.fstat(descriptor).st_size - self._end
             if cut:
                 os.ftruncate(descriptor, self._end)
@@ -298,7 +299,7 @@ class _File:
         unfinished.rename(self._started_at)
 
     def _read_start(self) -> float:
-        """Of a file that another process began, no later than its last change."""
+        """When the file was started by an earlier process, or else its last change."""
         held = os.fstat(self._descriptor)
         try:
             inode, started = self._started_at.read_text().split()
@@ -311,11 +312,11 @@ class _File:
         return min(held.st_mtime, time.time())
 
 
-def _whole_lines(descriptor: int) -> int:
-    """Bytes up to and with the last line feed."""
+def _size_of_complete_lines(descriptor: int) -> int:
+    """Size up to and including the last line feed."""
     end = os.fstat(descriptor).st_size
     while end > 0:
-        start = max(end - LOOKED_BACK, 0)
+        start = max(end - TAIL_BYTES, 0)
         found = os.pread(descriptor, end - start, start).rfind(b"\n")
         if found >= 0:
             return start + found + 1

@@ -1,4 +1,4 @@
-"""The bodies of the formats, joined from the bytes that the server sent, never encoded again."""
+"""Message bodies in each format, joined from the server's original bytes, never re-encoded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ CLOUDEVENT: Final = "application/cloudevents+json"
 CLOUDEVENTS: Final = "application/cloudevents-batch+json"
 
 TYPE: Final = "io.nomadproject"
-"""What the type of every CloudEvent begins with; a gap's is this and `.Gap`."""
+"""Prefix of all CloudEvent types; a gap's type is this plus `.Gap`."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ _FORBIDDEN: Final = dict.fromkeys(
     ),
     "\N{REPLACEMENT CHARACTER}",
 )
-"""What a string of CloudEvents 1.0 must not hold: controls, surrogates and noncharacters."""
+"""Characters that CloudEvents 1.0 forbids in strings: control characters, surrogates and noncharacters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Body:
 
 
 def encode(delivery: Delivery, form: Format, *, array: bool) -> Body:
-    """All of a delivery as one body. An array if `array` or if it is more than one message, else the message itself."""
+    """A whole delivery as one body: an array if `array` or if there are several messages, else the message itself."""
     texts = messages(delivery.items, form, region=delivery.region, test=delivery.test)
     several = array or len(texts) != 1
     content = b"[%s]" % b",".join(texts) if several else texts[0]
@@ -53,14 +53,14 @@ def encode(delivery: Delivery, form: Format, *, array: bool) -> Body:
 
 
 def encode_one(item: Item, form: Format, *, region: str = "", test: bool = False) -> Body:
-    """One event or gap as a message of its own; in `Format.NOMAD` a frame that holds just this event."""
+    """One event or gap as a single message; in `Format.NOMAD`, a frame with just this event."""
     (content,) = messages((item,), form, region=region, test=test)
     return Body(content, CLOUDEVENT if form is Format.CLOUDEVENTS else JSON)
 
 
 def messages(items: Sequence[Item], form: Format, *, region: str = "", test: bool = False) -> list[bytes]:
-    """The messages for items in the order of the stream, each one line of JSON: in `Format.NOMAD` one for each frame,
-    otherwise one for each item. `test` marks them as sent by hand."""
+    """The messages for items in stream order, each one line of JSON: in `Format.NOMAD` one per frame, otherwise one per
+    item. `test` marks them as sent by hand."""
     match form:
         case Format.NOMAD:
             texts = [_frame(list(frame), test) for _, frame in groupby(items, _place)]
@@ -80,7 +80,7 @@ def _tasks(item: Item, test: bool) -> list[bytes]:
     from nomad_tui.sinks.delivery.task_events import TOPIC, task_records
 
     if test or item.event is None or released_topic(item.event.topic) != TOPIC:
-        return [_event(item, test)]  # a gap, or an alert of another sink
+        return [_event(item, test)]  # a gap, or an alert about another sink
     return task_records(item)
 
 
@@ -126,7 +126,7 @@ def _cloudevent(item: Item, source: str, test: bool) -> bytes:
 
 
 def _time(received: int) -> str:
-    """Of ns since 1970, as RFC 3339 in UTC, to the microsecond: more digits are more than most readers take."""
+    """A time in ns since 1970, as RFC 3339 in UTC with microseconds; most parsers do not support more digits."""
     return f"{_EPOCH + timedelta(microseconds=received // 1000):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
@@ -136,7 +136,7 @@ def _gap(item: Item) -> bytes:
 
 
 def _encodable(value: object) -> object:
-    """Names from outside without what cannot be encoded."""
+    """Replaces characters that cannot be encoded in names from outside."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     return [_encodable(each) for each in value] if isinstance(value, list) else value
@@ -147,7 +147,7 @@ def _string(text: str) -> str:
 
 
 def _utf8(text: bytes) -> bytes:
-    """What a server sent may hold other bytes; a body with them could neither be signed nor read as JSON."""
+    """Replaces invalid bytes from the server: a body with them could not be signed or parsed as JSON."""
     if text.isascii():
         return text
     try:

@@ -1,4 +1,4 @@
-"""PagerDuty and Alertmanager: a failure opens what a recovery of the same object closes."""
+"""PagerDuty and Alertmanager: a failure opens an incident, which a recovery of the same object resolves."""
 
 import asyncio
 import os
@@ -29,10 +29,10 @@ log = Log("nomad_tui.sinks")
 
 LONGEST_SUMMARY: Final = 1_024
 """Characters of PagerDuty's summary."""
-LASTS: Final = 4
-"""Times `resend` after which Alertmanager ends an alert that it is not sent again."""
+LIFETIME_FACTOR: Final = 4
+"""Multiple of `resend` after which Alertmanager resolves an alert that is not sent again."""
 MOST_ALERTS: Final = 5_000
-"""That are sent again, the newest."""
+"""Newest alerts that are sent again."""
 SEVERITIES: Final = {"failure": "critical", "warning": "warning"}
 ALERT_LABELS: Final = (
     ("alertname", "Nomad{topic}"),
@@ -42,14 +42,14 @@ ALERT_LABELS: Final = (
     ("node", "{node}"),
     ("region", "{region}"),
 )
-"""Of an alert that the definition gives none for."""
+"""Labels of an alert if the definition has none."""
 IDENTITY: Final = "nomad_incident"
-"""The label that holds the incident's key, so that what recovers is what failed."""
+"""The label with the incident's key, which matches a recovery with its failure."""
 SINK: Final = "nomad_tui_sink"
 
 
 def incident_key(item: Item, region: str) -> str:
-    """The same for the event that opens an incident and the one that closes it."""
+    """The key shared by the event that opens an incident and the one that resolves it."""
     about, event = item.about, item.event
     if about is not None and about.incident:
         name = about.incident
@@ -61,7 +61,7 @@ def incident_key(item: Item, region: str) -> str:
 
 
 class PagerDuty(Webhook):
-    """Events API v2: one request for an event."""
+    """Events API v2: one request per event."""
 
     def __init__(self, definition: Definition, environ: Mapping[str, str] = os.environ) -> None:
         super().__init__(definition, environ)
@@ -76,7 +76,7 @@ class PagerDuty(Webhook):
         return Body(orjson.dumps({"routing_key": routing_key, **self.event(delivery)}), JSON)
 
     def event(self, delivery: Delivery) -> dict[str, Any]:
-        """What is sent, without the routing key."""
+        """The request without the routing key."""
         (item,) = delivery.items
         view = EventView(item, self._definition, delivery.region, test=delivery.test)
         key = incident_key(item, delivery.region)
@@ -103,7 +103,7 @@ class PagerDuty(Webhook):
         return made
 
     def messages(self, delivery: Delivery) -> list[Body]:
-        """What would be sent, without the routing key."""
+        """The requests without the routing key."""
         return [Body(orjson.dumps(self.event(_single(delivery, item))), JSON) for item in delivery.items]
 
     def judge(self, answer: Answer, settings: Settings) -> str:
@@ -117,18 +117,18 @@ class PagerDuty(Webhook):
 
 
 class Alertmanager(Webhook):
-    """API v2. What is open is sent again until it ends, and asked from Alertmanager itself after a restart."""
+    """API v2. Open alerts are sent again until resolved, and queried from Alertmanager after a restart."""
 
     def __init__(self, definition: Definition, environ: Mapping[str, str] = os.environ) -> None:
         super().__init__(definition, environ)
         self._open: dict[str, dict[str, Any]] = {}
-        """The alerts that last, by their incident."""
+        """Open alerts by incident."""
         self._labels: dict[str, dict[str, str]] = {}
-        """Those that an incident was opened with, of the newest."""
+        """Labels with which the newest incidents were opened."""
         self._ended: dict[str, None] = {}
-        """Incidents that have ended before Alertmanager could be asked."""
-        self._asked = asyncio.Event()
-        """Set once Alertmanager has been asked which alerts last, whatever it answered."""
+        """Incidents resolved before Alertmanager could be queried."""
+        self._queried = asyncio.Event()
+        """Set once Alertmanager has been queried for open alerts, successfully or not."""
         self._next: list[dict[str, Any]] = []
         self._resending: asyncio.Task[None] | None = None
         self._posting = asyncio.Lock()
@@ -144,7 +144,7 @@ class Alertmanager(Webhook):
 
     async def deliver(self, delivery: Delivery) -> str:
         if self._resending is not None:
-            await self._asked.wait()  # an incident ends only by the labels that it was opened with
+            await self._queried.wait()  # an incident can be resolved only with the labels it was opened with
         alerts: list[dict[str, Any]] = []
         for item in delivery.items:
             alerts.append(self.alert(delivery, item))
@@ -166,7 +166,7 @@ class Alertmanager(Webhook):
         view = EventView(item, definition, delivery.region, test=delivery.test)
         labels = {"alertname": "Nomad", **labels_of(view, definition.labels or ALERT_LABELS)}
         labels |= {IDENTITY: incident_key(item, delivery.region), SINK: definition.id}
-        lasts = definition.resend * LASTS
+        lasts = definition.resend * LIFETIME_FACTOR
         ends = time() if item.resolves else time() + lasts
         made: dict[str, Any] = {
             "labels": labels,
@@ -177,7 +177,7 @@ class Alertmanager(Webhook):
             },
             "endsAt": _time(ends),
         }
-        # Alertmanager tells alerts apart by all their labels: an incident keeps those that it was opened with.
+        # Alertmanager identifies alerts by all their labels: an incident keeps those it was opened with.
         known = self._open.get(labels[IDENTITY])
         if item.resolves:
             made["labels"] = self._labels.get(labels[IDENTITY], labels)
@@ -198,8 +198,8 @@ class Alertmanager(Webhook):
             self._resending = None
         await super().close()
 
-    async def _recall(self) -> bool:
-        """Asks which alerts of this sink last, which a runner before this one has sent. Returns whether that worked."""
+    async def _query_open_alerts(self) -> bool:
+        """Queries the open alerts of this sink, sent by an earlier runner. Returns whether that succeeded."""
         try:
             settings = await self._current_settings()
             tls = await self._tls.current() if settings.connection.address.scheme == "https" else True
@@ -222,7 +222,7 @@ class Alertmanager(Webhook):
                 for alert in orjson.loads(await response.read()):
                     name = alert["labels"][IDENTITY]
                     if name not in self._labels and name not in self._ended:
-                        self._note(_recalled(alert), lasts=True)
+                        self._note(_reopened(alert), lasts=True)
         except (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError, UndeliveredError):
             return False
         return True
@@ -242,28 +242,28 @@ class Alertmanager(Webhook):
                     held.pop(next(iter(held)))
 
     async def _resend(self) -> None:
-        """Until the sink is closed."""
+        """Sends open alerts again until the sink is closed."""
         recalled = False
         while True:
             try:
-                recalled = recalled or await self._recall()
+                recalled = recalled or await self._query_open_alerts()
             finally:
-                self._asked.set()
+                self._queried.set()
             await asyncio.sleep(self._definition.resend)
             if not self._open:
                 continue
-            ends = _time(time() + self._definition.resend * LASTS)
+            ends = _time(time() + self._definition.resend * LIFETIME_FACTOR)
             async with self._posting:
                 self._next = [alert | {"endsAt": ends} for alert in self._open.values()]
                 try:
                     await super().deliver(_NOTHING)
                 except UndeliveredError:
-                    pass  # the next turn is soon, and an alert lasts for several
-                except Exception:  # an unforeseen error must not let alerts run out in silence
+                    pass  # the next attempt is soon, and an alert lasts for several
+                except Exception:  # an unexpected error must not let alerts expire silently
                     log.exception("alerts_not_sent_again", sink=self._definition.id)
 
 
-def _recalled(alert: dict[str, Any]) -> dict[str, Any]:
+def _reopened(alert: dict[str, Any]) -> dict[str, Any]:
     return {name: alert[name] for name in ("labels", "annotations", "startsAt", "generatorURL") if alert.get(name)}
 
 

@@ -1,4 +1,4 @@
-"""A stream of NATS JetStream: one message for each event, none of them twice."""
+"""A NATS JetStream stream: one message per event, without duplicates."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -26,19 +26,19 @@ from nomad_tui.nats.publishing import (
 )
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.sink import Delivery, Item, LocalError, RejectedError, UnavailableError, UndeliveredError
-from nomad_tui.sinks.types.already_stored import CHECKED_AGAIN, MOST_FAILURES, AlreadyStored
+from nomad_tui.sinks.types.already_stored import MOST_FAILURES, RECHECK_DELAY, AlreadyStored
 from nomad_tui.sinks.types.formats import encode_one
 
 log = Log("nomad_tui.sinks.nats")
 
-AT_ONCE: Final = 256
-"""Messages under way."""
-AT_ONCE_BYTES: Final = 4 * 1024 * 1024
-SILENT: Final = 2.0
-"""Seconds without an acknowledgement after which it is checked whether the stream has another leader."""
+MAX_IN_FLIGHT: Final = 256
+"""Messages in flight."""
+MAX_IN_FLIGHT_BYTES: Final = 4 * 1024 * 1024
+LEADER_CHECK_AFTER: Final = 2.0
+"""Seconds without an acknowledgement after which the stream's leader is checked for a change."""
 LONGEST_HEADER: Final = 512
-MOST_APART: Final = 64
-"""Batches that are sent one message at a time, at most, before it is tried again whether several at once are taken."""
+MAX_SINGLE_BATCHES: Final = 64
+"""Most batches that are sent one message at a time before several in flight are tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class _Message:
 
     @property
     def size(self) -> int:
-        """With its headers, as the server counts it."""
+        """Size including headers, as the server counts it."""
         return len(self.content) + sum(len(name) + len(value.encode()) + 4 for name, value in self.headers.items()) + 14
 
 
@@ -63,7 +63,7 @@ class _Progress:
 
 class JetStreamSink:
     def __init__(self, definition: Definition, *, patience: float = API_TIMEOUT) -> None:
-        """`patience` is in seconds, for each answer of JetStream's API."""
+        """`patience` is the timeout of JetStream API requests, in seconds."""
         self._definition = definition
         self._patience = patience
         self._stream = definition.jetstream.stream
@@ -72,19 +72,19 @@ class JetStreamSink:
         self._others: frozenset[str] = frozenset()
         self._stored = AlreadyStored(self._stream)
         self._window: float | None = None
-        """Seconds; None where the stream cannot be looked at, as the next says."""
+        """Duplicate window in seconds; None if the stream cannot be inspected: see `_inspection_error`."""
         self._leader = ""
-        """Of the stream, as it was looked at last."""
-        self._unseen = ""
-        self._seen_again_at = 0.0
-        """`monotonic()` from which on it is tried again."""
+        """The stream's leader when it was last inspected."""
+        self._inspection_error = ""
+        self._inspect_again_at = 0.0
+        """`monotonic()` time from which inspecting it is retried."""
         self._failures = 0
-        """Of looking at the stream, in a row."""
+        """Failed inspections of the stream in a row."""
         self._logged: set[str] = set()
-        """What was logged once."""
-        self._apart = 0
-        """Batches yet to be sent one message at a time."""
-        self._broken_in_a_row = 0
+        """Messages that are logged only once."""
+        self._single_batches = 0
+        """Batches still to be sent one message at a time."""
+        self._broken_batches = 0
 
     async def deliver(self, delivery: Delivery) -> str:
         progress = _Progress()
@@ -94,12 +94,12 @@ class JetStreamSink:
                 publisher = await self._connected()
                 await self._deliver(publisher, delivery, progress)
         except TimeoutError:
-            if self._stored.is_reading:  # which goes on, and needs the connection
+            if self._stored.is_reading:  # the read continues, and needs the connection
                 raise UnavailableError(
                     f"reading which events {self._stream} holds already, {self._stored.read:,} so far: it goes on",
                     done=progress.done,
                 ) from None
-            await self._leave(publisher)
+            await self._disconnect(publisher)
             seconds = f"{self._definition.timeout:g} s"
             raise UnavailableError(
                 f"{self._where(publisher)} has not acknowledged within {seconds}: check the server, or raise timeout",
@@ -107,7 +107,7 @@ class JetStreamSink:
             ) from None
         except NatsError as error:
             if publisher is None or publisher.link.broken or error.refused:
-                await self._leave(publisher)
+                await self._disconnect(publisher)
             raise UnavailableError(str(error), done=progress.done) from None
         except UndeliveredError as error:
             error.done = progress.done
@@ -117,11 +117,11 @@ class JetStreamSink:
         return f"stored in {self._stream}{upto}{known}{self._unchecked()}"
 
     def _unchecked(self) -> str:
-        """For an answer and for the log: what cannot be done and what follows from it."""
-        why = self._unseen or self._stored.unchecked
+        """For the answer and the log: why duplicates are not checked, and the consequence."""
+        why = self._inspection_error or self._stored.unchecked
         if not why:
             return ""
-        self._tell_once(
+        self._log_once(
             "duplicates_not_checked",
             reason=why,
             consequence="what another runner published before the stream's duplicate window is published again",
@@ -130,15 +130,15 @@ class JetStreamSink:
 
     async def close(self) -> None:
         self._stored.close()
-        await self._leave(self._publisher)
+        await self._disconnect(self._publisher)
 
     # The connection and the stream
 
     def _where(self, publisher: Publisher | None) -> str:
         return "NATS" if publisher is None else publisher.link.server
 
-    async def _leave(self, publisher: Publisher | None) -> None:
-        """Nothing that is still on its way in this connection is sent later."""
+    async def _disconnect(self, publisher: Publisher | None) -> None:
+        """Closes the connection, so that nothing pending on it is sent later."""
         if publisher is not None:
             if self._publisher is publisher:
                 self._publisher = None
@@ -149,8 +149,8 @@ class JetStreamSink:
     async def _connected(self) -> Publisher:
         async with self._opening:
             if self._publisher is not None and not self._publisher.link.broken:
-                if self._unseen and monotonic() > self._seen_again_at:
-                    await self._look_at_stream(self._publisher.link)
+                if self._inspection_error and monotonic() > self._inspect_again_at:
+                    await self._inspect_stream(self._publisher.link)
                 return self._publisher
             self._publisher = None
             definition = self._definition
@@ -170,7 +170,7 @@ class JetStreamSink:
             )
             link = await NatsLink.open(address, keys, self._others, patience=self._patience)
             try:
-                await self._look_at_stream(link)
+                await self._inspect_stream(link)
                 publisher = Publisher(link)
                 await publisher.open()
             except BaseException:
@@ -180,7 +180,7 @@ class JetStreamSink:
             self._publisher = publisher
             return publisher
 
-    async def _look_at_stream(self, link: NatsLink) -> None:
+    async def _inspect_stream(self, link: NatsLink) -> None:
         try:
             stream = await link.stream_info(self._stream)
             if stream is None and self._definition.jetstream.create:
@@ -190,17 +190,17 @@ class JetStreamSink:
             if link.broken or (self._failures < MOST_FAILURES and not error.refused):
                 raise
             self._window = None
-            self._unseen = error.why
-            self._seen_again_at = monotonic() + CHECKED_AGAIN
+            self._inspection_error = error.why
+            self._inspect_again_at = monotonic() + RECHECK_DELAY
             return
-        self._unseen = ""
+        self._inspection_error = ""
         self._failures = 0
         if stream is None:
             raise UnavailableError(self._no_stream(link))
         self._window = stream.config.duplicate_window
         self._leader = leader(stream)
         if differences := self._differences(stream.config):
-            self._tell_once("stream_differs_from_definition", **differences)
+            self._log_once("stream_differs_from_definition", **differences)
 
     async def _create(self, link: NatsLink) -> StreamInfo:
         wanted = self._wanted()
@@ -229,7 +229,7 @@ class JetStreamSink:
         )
 
     def _differences(self, config: StreamConfig) -> dict[str, str]:
-        """Of limits that the definition sets."""
+        """Differences in the limits that the definition sets."""
         wanted = self._wanted()
         return {
             name: f"{actual} where the definition says {value}"
@@ -237,7 +237,7 @@ class JetStreamSink:
             if (actual := getattr(config, name)) != (value := getattr(wanted, name))
         }
 
-    def _tell_once(self, event: str, **fields: str) -> None:
+    def _log_once(self, event: str, **fields: str) -> None:
         if event not in self._logged:
             self._logged.add(event)
             log.warning(event, sink=self._definition.id, stream=self._stream, **fields)
@@ -263,7 +263,7 @@ class JetStreamSink:
         size = 0
         for item in delivery.items:
             message = self._message(item, delivery)
-            if portion and (len(portion) >= AT_ONCE or size + len(message.content) > AT_ONCE_BYTES):
+            if portion and (len(portion) >= MAX_IN_FLIGHT or size + len(message.content) > MAX_IN_FLIGHT_BYTES):
                 yield portion
                 portion, size = [], 0
             portion.append(message)
@@ -301,9 +301,9 @@ class JetStreamSink:
     async def _publish(self, publisher: Publisher, messages: Sequence[_Message], progress: _Progress) -> None:
         limit = publisher.link.client.max_payload
         fitting = next((number for number, message in enumerate(messages) if message.size > limit), len(messages))
-        together = not self._definition.ordered or not self._apart
-        if self._apart:
-            self._apart -= 1
+        together = not self._definition.ordered or not self._single_batches
+        if self._single_batches:
+            self._single_batches -= 1
         if together:
             settled = await self._publish_together(publisher, messages[:fitting], progress)
         else:
@@ -322,21 +322,22 @@ class JetStreamSink:
             )
 
     async def _publish_together(self, publisher: Publisher, messages: Sequence[_Message], progress: _Progress) -> int:
-        """How many were taken. Of an ordered sink each but the first is only taken after the one before it, so that
-        where one is lost those after it are refused and the order is kept."""
-        under_way: list[tuple[_Message, asyncio.Future[PubAck] | None, float]] = []
+        """Publishes messages concurrently. Returns how many were acknowledged. For an ordered sink, each message is
+        accepted only after the one before it: if one is lost, the following ones are rejected, and the order is
+        kept."""
+        in_flight: list[tuple[_Message, asyncio.Future[PubAck] | None, float]] = []
         before = ""
         settled = 0
         try:
             for message in messages:
                 if message.item.id in self._stored and "Nomad-Test" not in message.headers:
-                    under_way.append((message, None, 0.0))
+                    in_flight.append((message, None, 0.0))
                     continue
                 sent = monotonic()
                 future = await self._send(publisher, message, before if self._definition.ordered else "")
-                under_way.append((message, future, sent))
+                in_flight.append((message, future, sent))
                 before = message.headers["Nats-Msg-Id"]
-            for message, waited, sent in under_way:
+            for message, waited, sent in in_flight:
                 if waited is None:
                     progress.done += 1
                     progress.duplicates += 1
@@ -348,15 +349,16 @@ class JetStreamSink:
                     self._take(message, acknowledgement, sent, progress)
                 settled += 1
             else:
-                self._broken_in_a_row = 0
+                self._broken_batches = 0
                 return settled
-            # Another client publishes into the stream as well, or the server compares before it has stored.
-            await asyncio.wait([future for _, future, _ in under_way if future is not None])
-            self._apart = min(2**self._broken_in_a_row - 1, MOST_APART)
-            self._broken_in_a_row += 1
+            # Another client publishes to the stream too, or the server compares before it has stored the previous
+            # message.
+            await asyncio.wait([future for _, future, _ in in_flight if future is not None])
+            self._single_batches = min(2**self._broken_batches - 1, MAX_SINGLE_BATCHES)
+            self._broken_batches += 1
             return settled
         finally:
-            for _, waited, _ in under_way:
+            for _, waited, _ in in_flight:
                 if waited is not None:
                     waited.cancel()
 
@@ -382,10 +384,10 @@ class JetStreamSink:
         )
 
     async def _acknowledged(self, publisher: Publisher, future: "asyncio.Future[PubAck]") -> PubAck:
-        """Raises `APIError` only where another message was to come before it."""
+        """Waits for an acknowledgement. Raises `APIError` only if the previous message was not stored."""
         server = publisher.link.server
         try:
-            while not (await asyncio.wait({future}, timeout=SILENT))[0]:
+            while not (await asyncio.wait({future}, timeout=LEADER_CHECK_AFTER))[0]:
                 await self._check_leader(publisher)
             return future.result()
         except NoStreamResponseError:
@@ -411,8 +413,8 @@ class JetStreamSink:
             raise UnavailableError(what) from None
 
     async def _check_leader(self, publisher: Publisher) -> None:
-        """Raises `UnavailableError` where what was published is lost: with the leader that the stream had."""
-        if self._unseen:
+        """Raises `UnavailableError` if messages in flight are lost because the stream's leader has changed."""
+        if self._inspection_error:
             return
         try:
             stream = await publisher.link.stream_info(self._stream)
@@ -422,7 +424,7 @@ class JetStreamSink:
             if stream is None or (now := leader(stream)) == self._leader:
                 return
             what = f"{self._stream} has another leader, {now or 'none at the moment'}: what was on its way is lost"
-        await self._leave(publisher)
+        await self._disconnect(publisher)
         raise UnavailableError(what)
 
     async def _why_nobody(self, link: NatsLink) -> str:
@@ -431,7 +433,7 @@ class JetStreamSink:
         except NatsError as error:
             return str(error)
         if stream is None:
-            await self._leave(self._publisher)  # it is made again with the next connection, where that is wanted
+            await self._disconnect(self._publisher)  # the next connection creates it again, if so configured
             return self._no_stream(link)
         taken = printable(", ".join(map(str, stream.config.subjects or ())), 100)
         return (

@@ -1,4 +1,4 @@
-"""Labels of alerts and log streams: fixed texts and values of the event."""
+"""Labels of alerts and log streams: fixed text and values of the event."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ LONGEST: int = 1_024
 
 
 def labels_of(view: EventView, labels: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """By name, without those that are empty."""
+    """Labels by name, without empty ones."""
     of = view.object
     values = {
         "region": view.region,

@@ -1,7 +1,7 @@
-"""Loki: its push API, with configurable labels and further facts as structured metadata.
+"""Loki's push API, with configurable labels, and other values as structured metadata.
 
-Loki takes the lines of a stream in order, and refuses what is too far behind its newest or too old altogether. The
-lines of one request are in order; a line that happened before the one before it, within a stream, gets that one's time.
+Loki accepts the lines of a stream in order, and rejects those too far behind its newest one or too old. So a line of a
+stream that is older than the one before it gets that one's time.
 """
 
 import os
@@ -21,12 +21,12 @@ from nomad_tui.sinks.types.labels import labels_of
 from nomad_tui.sinks.types.webhook import Webhook
 
 LABELS: Final = (("source", "nomad"), ("region", "{region}"), ("topic", "{topic}"), ("level", "{level}"))
-"""Of a stream that the definition gives none for: few values each, as Loki wants it."""
+"""Labels if the definition has none; each has few values, as Loki recommends."""
 METADATA: Final = tuple((name, f"{{{name}}}") for name in ("namespace", "type", "job", "group", "node"))
 PATH: Final = "/loki/api/v1/push"
 
 MOST_STREAMS: Final = 10_000
-"""Whose newest time is remembered."""
+"""Streams whose newest time is remembered."""
 
 _TOO_OLD: Final = re.compile(r"too far behind|out of order|out-of-order|too old|greater_than_max_sample_age|behind")
 
@@ -35,16 +35,16 @@ class Loki(Webhook):
     def __init__(self, definition: Definition, environ: Mapping[str, str] = os.environ) -> None:
         super().__init__(definition, environ)
         self._newest: dict[str, int] = {}
-        """Times in ns since 1970 that Loki has taken, by stream."""
-        self._under_way: dict[str, dict[str, int]] = {}
-        """The same of deliveries that are not acknowledged yet, by their IDs."""
+        """Newest accepted times in ns since 1970, by stream."""
+        self._in_flight: dict[str, dict[str, int]] = {}
+        """The same for deliveries in flight, by delivery ID."""
 
     async def deliver(self, delivery: Delivery) -> str:
-        """A line keeps its time when it is sent again, so that Loki knows it again."""
+        """A retried line keeps its time, so that Loki recognizes the duplicate."""
         try:
             answer = await super().deliver(delivery)
         finally:
-            newest = self._under_way.pop(delivery.id, {})
+            newest = self._in_flight.pop(delivery.id, {})
         for name, at in newest.items():
             self._newest[name] = max(at, self._newest.pop(name, 0))
         while len(self._newest) > MOST_STREAMS:
@@ -63,7 +63,7 @@ class Loki(Webhook):
     def streams(self, delivery: Delivery) -> list[dict[str, Any]]:
         streams: dict[str, dict[str, Any]] = {}
         reached: dict[str, int] = {}
-        self._under_way[delivery.id] = reached
+        self._in_flight[delivery.id] = reached
         for item in delivery.items:
             view = EventView(item, self._definition, delivery.region, test=delivery.test)
             labels = labels_of(view, self._definition.labels or LABELS) or {"source": "nomad"}
@@ -71,7 +71,7 @@ class Loki(Webhook):
             stream = streams.setdefault(name, {"stream": labels, "values": []})
             newest = reached.get(name, self._newest.get(name, 0))
             moment = view.moment or newest or view.received
-            if view.received:  # by a clock that is ahead it would push all that follows there
+            if view.received:  # a clock that is ahead would also move all later lines
                 moment = min(moment, view.received)
             at = reached[name] = max(moment, newest)
             line = encode_one(item, Format.EVENT, region=delivery.region, test=delivery.test).content.decode()
@@ -82,7 +82,7 @@ class Loki(Webhook):
     def judge(self, answer: Answer, settings: Settings) -> str:
         reply = printable(answer.body[:2_000].decode("utf-8", "replace").strip(), 400)
         if answer.status == 400 and _TOO_OLD.search(reply) is not None:
-            # What Loki took of the request stays; sent again it is no second line, for time and text are the same.
+            # Lines that Loki has stored stay; retried, they are not duplicated, because time and text are equal.
             raise RejectedError(
                 f"Loki rejects events that old: {reply}. To store them, raise its max_chunk_age.", final=True
             )

@@ -1,4 +1,4 @@
-"""The sink that a definition describes."""
+"""Creates the sink for a definition."""
 
 from typing import TYPE_CHECKING
 
@@ -8,11 +8,11 @@ from nomad_tui.sinks.delivery.sink import Sink
 if TYPE_CHECKING:
     from nomad_tui.sinks.types.webhook import Webhook
 
-# Each type is imported when it is needed: it brings libraries of its own.
+# Each type is imported on demand, because it needs libraries of its own.
 
 
 async def open_sink(definition: Definition) -> Sink:
-    """Connects to nobody yet. Raises `ValueError`, its text one sentence, where files or variables that the
+    """Creates a sink without connecting it. Raises `ValueError` with one sentence if files or variables that the
     definition names cannot be used."""
     match definition.kind:
         case Kind.FILE:
@@ -36,7 +36,7 @@ async def open_sink(definition: Definition) -> Sink:
 
 
 def http_sink(kind: Kind) -> "type[Webhook]":
-    """The class of a type that sends over HTTP."""
+    """The class of a sink type that uses HTTP."""
     match kind:
         case Kind.SLACK:
             from nomad_tui.sinks.types.slack import Slack

@@ -24,23 +24,23 @@ from nomad_tui.sinks.types.opening import http_sink
 from nomad_tui.sinks.types.templates import DeliveryTemplate, Template, TemplateInvalidError
 
 MOST_BYTES: Final = 64 * 1024 * 1024
-"""Of a journal's newest frames."""
+"""Bytes of a journal's newest frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class Previewed:
-    """One delivery."""
+    """A delivery that was not sent."""
 
     index: int
-    """Of its first event."""
+    """The index of its first event."""
     bodies: tuple[str, ...]
     """Untrusted text, as it would be sent."""
     error: str = ""
-    """Why nothing can be made of its events, or of the rest of them; they would be dead letters."""
+    """Why some of its events cannot be sent; they would become dead letters."""
 
 
 def newest_records(journal: Path, most: int) -> tuple[list[Record], str]:
-    """The newest frames of a journal, and the region of its runner. Raises `JournalError`."""
+    """The newest frames of a journal, and its runner's region. Raises `JournalError`."""
     with JournalReader(journal) as reader:
         frames = reader.last_frames(most, MOST_BYTES)
         runner = reader.overview().runner
@@ -48,12 +48,12 @@ def newest_records(journal: Path, most: int) -> tuple[list[Record], str]:
 
 
 def records_of(frames: Iterable[Frame]) -> list[Record]:
-    """Frames as if they came now, in order."""
+    """Frames as records received now, in order."""
     return [Record(number, time_ns(), 0, frame) for number, frame in enumerate(frames, 1)]
 
 
 def previews(definition: Definition, records: Iterable[Record], region: str) -> Iterator[Previewed]:
-    """What would be sent for these records, in order."""
+    """The deliveries for these records, in order."""
     for delivery in _deliveries(definition, records, region):
         yield previewed(definition, delivery)
 
@@ -70,7 +70,7 @@ def previewed(definition: Definition, delivery: Delivery) -> Previewed:
 
 
 def preview(definition: Definition, delivery: Delivery) -> Iterator[Body]:
-    """The bodies of a delivery, in order. Raises `UndeliveredError` where one cannot be made."""
+    """The bodies of a delivery, in order. Raises `UndeliveredError` if one cannot be created."""
     form = definition.format
     if definition.kind in HTTP:
         yield from http_sink(definition.kind)(definition).messages(delivery)
@@ -132,7 +132,7 @@ _OBJECTS: Final[dict[str, dict[str, object]]] = {
 
 
 def samples(definition: Definition) -> Iterator[Item]:
-    """One event of each topic that the definition selects, and a gap."""
+    """One event of each selected topic, and a gap."""
     for number, (topic, kind) in enumerate(sorted(KINDS.items()), 1):
         key = "web" if topic in ("Job", "Service", "Variable", "NodePool") else _ID
         value = {"ID": key, **_NAMED, **_OBJECTS.get(topic, {})}
@@ -168,7 +168,8 @@ def sample_previews(definition: Definition, region: str) -> Iterator[Previewed]:
 
 
 def template_mistakes(definition: Definition) -> list[str]:
-    """What is wrong with the templates of a definition, a sentence each, first as written and then on samples."""
+    """Mistakes in a definition's templates, one sentence each: those found when compiling, else those found on
+    samples."""
     several = definition.is_grouped or definition.batch.max_events > 1
     try:
         sources = (("text", definition.text), ("blocks", definition.blocks))

@@ -1,4 +1,4 @@
-"""Checking definitions with all that can be wrong in them, their templates included, before they are stored."""
+"""Checks definitions completely, including their templates, before they are stored."""
 
 import re
 import tomllib
@@ -14,20 +14,20 @@ from nomad_tui.sinks.definition.folder import Definitions
 from nomad_tui.sinks.definition.reading import DefinitionError, DefinitionErrors, read_definition, read_table
 
 _PLACE: Final = re.compile(r"\[\d+\]|(?<=\.toml):\d+")
-"""The position of a table, and the line, in a mistake: an edit moves both."""
+"""A table's position or a line number in a mistake; both change when the file is edited."""
 
 
 def register(definitions: Definitions, text: str, name: str) -> tuple[Definition, Path, bool]:
-    """As `Definitions.register`, with the templates compiled and tried on a sample of each topic."""
+    """As `Definitions.register`, but also compiles the templates and tries them on a sample of each topic."""
     _check_templates(definitions.parse(text, name), name)
     return definitions.register(text, name)
 
 
 def revise(definitions: Definitions, file: Path, sink: str, before: str, text: str) -> list[str]:
-    """Stores the edited text of a file that defines a sink, with `before` in it until now.
+    """Stores the edited text of a file that defines a sink; `before` is its text before the edit.
 
-    Returns the mistakes that other sinks of `config.toml` have had before. Raises `DefinitionErrors` with everything
-    else that is wrong in it, and `FileError`; nothing is changed then.
+    Returns earlier mistakes of other sinks in `config.toml`. Raises `DefinitionErrors` for all other mistakes, and
+    `FileError`; the file is then unchanged.
     """
     known: list[str] = []
     if file == definitions.settings:
@@ -56,7 +56,7 @@ def revise(definitions: Definitions, file: Path, sink: str, before: str, text: s
 
 
 def divided(mistakes: Iterable[str], earlier: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Mistakes that are new, and those that were there before the edit, wherever in the file."""
+    """New mistakes, and those that existed before the edit at any position."""
     left = Counter(_PLACE.sub("", mistake) for mistake in earlier)
     new: list[str] = []
     known: list[str] = []
@@ -68,7 +68,7 @@ def divided(mistakes: Iterable[str], earlier: Iterable[str]) -> tuple[list[str],
 
 
 def _mistakes_of_sinks(file: Path, text: str) -> list[DefinitionError]:
-    """What is wrong in the `[[sink]]` tables of `config.toml`. Raises `DefinitionErrors` for what is not TOML."""
+    """The mistakes in the `[[sink]]` tables of `config.toml`. Raises `DefinitionErrors` if it is not TOML."""
     name = shown(file)
     try:
         tables = tomllib.loads(text).get("sink", [])
@@ -89,7 +89,7 @@ def _mistakes_of_sinks(file: Path, text: str) -> list[DefinitionError]:
 def _check_templates(definition: Definition, name: str) -> None:
     if definition.format is not Format.TEMPLATE and definition.kind not in CHATS:
         return
-    from nomad_tui.sinks.types.preview import template_mistakes  # Jinja2 takes a while to load
+    from nomad_tui.sinks.types.preview import template_mistakes  # importing Jinja2 takes a while
 
     if mistakes := template_mistakes(definition):
         raise DefinitionErrors(

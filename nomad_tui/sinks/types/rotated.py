@@ -1,6 +1,6 @@
-"""Rotated files beside the one that is written: their names, compressing them, and removing the oldest.
+"""Rotated files: names, compression, and removal of the oldest.
 
-Everything here blocks, and is called in a thread.
+All functions block, and are called in a thread.
 """
 
 import os
@@ -17,18 +17,18 @@ from nomad_tui.journal.log import Log
 
 log = Log("nomad_tui.sinks.file")
 
-PACKED: Final = ".zst"
+COMPRESSED_SUFFIX: Final = ".zst"
 UNFINISHED: Final = ".part"
 CHUNK_BYTES: Final = 1024 * 1024
 LEVEL: Final = 3
-"""zstandard's own default: event streams shrink about twentyfold at some hundred MB/s."""
+"""zstandard's default: event streams shrink about twentyfold at some hundred MB/s."""
 MODE: Final = 0o600
 
 
 class Rotated:
-    """`events.ndjson` is rotated to `events-20261124T031500.123Z.ndjson`, by the moment of its rotation in UTC.
+    """`events.ndjson` is rotated to `events-20261124T031500.123Z.ndjson`, by the time of the rotation in UTC.
 
-    All names are of one length, so that they sort by time wherever they are listed.
+    All names have the same length, so that they sort by time.
     """
 
     def __init__(self, path: Path, keep: int | None, *, compress: bool) -> None:
@@ -36,14 +36,14 @@ class Rotated:
         self._keep = keep
         self._compress = compress
         self._newest = ""
-        """Time of the last name that was given."""
+        """Time in the last name returned."""
         self._named = re.compile(
             rf"{re.escape(path.stem)}-(?P<time>\d{{8}}T\d{{6}}(?:\.\d{{3}})?)Z(?:-(?P<number>\d+))?{re.escape(path.suffix)}"
-            rf"(?P<packed>{re.escape(PACKED)})?(?P<unfinished>{re.escape(UNFINISHED)})?"
+            rf"(?P<packed>{re.escape(COMPRESSED_SUFFIX)})?(?P<unfinished>{re.escape(UNFINISHED)})?"
         )
 
     def free_name(self, now: float) -> Path:
-        """One that no file has or had, for `now` in seconds since 1970: after those of the same moment, in order."""
+        """An unused name for `now`, in seconds since 1970; names for the same time are in order."""
         newest = max((self._newest, *(at for at, _, _ in self._found())))
         moment = datetime.fromtimestamp(now, UTC)
         while (time := f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03}") <= newest and time[:15] == newest[
@@ -54,19 +54,19 @@ class Rotated:
         return self._path.with_name(f"{self._path.stem}-{time}Z{self._path.suffix}")
 
     def tidy(self, stopping: Callable[[], bool]) -> None:
-        """Compresses what is not yet, again where that was interrupted, and removes the oldest beyond those kept."""
+        """Compresses uncompressed files, also after an interruption, and removes the oldest ones beyond `keep`."""
         try:
             files = self._files()
             for file in list(files):
-                if self._compress and not file.name.endswith(PACKED):
-                    self._pack(file, stopping)
+                if self._compress and not file.name.endswith(COMPRESSED_SUFFIX):
+                    self._compress_file(file, stopping)
             if self._keep is not None:
                 self._remove_oldest(self._keep)
         except OSError as error:
             log.warning("rotated_files_left", path=printable(str(self._path)), reason=error.strerror)
 
     def _files(self) -> list[Path]:
-        """Oldest first; what was left unfinished is removed."""
+        """Rotated files, oldest first; removes unfinished ones."""
         files: list[Path] = []
         for _, _, file in sorted(self._found()):
             if file.name.endswith(UNFINISHED):
@@ -76,7 +76,7 @@ class Rotated:
         return files
 
     def _found(self) -> list[tuple[str, int, Path]]:
-        """By time, and the number that earlier releases gave those of one second."""
+        """(time, number, path) of rotated files; earlier releases numbered those of the same second."""
         found: list[tuple[str, int, Path]] = []
         with os.scandir(self._path.parent) as entries:
             for entry in entries:
@@ -85,12 +85,12 @@ class Rotated:
                     found.append((match["time"], int(match["number"] or 0), self._path.with_name(entry.name)))
         return found
 
-    def _pack(self, file: Path, stopping: Callable[[], bool]) -> None:
-        packed = Path(f"{file}{PACKED}")
-        if not packed.exists():  # it has this name only once it is whole
+    def _compress_file(self, file: Path, stopping: Callable[[], bool]) -> None:
+        packed = Path(f"{file}{COMPRESSED_SUFFIX}")
+        if not packed.exists():  # it has this name only once complete
             unfinished = Path(f"{packed}{UNFINISHED}")
             try:
-                if not _packed(file, unfinished, stopping):
+                if not _compress_to(file, unfinished, stopping):
                     return
                 unfinished.rename(packed)
                 sync_folder(packed.parent)
@@ -109,7 +109,7 @@ class Rotated:
 
 
 def sync_folder(folder: Path) -> None:
-    """So that what was made or renamed in it is there after a loss of power."""
+    """Syncs a directory, so that created and renamed files survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -117,8 +117,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _packed(file: Path, target: Path, stopping: Callable[[], bool]) -> bool:
-    """Whether it was compressed to its end, and is on the disk."""
+def _compress_to(file: Path, target: Path, stopping: Callable[[], bool]) -> bool:
+    """Compresses a file to `target` and syncs it. Returns whether it was completed."""
     compressor = zstandard.ZstdCompressor(LEVEL, write_checksum=True).compressobj()
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, MODE)
     with file.open("rb") as source, open(descriptor, "wb") as packed:  # noqa: PTH123 - opened above for its mode

@@ -1,4 +1,4 @@
-"""Slack: an incoming webhook. Its answers are plain text such as `ok` and `no_service`."""
+"""Slack: an incoming webhook. Its responses are plain text such as `ok` and `no_service`."""
 
 from typing import Any, Final
 
@@ -8,14 +8,14 @@ from nomad_tui.sinks.types.chat import Chat, Message, cut, shortened
 from nomad_tui.sinks.types.templates import escape_slack
 
 LONGEST_TEXT: Final = 40_000
-"""Characters of a message's text, beyond which Slack cuts it."""
+"""Characters after which Slack truncates a message's text."""
 LONGEST_SECTION: Final = 3_000
 MOST_BLOCKS: Final = 50
 LONGEST_FACT: Final = 600
-"""Characters. Slack refuses blocks of some 11,000 characters together, though it documents no limit: with these, a
-section and `MOST_ELEMENTS` have at most 9,000."""
+"""Characters. Slack rejects blocks of about 11,000 characters in total, although it documents no limit; with these
+limits, a section and `MOST_ELEMENTS` have at most 9,000."""
 MOST_ELEMENTS: Final = 10
-"""Of a context block."""
+"""Elements of a context block."""
 
 REMEDIES: Final = {
     "action_prohibited": "An administrator of the workspace restricts this webhook: ask for it to be allowed",
@@ -28,7 +28,7 @@ REMEDIES: Final = {
     "invalid_token": "Correct the address in the definition: its last part is not the webhook's",
     "posting_to_general_channel_denied": "Create a webhook for another channel: only administrators post to this one",
 }
-"""By Slack's answer, where no event could be posted."""
+"""Remedies by Slack's response, for errors that concern all events."""
 
 
 class Slack(Chat):
@@ -73,7 +73,7 @@ def _first(message: Message) -> str:
 
 
 def _mrkdwn(text: str, most: int = LONGEST_SECTION) -> str:
-    """Cut without leaving half of an escape."""
+    """Truncates without splitting an escape sequence."""
     if len(text) <= most:
         return text
     text = text[: most - 8]

@@ -1,8 +1,8 @@
-"""Reading the status line of a receiver's answer, whatever follows it.
+"""Reads the status line of a response, even if the rest of it is invalid.
 
-Many small receivers send answers that break the rules of HTTP behind the status line: lengths that are wrong or sent
-twice, a body with 204, a space in a header's name. curl and browsers accept them; aiohttp's parser rejects the whole
-answer. The status line has said all that a delivery needs, so it is read here, beside aiohttp, from the same bytes.
+Many small receivers send responses that violate HTTP after the status line: wrong or repeated lengths, a body with 204,
+a space in a header's name. curl and browsers accept them; aiohttp's parser rejects the whole response. A delivery needs
+only the status line, so it is parsed here from the same bytes, in addition to aiohttp.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
 LONGEST_LINE: Final = 8 * 1024
-"""Bytes; a line that is longer is no status line."""
+"""Bytes; a longer line is not a status line."""
 
 _LINE: Final = re.compile(rb"HTTP/(?:1\.[0-9]|2|2\.0)[ \t]+([1-9][0-9]{2})(?:[ \t]+([^\r\n]*))?[ \t]*\r?\n")
 _BEGINNING: Final = re.compile(rb"HTTP/[123]")
@@ -26,25 +26,25 @@ _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 
 
 class Watcher(Protocol):
-    """Follows one request."""
+    """Observes one request."""
 
     connected: bool
-    """Set once a connection to the receiver is there, through a proxy or not."""
+    """Set once a connection to the receiver exists, through a proxy or not."""
 
     def on_status_line(self, status: int, reason: str, *, is_head_complete: bool) -> None:
-        """Called as soon as the line is there; whether the rest of the answer's head came with it."""
+        """Called as soon as the status line has arrived; `is_head_complete` if the headers arrived with it."""
         ...
 
 
 watcher: Final[ContextVar[Watcher | None]] = ContextVar("watcher", default=None)
-"""To be set before each request, in the task that makes it."""
+"""Set this before each request, in the task that makes it."""
 
 
 class Connector(aiohttp.TCPConnector):
-    """Reports to `watcher` what happens on its connections.
+    """Reports events on its connections to `watcher`.
 
-    aiohttp has no public place for status lines; where its inner one is not as expected, sloppy answers stay errors.
-    (Its tracing would report connections, at a tenth of the cost of a request, measured.)
+    aiohttp has no public hook for status lines. If its internals differ from what is expected, malformed responses
+    remain errors. (Its tracing would report connections, but costs a tenth of a request, measured.)
     """
 
     def __init__(self, limit: int) -> None:
@@ -69,7 +69,7 @@ class _Handler(ResponseHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self._head: bytes | None = None
-        """What has come of an answer, until its status line is there."""
+        """Received bytes of a response, until its status line is complete."""
         self._watcher: Watcher | None = None
         self._answers = 0
 
@@ -89,14 +89,14 @@ class _Handler(ResponseHandler):
         super().data_received(data)
 
     def _without_rest(self, data: bytes) -> bytes:
-        """The data without what belongs to the body of the answer before, which was longer than that answer said."""
+        """The data without the rest of the previous response's body, which was longer than announced."""
         found = _BEGINNING.search(data)
         if found is not None:
             return data[found.start() :]
         return data if b"HTTP/".startswith(data[:5]) else b""
 
     def _read(self, head: bytes) -> bytes | None:
-        """What is left to be looked at again once more has come; None once the line of the final answer was read."""
+        """The bytes to keep until more data arrives; None once the final response's status line has been read."""
         while True:
             head = head.lstrip(b"\r\n")
             line = _LINE.match(head)

@@ -1,4 +1,4 @@
-"""NDJSON on standard output: one line for a frame, or for an event."""
+"""NDJSON on standard output: one line per frame, or per event."""
 
 import os
 import select
@@ -13,17 +13,17 @@ from nomad_tui.sinks.delivery.sink import Delivery, UnavailableError
 from nomad_tui.sinks.delivery.worker_thread import Deliveries, WorkerThread
 from nomad_tui.sinks.types.formats import messages
 
-WAIT: Final = 1.0
-"""Seconds for which a descriptor that another process made non-blocking is waited for at a time."""
+WRITABLE_TIMEOUT: Final = 1.0
+"""Seconds to wait at a time for a descriptor that another process made non-blocking."""
 
 
 @dataclass(slots=True)
 class _Output:
-    """What all sinks that write to one descriptor share, one after the other and whenever one is opened anew."""
+    """State shared by all sinks that write to the same file, including reopened ones."""
 
     turn: Lock = field(default_factory=Lock)
     rest: bytes = b""
-    """What is left of a line that was begun."""
+    """The rest of an incomplete line."""
 
 
 _outputs: Final[dict[tuple[int, int], _Output]] = {}
@@ -33,18 +33,18 @@ _outputs: Final[dict[tuple[int, int], _Output]] = {}
 def reader_has_gone() -> bool:
     """Whether standard output is a pipe without a reader."""
     try:
-        looked_at = select.poll()
-        looked_at.register(sys.stdout.fileno(), 0)
-        return any(event & select.POLLERR for _, event in looked_at.poll(0))
-    except (OSError, ValueError, AttributeError):  # closed, a test's own, or started without
+        poller = select.poll()
+        poller.register(sys.stdout.fileno(), 0)
+        return any(event & select.POLLERR for _, event in poller.poll(0))
+    except (OSError, ValueError, AttributeError):  # closed, replaced by a test, or not opened at start
         return False
 
 
 class StandardOutput:
-    """A reader that stops delays only this sink. A line begun is finished once it reads on."""
+    """A stalled reader delays only this sink. An incomplete line is completed once the reader continues."""
 
     def __init__(self, definition: Definition, descriptor: int | None = None) -> None:
-        """`descriptor` is written to; None for standard output's own."""
+        """`descriptor` is written to; None for standard output."""
         self._definition = definition
         self._descriptor = descriptor
         self._thread = WorkerThread(f"sink {definition.id}")
@@ -85,20 +85,20 @@ class StandardOutput:
     def _opened(self) -> int:
         if self._descriptor is not None:
             return self._descriptor
-        if sys.stdout is None:  # the program was started without
+        if sys.stdout is None:  # not opened at start
             raise ValueError("closed")
         return sys.stdout.fileno()
 
 
 def _put(descriptor: int, output: _Output, content: bytes) -> None:
-    """Where a descriptor fails in the middle, what is left of the line under way comes first the next time."""
+    """Writes `content`. If that fails in the middle of a line, the rest of the line is written first next time."""
     left = memoryview(content)
     try:
         while left:
             try:
                 left = left[os.write(descriptor, left) :]
             except BlockingIOError:
-                select.select([], [descriptor], [], WAIT)
+                select.select([], [descriptor], [], WRITABLE_TIMEOUT)
     except OSError:
         done = len(content) - len(left)
         if done and content[done - 1] != ord("\n"):

@@ -1,4 +1,4 @@
-"""Microsoft Teams: an adaptive card posted to a workflow, or to an incoming webhook of old."""
+"""Microsoft Teams: an adaptive card posted to a workflow, or to a legacy incoming webhook."""
 
 import re
 from typing import Any, Final
@@ -10,11 +10,11 @@ from nomad_tui.sinks.types.answers import Answer, Settings, judged, quoted
 from nomad_tui.sinks.types.chat import Chat, Message, cut, escape_markdown, shortened
 
 LARGEST: Final = 28_000
-"""Bytes of a message: 28 KB, in its smaller meaning."""
+"""Bytes of a message; Teams allows 28 KB, here taken as 28,000."""
 COLORS: Final = {"failure": "Attention", "warning": "Warning", "resolved": "Good"}
 
 _FAILED: Final = re.compile(r"delivery failed(?:.*HTTP error (\d{3}))?", re.DOTALL)
-"""What a webhook of old says with status 200 where Teams did not take it."""
+"""Response of a legacy webhook with status 200 if Teams did not accept the message."""
 
 
 class Teams(Chat):

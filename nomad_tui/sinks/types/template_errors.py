@@ -1,6 +1,6 @@
-"""What is wrong with a template, in words for its author: Jinja2 and Python speak of their own insides.
+"""Explains errors in a template to its author, because Jinja2 and Python report them in terms of their internals.
 
-Each explanation is what happened and what to do, as a clause without its full stop.
+Each explanation says what happened and what to do, as a clause without a full stop.
 """
 
 import re
@@ -14,9 +14,9 @@ from jinja2.exceptions import SecurityError
 from nomad_tui.core.text import printable
 
 LONGEST_TEXT: Final = 300
-"""Characters of what Jinja2 or Python say."""
+"""Characters of an error message of Jinja2 or Python."""
 LIKE: Final = 0.7
-"""How like a name must be to be meant; a third of three letters may differ by chance."""
+"""Minimum similarity of a suggested name; of three letters, one may differ by chance."""
 HELP: Final = "`nomad-tui help sink-templates` has examples"
 
 _STATEMENTS: Final = ("if", "elif", "else", "endif", "for", "endfor", "set", "endset", "macro", "endmacro", "filter")
@@ -38,13 +38,13 @@ _TYPES: Final = {
     "tuple": "a list",
     "EventView": "an event",
 }
-"""As JSON calls them."""
+"""As in JSON."""
 
 Explain = Callable[[re.Match[str]], str]
 
 
 def explain_syntax(error: TemplateSyntaxError, filters: Iterable[str], tests: Iterable[str]) -> str:
-    """`filters` and `tests` are the names of those that there are."""
+    """`filters` and `tests` are the names of the existing ones."""
     text = _text(error)
     if found := re.match(r"No (filter|test) named '(.+)'", text):
         names = filters if found[1] == "filter" else tests
@@ -53,7 +53,7 @@ def explain_syntax(error: TemplateSyntaxError, filters: Iterable[str], tests: It
 
 
 def explain_failure(error: BaseException) -> str:
-    """What a template did with the values of one event."""
+    """Explains why a template failed on the values of an event."""
     text = _text(error)
     match error:
         case UndefinedError():
@@ -167,7 +167,7 @@ def _meant(name: str, names: Iterable[str], otherwise: str) -> str:
 
 
 def _function(name: str) -> str:
-    """A filter by the name that templates use."""
+    """The name of a filter as used in templates."""
     return re.sub(r"^(sync_)?(do_|_)", "", name)
 
 

@@ -1,7 +1,7 @@
-"""Templates in Jinja2. Their author is trusted; the events are not.
+"""Jinja2 templates. Their author is trusted; the events are not.
 
-What an expression prints is cut off from mentioning people, the output is bounded, an unknown name is an error with
-its line, and a body with a JSON content type must be JSON.
+Printed values cannot mention people, the output is limited, an unknown name is an error with its line, and a body with
+a JSON content type must be valid JSON.
 """
 
 import re
@@ -29,11 +29,11 @@ from nomad_tui.sinks.types.event_view import NAMES, EventReader, EventView, as_j
 from nomad_tui.sinks.types.template_errors import explain_failure, explain_syntax
 
 LARGEST_OUTPUT: Final = 1024 * 1024
-"""Characters that a template may make of one delivery."""
-NEAR: Final = 30
-"""Characters of output that is not JSON, to find the place."""
+"""Characters of output per delivery."""
+QUOTED_CHARACTERS: Final = 30
+"""Characters of invalid JSON that are quoted to show the position."""
 APART: Final = "\N{ZERO WIDTH SPACE}"
-"""Put into what would mention somebody, so that it reads the same."""
+"""Inserted into text that would mention somebody; invisible to readers."""
 
 _NAMES: Final = frozenset(NAMES)
 _OF_LOOPS: Final = frozenset(("index", "index0", "first", "last", "length"))
@@ -46,7 +46,8 @@ _SLACK_FORMAT: Final = re.compile(r"(?<!\w)[*_~`]|[*_~`](?!\w)")
 
 
 class _Missing(StrictUndefined):
-    """Also what would be in it is missing: `payload.Job.Meta.team | default("")` needs no test of each step."""
+    """A missing value whose members are missing too: `payload.Job.Meta.team | default("")` needs no test of each
+    step."""
 
     __slots__ = ()
 
@@ -60,16 +61,16 @@ class _Missing(StrictUndefined):
 
 
 class TemplateInvalidError(ValueError):
-    """`str()` of it is one sentence that names the template and the line."""
+    """Its `str()` is one sentence that names the template and the line."""
 
 
 def without_mentions(text: str) -> str:
-    """A text of the cluster that no chat takes for the mention of somebody."""
+    """Text from the cluster that no chat interprets as a mention."""
     return _MENTION.sub(APART, text) if "<" in text or "@" in text or "!" in text else text
 
 
 def escape_slack(text: str) -> str:
-    """For a text of type mrkdwn: what Slack would read as a link, a mention or a format is shown as it is."""
+    """Escapes text of type mrkdwn, so that Slack does not interpret it as a link, mention or format."""
     escaped = "".join(_SLACK.get(each, each) for each in without_mentions(text))
     return _SLACK_FORMAT.sub(lambda found: f"{found[0]}{APART}", escaped)
 
@@ -110,7 +111,7 @@ def _truncate(value: Any, length: int = 255, end: str = ELLIPSIS) -> str:
 class _Environment(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Skips the sandbox for names that are always allowed, and for members of payloads: its checks cost four times
-        the look-up, measured."""
+        as much as the lookup, measured."""
         kind = type(obj)
         if (kind is EventView and attribute in _NAMES) or (kind is LoopContext and attribute in _OF_LOOPS):
             return getattr(obj, attribute)
@@ -145,10 +146,10 @@ _ENVIRONMENT: Final = _environment()
 
 
 class Template:
-    """One compiled template."""
+    """A compiled template."""
 
     def __init__(self, source: str, name: str) -> None:
-        """`name` is what it is called in an error. Raises `TemplateInvalidError`."""
+        """`name` identifies it in errors. Raises `TemplateInvalidError`."""
         self.name = name
         try:
             tree = _ENVIRONMENT.parse(source, name, name)
@@ -156,7 +157,7 @@ class Template:
             unknown = sorted(used - {*NAMES, "events", "count"})
             self._names = sorted(used & {*NAMES})
             self.is_of_batch = bool(used & {"events", "count"})
-            """Whether it says anything of events beyond one."""
+            """Whether it uses more than one event."""
             self._compiled = _ENVIRONMENT.from_string(source)
         except TemplateSyntaxError as error:
             what = explain_syntax(error, _ENVIRONMENT.filters, _ENVIRONMENT.tests)
@@ -170,10 +171,10 @@ class Template:
             raise TemplateInvalidError(f"{name}, line {line}: there is no name `{unknown[0]}`: {remedy}")
 
     def render(self, views: list[EventView], number: int | None = None) -> str:
-        """Of one event or several, `events`, of which the names are those of the last; `number` is how many there are
-        if some are only counted.
+        """Renders one event or several, `events`; single-event names refer to the last one. `number` is the total count
+        if some events are only counted.
 
-        Raises `RejectedError` where it fails on them.
+        Raises `RejectedError` if it fails on them.
         """
         values: dict[str, Any] = {"events": views, "count": number or len(views)}
         try:
@@ -182,7 +183,7 @@ class Template:
             return _bounded(compiled.root_render_func(compiled.new_context(values)))
         except RejectedError as error:
             raise RejectedError(f"{self.name}: {error.what}", final=True, too_large=True) from None
-        except Exception as error:  # anything a template does with its values
+        except Exception as error:  # a template may raise anything
             line = self._line_of(error)
             raise RejectedError(f"{self.name}, line {line}: {explain_failure(error)}.", final=True) from None
 
@@ -214,7 +215,7 @@ def is_json(content_type: str) -> bool:
 
 
 class DeliveryTemplate:
-    """The template of a definition, read and compiled when it is first needed and when its file has changed."""
+    """The template of a definition, compiled when first needed and again when its file has changed."""
 
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
@@ -222,7 +223,7 @@ class DeliveryTemplate:
         self._read: object = None
 
     def check(self) -> Template:
-        """Compiled. Raises `TemplateInvalidError`."""
+        """The compiled template. Raises `TemplateInvalidError`."""
         definition = self._definition
         if definition.template_file is None:
             if self._template is None:
@@ -261,7 +262,7 @@ _skip_json: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def _parses(text: str) -> bool:
-    """Whether a text is surely JSON; its value is not made, which takes a fifth of the time."""
+    """Whether a text is valid JSON; its value is not built, which takes a fifth of the time."""
     try:
         _skip_json(text)
     except (ValueError, RecursionError):
@@ -274,7 +275,7 @@ def check_json(text: str, name: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        near = printable(text[error.pos : error.pos + NEAR], NEAR)
+        near = printable(text[error.pos : error.pos + QUOTED_CHARACTERS], QUOTED_CHARACTERS)
         where = f"line {error.lineno}, column {error.colno}, before `{near}`" if near else "its end"
         raise RejectedError(
             f"{name}: the output is not JSON at {where}. Write `| json` behind each value, or set content_type.",

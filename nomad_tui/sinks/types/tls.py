@@ -1,4 +1,4 @@
-"""TLS of a sink, from the files as they are now: a certificate that was renewed is taken without a restart."""
+"""TLS of a sink, from the current certificate files: a renewed certificate is used without a restart."""
 
 import asyncio
 import ssl
@@ -20,7 +20,7 @@ class TlsFileError(ValueError):
 
 
 class TlsContext:
-    """Builds a context when one is first asked for, and anew when a file has changed; never in the event loop."""
+    """Builds the context when first needed, and again when a file has changed; never in the event loop."""
 
     def __init__(self, tls: Tls) -> None:
         self._tls = tls
@@ -29,7 +29,7 @@ class TlsContext:
         self._stamp: _Stamp = ()
 
     async def current(self) -> ssl.SSLContext:
-        """Raises `TlsFileError`; what was built before is not used then."""
+        """The current context. Raises `TlsFileError`; the previous context is then not used."""
         if self._context is None or self._files:
             return await asyncio.to_thread(self._up_to_date)
         return self._context
@@ -44,9 +44,9 @@ class TlsContext:
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """TLS 1.2 or later, trusting only `ca_cert` where there is one. Reads disk. Raises `TlsFileError`.
+    """A context for TLS 1.2 or later that trusts only `ca_cert` if there is one. Reads the disk. Raises `TlsFileError`.
 
-    The name to expect is not part of it: `Tls.server_name` is given with each connection.
+    `Tls.server_name` is given with each connection instead.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -56,7 +56,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     if tls.ca_cert is None:
         context.load_default_certs()
     else:
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a certificate that is not self-signed may be trusted
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # trusts a certificate that is not self-signed, too
         _load_ca(context, tls.ca_cert)
     if tls.client_cert is not None:
         _load_client_certificate(context, tls.client_cert, tls.client_key)

@@ -1,4 +1,4 @@
-"""Why no receiver answered, in one line: what happened, why, and what to correct in the definition."""
+"""Explains in one line why no response was received: what happened, why, and what to correct in the definition."""
 
 from typing import Final
 
@@ -29,9 +29,9 @@ LONGEST_NAME: Final = 160
 
 
 def unreachable(error: BaseException, connection: Connection) -> str:
-    """For what aiohttp or the system raised instead of an answer; `connection` is the one to the receiver.
+    """Explains an error raised by aiohttp or the system instead of a response; `connection` is that to the receiver.
 
-    One line that is fit to be drawn: what happened, why, and what to do.
+    One line, safe to display: what happened, why, and what to do.
     """
     address = connection.address
     if isinstance(error, aiohttp.ClientResponseError) and "more than" in error.message:  # aiohttp's limits

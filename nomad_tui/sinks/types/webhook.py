@@ -1,8 +1,7 @@
-"""A receiver over HTTP: one POST a delivery, acknowledged by any status line that says 2xx, whatever follows it.
+"""A receiver over HTTP: one POST per delivery, acknowledged by any 2xx status line, whatever follows it.
 
-Whatever else comes back, or does not, is one of two things: the receiver cannot take it now, or it will not take it.
-A definition that cannot be used, such as one whose secret is missing, counts as the first, so that nothing is given
-up for a mistake in it.
+Any other outcome is one of two: the receiver is unavailable, or it refuses the delivery. A definition that cannot be
+used, for example because its secret is missing, counts as unavailable, so that no event is given up because of it.
 """
 
 import asyncio
@@ -39,17 +38,17 @@ if TYPE_CHECKING:
     from nomad_tui.sinks.types.templates import DeliveryTemplate
 
 ANSWER_LIMIT: Final = 64 * 1024
-"""Bytes that are read of an answer; the connection of a longer one is dropped."""
-ANSWER_PATIENCE: Final = 1.0
-"""Seconds for an answer's headers, and then for its body: the status line has said all that is needed."""
-LAST_PATIENCE: Final = 1.0
-"""Seconds beyond the timeout for the last of several requests that one delivery makes."""
-SHORT_PATIENCE: Final = 0.05
+"""Bytes read of a response; the connection of a longer one is closed."""
+RESPONSE_TIMEOUT: Final = 1.0
+"""Seconds to wait for a response's headers, and again for its body: the status line is sufficient."""
+LAST_REQUEST_GRACE: Final = 1.0
+"""Seconds beyond the timeout for the last of a delivery's requests."""
+SHORT_RESPONSE_TIMEOUT: Final = 0.05
 """The same for the body of an acknowledgement, after one that did not end."""
 LARGEST_HEADER: Final = 64 * 1024
-"""Bytes of one header of an answer."""
+"""Bytes of one response header."""
 LARGE: Final = 1024 * 1024
-"""Bytes from which on aiohttp wants a body as a file, which it sends in pieces."""
+"""Bytes from which aiohttp requires a file-like body, which it sends in chunks."""
 
 OWN_HEADERS: Final = frozenset(
     (
@@ -57,37 +56,37 @@ OWN_HEADERS: Final = frozenset(
         *("webhook-id", "webhook-signature", "webhook-timestamp"),
     )
 )
-"""What a definition cannot set."""
+"""Headers that a definition cannot set."""
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_UNFIT: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-"""What must not stand in a header's value."""
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""Characters not allowed in a header's value."""
 
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a request came."""
+    """The progress of a request."""
 
     limit: asyncio.Timeout
     connected: bool = False
     answer: "Answer | None" = None
-    """None until its status line has come."""
+    """None until its status line has arrived."""
 
     def on_status_line(self, status: int, reason: str, *, is_head_complete: bool) -> None:
-        if self.connected:  # before, it is the answer of a proxy that makes the connection
+        if self.connected:  # before that, it is the response of a proxy to CONNECT
             self.answer = Answer(status, reason)
             if is_head_complete:  # aiohttp accepts or rejects it at once
                 return
             end = self.limit.when()
-            patience = asyncio.get_running_loop().time() + 2 * ANSWER_PATIENCE
+            patience = asyncio.get_running_loop().time() + 2 * RESPONSE_TIMEOUT
             if not self.limit.expired() and end is not None:
                 self.limit.reschedule(min(end, patience))
 
 
 class Webhook:
-    """Implements `Sink`. Connections are kept between deliveries, `Definition.concurrency` of them at most."""
+    """Implements `Sink`. Connections are kept between deliveries, at most `Definition.concurrency` of them."""
 
     def __init__(self, definition: Definition, environ: Mapping[str, str] = os.environ) -> None:
-        """`environ` is also asked for proxies. Never fails: what is wrong with a definition, `deliver` tells."""
+        """`environ` also provides proxies. Never fails: `deliver` reports what is wrong with a definition."""
         self._definition = definition
         self._environ = environ
         self._tls = TlsContext(definition.tls)
@@ -100,18 +99,18 @@ class Webhook:
         )
         self._template = _template(definition)
         self._reads_files = any(map(reads_file, texts))
-        self._kept: Settings | None = None
-        """Where no file has to be read again for each delivery: the environment of a process does not change."""
+        self._cached: Settings | None = None
+        """Cached unless a file must be read again for each delivery; the environment of a process does not change."""
         self._base: tuple[object, dict[str, str]] | None = None
-        """The headers that one delivery shares with the next, and what they depend on."""
+        """The headers shared by deliveries, and the values that they depend on."""
         self._session: aiohttp.ClientSession | None = None
-        self._patience = ANSWER_PATIENCE
-        """With the body of an acknowledgement."""
+        self._patience = RESPONSE_TIMEOUT
+        """Seconds to wait for the body of an acknowledgement."""
 
     @classmethod
     async def open(cls, definition: Definition, environ: Mapping[str, str] = os.environ) -> Self:
-        """The same, but raises `ValueError`, its text a sentence, where the definition cannot be used as things are.
-        Connects to nobody."""
+        """Creates a sink without connecting. Raises `ValueError` with one sentence if the definition cannot be used
+        now."""
         sink = cls(definition, environ)
         settings = await sink._current_settings()
         if settings.connection.address.scheme == "https":
@@ -124,13 +123,13 @@ class Webhook:
         return await self._post(delivery)
 
     async def _deliver_groups(self, delivery: Delivery) -> str:
-        """One request for each group, in order, for no longer than one may take: what is left is sent next."""
+        """Sends one request per group, in order, within the timeout of one; what is left is sent next."""
         done, answer = 0, ""
         ends = monotonic() + self._definition.timeout
         for group in groups(delivery.items):
             try:
                 await self._wait_for_turn(ends)
-                async with asyncio.timeout(max(ends - monotonic(), 0.0) + LAST_PATIENCE):
+                async with asyncio.timeout(max(ends - monotonic(), 0.0) + LAST_REQUEST_GRACE):
                     answer = await self._post(replace(delivery, id=delivery_id(group), items=tuple(group)))
             except TimeoutError:
                 raise UnavailableError("The receiver timed out during one of several messages.", done=done) from None
@@ -141,13 +140,13 @@ class Webhook:
         return answer
 
     async def _wait_for_turn(self, ends: float) -> None:
-        """Raises `UnavailableError` where that is after `ends`, by `monotonic`."""
+        """Waits until a message may be sent. Raises `UnavailableError` if that is after `ends`, by `monotonic`."""
         if monotonic() > ends:
             within = in_words(self._definition.timeout)
             raise UnavailableError(f"Not all messages were accepted within {within}. The rest follow.", retry_after=0)
 
     async def _post(self, delivery: Delivery) -> str:
-        """One request. Raises `UndeliveredError`."""
+        """Makes one request. Raises `UndeliveredError`."""
         limit = asyncio.timeout(self._definition.timeout)
         progress = _Progress(limit)
         address = "the receiver"
@@ -178,7 +177,7 @@ class Webhook:
                     ) as response:
                         reason = response.reason or ""
                         progress.answer = Answer(response.status, reason, response.headers)
-                        content = await self._beginning(response)
+                        content = await self._read_body(response)
                         progress.answer = replace(progress.answer, body=content)
                 except (aiohttp.ClientError, OSError, ValueError) as error:
                     if isinstance(error, TimeoutError):
@@ -191,7 +190,7 @@ class Webhook:
         assert settings is not None and progress.answer is not None
         return self.judge(progress.answer, settings)
 
-    # What types of sink that send otherwise say in other words
+    # Overridden by other types of sink
 
     def encode(self, delivery: Delivery, settings: Settings) -> Body:
         """The body of a request. Raises `UndeliveredError`."""
@@ -208,11 +207,11 @@ class Webhook:
         return encode(delivery, self._definition.format, array=self._definition.batch.max_events > 1)
 
     def target(self, url: str) -> str:
-        """Where it goes, from the address in the definition."""
+        """The URL to send to, from the address in the definition."""
         return url
 
     def judge(self, answer: Answer, settings: Settings) -> str:
-        """What the receiver said, in one line. Raises `UndeliveredError` where that is no acknowledgement."""
+        """The receiver's response in one line. Raises `UndeliveredError` if it is not an acknowledgement."""
         return judged(answer, settings)
 
     async def close(self) -> None:
@@ -225,32 +224,32 @@ class Webhook:
             self._session = aiohttp.ClientSession(
                 connector=Connector(self._definition.concurrency),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(),  # all of a delivery has one limit
-                trust_env=False,  # it would send credentials out of ~/.netrc as well
-                auto_decompress=False,  # a small answer may unpack to a large one
+                timeout=aiohttp.ClientTimeout(),  # a delivery has one overall timeout
+                trust_env=False,  # it would also send credentials from ~/.netrc
+                auto_decompress=False,  # a small response may decompress to a large one
                 max_line_size=LARGEST_HEADER,
                 max_field_size=LARGEST_HEADER,
             )
         return self._session
 
-    async def _beginning(self, response: aiohttp.ClientResponse) -> bytes:
-        """The answer's body, or as much of it as is let in. The connection is kept only where it came whole."""
-        if response.content.is_eof() and response.content.exception() is None:  # all of it came with the head
-            self._patience = ANSWER_PATIENCE
+    async def _read_body(self, response: aiohttp.ClientResponse) -> bytes:
+        """The response's body, up to `ANSWER_LIMIT`. The connection is reused only if the body is complete."""
+        if response.content.is_eof() and response.content.exception() is None:  # all of it arrived with the headers
+            self._patience = RESPONSE_TIMEOUT
             return response.content.read_nowait()
         body = bytearray()
         acknowledges = 200 <= response.status < 300
         try:
-            async with asyncio.timeout(self._patience if acknowledges else ANSWER_PATIENCE):
+            async with asyncio.timeout(self._patience if acknowledges else RESPONSE_TIMEOUT):
                 while len(body) <= ANSWER_LIMIT:
                     chunk = await response.content.readany()
                     if not chunk:
-                        self._patience = ANSWER_PATIENCE
+                        self._patience = RESPONSE_TIMEOUT
                         return bytes(body)
                     body += chunk
         except TimeoutError:
             if acknowledges:
-                self._patience = SHORT_PATIENCE
+                self._patience = SHORT_RESPONSE_TIMEOUT
         except (aiohttp.ClientError, OSError, ValueError):
             pass
         response.close()
@@ -259,12 +258,12 @@ class Webhook:
     async def _current_settings(self) -> Settings:
         if self._reads_files:
             return await asyncio.to_thread(self._settings)
-        if self._kept is None:
-            self._kept = self._settings()
-        return self._kept
+        if self._cached is None:
+            self._cached = self._settings()
+        return self._cached
 
     def _settings(self) -> Settings:
-        """Raises `ValueError` with a sentence that holds no secret."""
+        """Raises `ValueError` with a sentence that contains no secret."""
         definition = self._definition
         text = resolve(definition.address, self._environ)
         address, credentials = _parsed(text, "address")
@@ -279,7 +278,7 @@ class Webhook:
         if definition.routing_key is not None:
             hidden.append(resolve(definition.routing_key, self._environ))
         if credentials is not None:
-            headers = _over({"Authorization": aiohttp.encode_basic_auth(*credentials)}, headers)
+            headers = _merged({"Authorization": aiohttp.encode_basic_auth(*credentials)}, headers)
             hidden.append(credentials[1])
         connection = Connection(
             address=address,
@@ -307,7 +306,7 @@ class Webhook:
         secrets = resolve(self._definition.secret, self._environ).split()
         try:
             signers = tuple(map(Signer, secrets))
-        except Exception:  # what the library raises for an empty one is not public
+        except Exception:  # the library's exception for an empty secret is not public
             signers = ()
         if not signers:
             raise ValueError("Its secret is not base64 (after whsec_, if it starts so). Correct it.")
@@ -327,11 +326,11 @@ class Webhook:
                 signer.sign(msg_id=delivery.id, timestamp=now, data=text) for signer in settings.signers
             )
         if settings.connection.address.scheme == "http":
-            own |= _proxy_headers(settings.connection.proxy)  # aiohttp sends them by itself only with CONNECT
+            own |= _proxy_headers(settings.connection.proxy)  # aiohttp itself sends them only with CONNECT
         return self._base_headers(settings, body.content_type, tuple(own)) | own
 
     def _base_headers(self, settings: Settings, content_type: str, own: tuple[str, ...]) -> dict[str, str]:
-        """All but those named in `own`."""
+        """All headers except those in `own`."""
         depends = (settings, content_type, own)
         if self._base is None or self._base[0] != depends:
             defaults = {
@@ -340,7 +339,7 @@ class Webhook:
                 "User-Agent": f"nomad-tui/{__version__}",
                 "Content-Type": content_type,
             }
-            self._base = depends, _without(_over(defaults, settings.headers), own)
+            self._base = depends, _without(_merged(defaults, settings.headers), own)
         return self._base[1]
 
     def _too_slow(self, address: str, progress: _Progress) -> str:
@@ -359,7 +358,7 @@ class Webhook:
 def _template(definition: Definition) -> "DeliveryTemplate | None":
     if definition.format is not Format.TEMPLATE:
         return None
-    from nomad_tui.sinks.types.templates import DeliveryTemplate  # Jinja2 takes a while to load
+    from nomad_tui.sinks.types.templates import DeliveryTemplate  # importing Jinja2 takes a while
 
     return DeliveryTemplate(definition)
 
@@ -369,9 +368,9 @@ def _parsed(text: str, key: str) -> tuple[Address, Credentials | None]:
         if not text.startswith(("http://", "https://")):
             raise ValueError("it must begin with http:// or https://")
         parts = urlsplit(text)
-        return parse_address(f"{parts.scheme}://{parts.netloc}")  # a path may be a secret: no message names it
+        return parse_address(f"{parts.scheme}://{parts.netloc}")  # the path may be a secret: no message contains it
     except ValueError as error:
-        reason = printable(str(error)).partition(", ")[0]  # behind it is what Nomad's own would be
+        reason = printable(str(error)).partition(", ")[0]  # without the advice, which is for Nomad's own settings
         raise ValueError(f"Its {key} cannot be used: {reason}. Correct it in the definition.") from None
 
 
@@ -381,7 +380,7 @@ def _check_header(name: str, value: str) -> None:
         raise ValueError(f"'{shown}' cannot be the name of a header: correct it in headers.")
     if name.lower() in OWN_HEADERS:
         raise ValueError(f"The header {shown} is nomad-tui's own: remove it from headers.")
-    if _UNFIT.search(value) is not None:
+    if _FORBIDDEN.search(value) is not None:
         raise ValueError(f"The value of the header {shown} holds a control character: write it in one line.")
 
 
@@ -391,12 +390,12 @@ def _proxy_headers(proxy: Proxy | None) -> dict[str, str]:
     return {"Proxy-Authorization": aiohttp.encode_basic_auth(*proxy.credentials)}
 
 
-def _over(headers: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
-    """Both, `others` in the place of what has the same name in any case."""
+def _merged(headers: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+    """Merges headers, ignoring case; `others` take precedence."""
     return {**_without(headers, others), **others}
 
 
 def _without(headers: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """Those with none of the names in any case."""
+    """The headers without those names, ignoring case."""
     left_out = {name.lower() for name in names}
     return {name: value for name, value in headers.items() if name.lower() not in left_out}
