@@ -15,7 +15,7 @@ from nomad_tui.core.text import printable
 
 
 class Column(StrEnum):
-    """A column, by its name in a configuration."""
+    """The columns by their names in the configuration."""
 
     RECEIVED = "received"
     TIME = "time"
@@ -48,9 +48,9 @@ MEANINGS: Final[dict[Column, str]] = {
 
 TIME_WIDTH: Final = 12
 INDEX_WIDTH: Final = 12
-"""A server that writes a thousand times a second needs 30 years to fill it; a longer index loses its first digits."""
+"""At a thousand writes a second, an index exceeds it after 30 years; longer ones lose their first digits."""
 TOPIC_WIDTH: Final = 10
-"""Of the name; the glyph and a space precede it."""
+"""Cells of the name, without the glyph and the space before it."""
 PLACE_WIDTH: Final = 12
 WIDTHS: Final[dict[Column, int]] = {
     Column.RECEIVED: TIME_WIDTH,
@@ -63,32 +63,32 @@ WIDTHS: Final[dict[Column, int]] = {
     Column.REGION: 10,
     Column.SIZE: 7,
 }
-"""Of all columns but the two that share what is left: the object and the sentence."""
-GROWN: Final[dict[Column, int]] = {
+"""Widths in cells of all columns except the object and the sentence, which share the rest."""
+MAX_WIDTHS: Final[dict[Column, int]] = {
     Column.TOPIC: TOPIC_WIDTH + 8,
     Column.TYPE: 32,
     Column.NAMESPACE: 24,
     Column.NODE: 24,
     Column.REGION: 16,
 }
-"""The widths that some of them reach in a wide list."""
+"""Widths that some columns reach in a wide list."""
 GROWS_FROM: Final = 130
-"""Cells of a list; of more, those columns get a twelfth each until they are grown."""
+"""Width of a list in cells. Of each cell above it, these columns get a twelfth each, up to their maximum."""
 RIGHT_ALIGNED: Final = frozenset((Column.INDEX, Column.SIZE, Column.NODE))
-"""Before the node, a sentence has the cells that its name leaves."""
+"""The node is right-aligned so that the sentence can use the cells before its name."""
 
 OBJECT_SHARE: Final = 0.28
-"""Of the width that the other columns leave; the sentence needs the larger part."""
+"""The object's share of the width that the other columns leave; the sentence needs more."""
 OBJECT_LEAST, OBJECT_MOST = 12, 36
-"""Cells; the most is up to twice as many in a list wider than `GROWS_FROM`."""
+"""Cells; in a list wider than `GROWS_FROM`, the maximum is up to twice as large."""
 SENTENCE_LEAST: Final = 4
 SENTENCE_WANTED: Final = 24
-"""Cells for which a narrow list gives up columns that are not part of the default ones."""
-PLACE_FROM: Final = 92
-"""Cells; a narrower list has no column for the node's name and says it after the sentence."""
-NO_TOPIC_BELOW: Final = 80
-"""Cells; a narrower list shows the topic's glyph only."""
-GIVEN_UP: Final = (
+"""Cells of the sentence below which optional columns are dropped."""
+NODE_FROM: Final = 92
+"""Minimum width in cells of a list with a column for the node; a narrower one shows the node after the sentence."""
+TOPIC_NAME_FROM: Final = 80
+"""Minimum width in cells of a list that shows topic names; a narrower one shows only their glyphs."""
+DROP_ORDER: Final = (
     Column.SIZE,
     Column.REGION,
     Column.RECEIVED,
@@ -97,19 +97,19 @@ GIVEN_UP: Final = (
     Column.NAMESPACE,
     Column.INDEX,
 )
-"""Columns that a list too narrow for all drops, the first of them first."""
+"""Columns that are dropped, in this order, from a list that is too narrow."""
 GUTTER: Final = 2
 FIRST_GUTTER: Final = 2
-"""Behind the first column, where a mark and the sign of a match have a cell each."""
+"""After the first column; contains a cell for a mark and one for the sign of a match."""
 NARROW_GUTTERS: Final = {Column.TOPIC: 1, Column.SENTENCE: 1}
 
 
 class UnusableColumnsError(ValueError):
-    """The columns are not usable; the message says why and what to do."""
+    """The chosen columns are invalid; the message says why and what to do."""
 
 
 def parse_columns(names: Iterable[str]) -> tuple[Column, ...]:
-    """The columns of a configuration, in its order. Raises `UnusableColumnsError`."""
+    """The columns named in the configuration, in that order. Raises `UnusableColumnsError`."""
     columns: list[Column] = []
     for name in names:
         try:
@@ -126,29 +126,29 @@ def parse_columns(names: Iterable[str]) -> tuple[Column, ...]:
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """One column of a list of a certain width. All numbers are cells."""
+    """A column of a list with a certain width. All numbers are cells."""
 
     column: Column
     width: int
     gutter: int
-    """Empty cells behind it."""
+    """Empty cells after it."""
 
 
 class Layout(msgspec.Struct, frozen=True):
     placed: tuple[Placed, ...]
     width: int
-    """Cells of all columns together: as wide as the list, or wider where it is too narrow for them."""
-    says_node: bool
-    """Whether the node follows the sentence, as there is no room for its column."""
+    """Cells of all columns together; more than the list has if it is too narrow for them."""
+    node_in_sentence: bool
+    """Whether the node follows the sentence because there is no room for its column."""
 
 
 @lru_cache(maxsize=64)
 def lay_out(columns: tuple[Column, ...], width: int) -> Layout:
-    """The places of `columns` in a list that is `width` cells wide."""
+    """The layout of `columns` in a list that is `width` cells wide."""
     kept = list(columns)
-    if Column.NODE in kept and Column.SENTENCE in kept and width < PLACE_FROM:
+    if Column.NODE in kept and Column.SENTENCE in kept and width < NODE_FROM:
         kept.remove(Column.NODE)
-    for column in GIVEN_UP:
+    for column in DROP_ORDER:
         if len(kept) > 1 and column in kept and _needed(kept, width, SENTENCE_WANTED) > width:
             kept.remove(column)
     total = max(width, _needed(kept, width, SENTENCE_LEAST))
@@ -156,7 +156,7 @@ def lay_out(columns: tuple[Column, ...], width: int) -> Layout:
     room = total - sum(taken + gutter for _, taken, gutter in placed)
     objects = sentences = room
     if Column.OBJECT in kept and Column.SENTENCE in kept:
-        # The node's column is left out of this: a sentence without a node runs on over it.
+        # Without the node's column, because a sentence without a node can use it.
         beside = sum(taken + gutter for column, taken, gutter in placed if taken and column is not Column.NODE)
         objects = max(
             OBJECT_LEAST,
@@ -167,26 +167,26 @@ def lay_out(columns: tuple[Column, ...], width: int) -> Layout:
     return Layout(
         tuple(Placed(column, shared.get(column, taken), gutter) for column, taken, gutter in placed),
         total,
-        says_node=Column.NODE in columns and Column.NODE not in kept,
+        node_in_sentence=Column.NODE in columns and Column.NODE not in kept,
     )
 
 
 def _gutters(columns: list[Column]) -> list[tuple[Column, int]]:
-    """Each column and the empty cells behind it."""
+    """Each column and the number of empty cells after it."""
     first, *others = columns
     behind = [(column, NARROW_GUTTERS.get(column, GUTTER)) for column in others[:-1]]
     return [(first, FIRST_GUTTER), *behind, *((column, 0) for column in others[-1:])]
 
 
 def _width(column: Column, width: int) -> int:
-    """Of a column in a list of that width; 0 for the two that share what is left."""
-    if column is Column.TOPIC and width < NO_TOPIC_BELOW:
+    """The width of a column in a list of `width` cells; 0 for the object and the sentence."""
+    if column is Column.TOPIC and width < TOPIC_NAME_FROM:
         return 1
     usual = WIDTHS.get(column, 0)
-    return min(GROWN.get(column, usual), usual + max(0, width - GROWS_FROM) // 12)
+    return min(MAX_WIDTHS.get(column, usual), usual + max(0, width - GROWS_FROM) // 12)
 
 
 def _needed(columns: list[Column], width: int, sentence: int) -> int:
-    """Cells that the columns take when the object has its least width and the sentence as many as given."""
+    """Cells that the columns need if the object has its minimum width and the sentence `sentence` cells."""
     least = {Column.OBJECT: OBJECT_LEAST, Column.SENTENCE: sentence}
     return sum(least.get(column, 0) + _width(column, width) + gutter for column, gutter in _gutters(columns))

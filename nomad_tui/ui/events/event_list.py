@@ -190,7 +190,7 @@ class EventList(LineView, can_focus=True):
 
     def renew(self) -> None:
         """After the view was given another filter: while not following, the selection or else the place is kept."""
-        self._painter.forget_lines()
+        self._painter.clear_lines()
         self.viewport.restart()
         self.sync()
         self.refresh()
@@ -219,7 +219,7 @@ class EventList(LineView, can_focus=True):
             self._redraw()
 
     def _redraw(self) -> None:
-        self._painter.forget_lines()
+        self._painter.clear_lines()
         self.viewport.invalidate()
         if self.is_attached:
             self.sync()
@@ -245,7 +245,7 @@ class EventList(LineView, can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._painter.forget_styles()
+        self._painter.clear_styles()
 
     def watch_has_focus(self, _has_focus: bool) -> None:
         super().watch_has_focus(_has_focus)

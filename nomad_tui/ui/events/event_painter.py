@@ -1,4 +1,4 @@
-"""How rows of the event list become lines on the screen, and which of them are kept for the next drawing."""
+"""Renders rows of the event list as lines, and caches them."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable
@@ -36,25 +36,25 @@ from nomad_tui.ui.events.viewport import Marks, Viewport
 from nomad_tui.ui.themes import glyph, ink
 
 Palette: TypeAlias = dict[str, Style]
-"""The list's component classes, without their prefix, to a style on the row's ground."""
+"""Styles on the row's background, by the list's component class without its prefix."""
 
 MARK: Final = "★"
 MATCH: Final = "▎"
 WATCHED: Final = "◉"
-"""Stand in the two empty cells behind the first column."""
+"""Shown in the gutter after the first column: `MARK` or `WATCHED` in its first cell, `MATCH` in its second."""
 MARGIN: Final = 2
-"""Cells before the first column: the mark of the event's level, and the sign of a server's backlog."""
+"""Cells before the first column, for the glyph of the event's level and the glyph of a server's backlog."""
 LEVEL_MARKS: Final = {Level.FAILURE: ("✖", "bad"), Level.WARNING: ("▲", "warn"), Level.CHANGE: ("•", "dim")}
-"""By level, the glyph and the name of its style."""
+"""The glyph of each level and the name of its style."""
 
 
 class Clock(msgspec.Struct, frozen=True):
-    """Writes when an event happened, in `TIME_WIDTH` cells."""
+    """Formats times of events in `TIME_WIDTH` cells."""
 
     timezone: tzinfo | None
     """None for this machine's."""
     now: Callable[[], int] = time_ns
-    """ns since 1970."""
+    """Returns ns since 1970."""
 
     def format(self, event: EventRow) -> str:
         nanoseconds, exact = event.when()
@@ -63,11 +63,11 @@ class Clock(msgspec.Struct, frozen=True):
         return self._format(nanoseconds) if exact else f"{ABOUT}{self._format(nanoseconds)[:8]}".ljust(TIME_WIDTH)
 
     def format_received(self, event: EventRow) -> str:
-        """When its bytes arrived; blank for what had waited in a buffer or a recording."""
+        """When its bytes arrived; blank for events from a server's buffer or a recording."""
         return self._format(event.received) if event.received else " " * TIME_WIDTH
 
     def date(self, event: EventRow) -> str:
-        """The day, such as `2026-11-23`; empty where none is known."""
+        """The day, such as `2026-11-23`; empty if unknown."""
         nanoseconds, _ = event.when()
         at = None if nanoseconds is None else self._at(nanoseconds)
         return "" if at is None else f"{at:%Y-%m-%d}"
@@ -90,24 +90,24 @@ class Clock(msgspec.Struct, frozen=True):
 
 
 class Look(msgspec.Struct, frozen=True):
-    """What the list knows of a row beside its event."""
+    """The state of a row that is not part of its event."""
 
     marked: bool = False
     watched: bool = False
     """Whether a watch rule has highlighted it."""
     matching: bool | None = None
-    """Whether it is one of the matches that are pointed out among other rows; None where none are."""
+    """Whether it matches the filter, while other rows are shown too; otherwise None."""
     repeats: int = 0
-    """Further events of the same object with the same sentence, which this row includes."""
+    """Number of further events folded into this row: those of the same object with the same sentence."""
     is_run: bool = False
-    """Whether the further events are a run of routine instead, of any objects."""
+    """Whether the folded events are a run of routine events instead, of any objects."""
 
 
 PLAIN: Final = Look()
 
 
 def margin(row: EventRow | GapRow, palette: Palette, live: bool) -> list[Segment]:
-    """The signs before the first column. `live` is whether a server sends the events."""
+    """The glyphs before the first column. `live` means that a server sends the events."""
     if isinstance(row, GapRow):
         return [Segment(" " * MARGIN, palette["plain"])]
     mark, style = LEVEL_MARKS.get(row.level, (" ", "plain"))
@@ -125,7 +125,7 @@ def line(
     look: Look = PLAIN,
     region: str = "",
 ) -> Strip:
-    """The row in exactly `width` cells. `region` is untrusted, as is everything from a server."""
+    """The row in exactly `width` cells. `region` is untrusted, like everything from a server."""
     if isinstance(row, GapRow):
         text = printable(f"──── gap: {row.gap.sentence} ", width)
         text += "─" * max(0, width - len(text))
@@ -144,7 +144,7 @@ def line(
 
 
 def heading(width: int, style: Style, columns: tuple[Column, ...]) -> Strip:
-    """The names of the columns, above them, in exactly `width` cells, the margin among them."""
+    """The column headings in exactly `width` cells, including the margin."""
     text = " " * MARGIN
     for placed in lay_out(columns, width - MARGIN).placed:
         name = placed.column if placed.width >= len(placed.column) else ""
@@ -169,12 +169,12 @@ def _segments(
         if at.column is Column.SENTENCE:
             node = ""
             if number + 1 < len(placed) and (after := placed[number + 1]).column is Column.NODE:
-                # It runs on over the cells that the node's name leaves.
+                # The sentence also gets the cells that the node's name does not need.
                 covered = True
                 taken = min(cell_len(event.node), after.width)
                 width += after.width - taken + (0 if taken else gutter)
                 node, gutter = event.node, gutter if taken else after.gutter
-            _add_sentence(line, event, width, gutter - signs * FIRST_GUTTER, palette, look, layout.says_node)
+            _add_sentence(line, event, width, gutter - signs * FIRST_GUTTER, palette, look, layout.node_in_sentence)
             if node:
                 _add(line, [(node, palette["place"])], taken, after.gutter, plain)
         else:
@@ -189,7 +189,7 @@ def _segments(
 
 
 def _cell(at: Placed, event: EventRow, palette: Palette, clock: Clock, region: str) -> list[tuple[str, Style]]:
-    """The content of a column other than the sentence's."""
+    """The content of any column except the sentence."""
     match at.column:
         case Column.TIME:
             return [(clock.format(event), palette["time" if event.when()[1] else "received"])]
@@ -218,25 +218,25 @@ def _cell(at: Placed, event: EventRow, palette: Palette, clock: Clock, region: s
 
 
 def _add_sentence(
-    line: list[Segment], event: EventRow, width: int, gutter: int, palette: Palette, look: Look, says_node: bool
+    line: list[Segment], event: EventRow, width: int, gutter: int, palette: Palette, look: Look, node_in_sentence: bool
 ) -> None:
-    """Appends what happened. The count of repeats stays in sight however long that is."""
+    """Appends what happened; truncates it so that the count of repeats stays visible."""
     parts = [(part.text, palette[part.role]) for part in event.sentence.happened]
     if look.repeats:
         times = f" ×{count(look.repeats + 1)}"
-        kept, _ = _cut(parts, max(0, width - len(times)))
+        kept, _ = _truncated(parts, max(0, width - len(times)))
         parts = [*((segment.text, segment.style or palette["plain"]) for segment in kept), (times, palette["dim"])]
-    if says_node and event.node:
+    if node_in_sentence and event.node:
         parts.append((f"  {event.node}", palette["place"]))
     _add(line, parts, width, gutter, palette["plain"])
 
 
 def _add(line: list[Segment], parts: list[tuple[str, Style]], width: int, gutter: int, plain: Style) -> None:
-    """Appends the parts in exactly `width` cells, cut with an ellipsis if they are longer, and `gutter` more cells.
+    """Appends the parts, truncated or padded to `width` cells, and `gutter` spaces.
 
-    Spaces join the last part's segment: the fewer segments a line has, the sooner it is on the screen.
+    Spaces are part of the last segment, because lines with fewer segments are drawn faster.
     """
-    segments, used = _cut(parts, width)
+    segments, used = _truncated(parts, width)
     spaces = " " * (width - used + gutter)
     if spaces:
         text, style = (segments[-1].text, segments[-1].style) if segments else ("", plain)
@@ -244,8 +244,8 @@ def _add(line: list[Segment], parts: list[tuple[str, Style]], width: int, gutter
     line += segments
 
 
-def _cut(parts: list[tuple[str, Style]], width: int) -> tuple[list[Segment], int]:
-    """The parts in at most `width` cells, cut with an ellipsis if they are wider, and the cells they take."""
+def _truncated(parts: list[tuple[str, Style]], width: int) -> tuple[list[Segment], int]:
+    """The parts truncated to `width` cells, and the number of cells they take."""
     segments = [Segment(text, style) for text, style in parts if text]
     used = sum(len(segment.text) if segment.text.isascii() else segment.cell_length for segment in segments)
     if used > width:
@@ -256,8 +256,8 @@ def _cut(parts: list[tuple[str, Style]], width: int) -> tuple[list[Segment], int
     return segments, used
 
 
-ROWS_KEPT: Final = 1024
-"""Rows and lines built and kept, many times a screenful."""
+MAX_CACHED_ROWS: Final = 1024
+"""Maximum number of cached rows, and of cached lines: many screenfuls."""
 
 PREFIX: Final = "event-list--"
 STYLES: Final = {
@@ -276,65 +276,65 @@ STYLES: Final = {
     *(f"event-list--{role}" for role in Role),
     "event-list--topic",
 }
-"""Component classes of the widget that the rows are drawn for."""
+"""Component classes of the widget that draws the rows."""
 
 
 class Dimmed(Enum):
     NOTHING = auto()
     WORDS = auto()
-    """What a routine event says."""
+    """The text of a routine event."""
     ALL = auto()
-    """A row that does not match, among others that do."""
+    """A row that does not match, while highlighting those that do."""
 
 
-_KEPT: Final[dict[Dimmed, frozenset[str] | None]] = {
+_NOT_DIMMED: Final[dict[Dimmed, frozenset[str] | None]] = {
     Dimmed.NOTHING: None,
     Dimmed.WORDS: frozenset(("mark", "match", "time", "received", "backlog")),
     Dimmed.ALL: frozenset(("mark",)),
 }
-"""The styles that stay what they are."""
+"""The styles that are not dimmed; None for all."""
 
 
 class EventPainter:
-    """Draws for one widget, whose component classes `STYLES` give the styles."""
+    """Draws the rows of one widget, which has the component classes `STYLES`."""
 
     def __init__(self, widget: Widget, clock: Clock, columns: tuple[Column, ...], live: bool = False) -> None:
-        """`live` is whether a server sends the events, so that those which had waited are its backlog."""
+        """`live` means that a server sends the events: those from its buffer are marked as backlog."""
         self.clock = clock
         self.columns = columns
         self.live = live
         self.server_region = ""
-        """For the column `region`; untrusted."""
+        """Content of the column `region`; untrusted."""
         self.marks = Marks()
         self.watched: Container[int] = ()
-        """The rows that a watch rule has highlighted."""
+        """Sequence numbers of the rows that a watch rule has highlighted."""
         self._widget = widget
         self._rows: OrderedDict[int, EventRow | GapRow] = OrderedDict()
         self._strips: OrderedDict[tuple[int, int, int, Look], Strip] = OrderedDict()
         self._palettes: dict[tuple[int, Dimmed], Palette] = {}
 
-    def forget_lines(self) -> None:
-        """To be called when something changes that shows in every line."""
+    def clear_lines(self) -> None:
+        """Discards the cached lines; call it after a change that affects every line."""
         self._strips.clear()
 
-    def forget_styles(self) -> None:
+    def clear_styles(self) -> None:
         self._rows.clear()
         self._palettes.clear()
         self._strips.clear()
 
-    def _looked_up(self, history: History, sequence: int) -> EventRow | GapRow:
+    def _row_of(self, history: History, sequence: int) -> EventRow | GapRow:
         found = self._rows.get(sequence)
         if found is None:
             found = self._rows[sequence] = row(history, sequence)
-            if len(self._rows) > ROWS_KEPT:
+            if len(self._rows) > MAX_CACHED_ROWS:
                 self._rows.popitem(last=False)
         return found
 
     @property
     def heading_rows(self) -> int:
-        """Lines above the rows: the columns' names, where the operator has chosen others than the usual ones.
+        """Number of lines above the rows: one with the column headings unless the columns are the default ones.
 
-        Of the usual columns each says what it is; an index and a size, a namespace and a region do not.
+        The default columns need no headings; an index and a size, or a namespace and a region, could be confused.
         """
         return 0 if self.columns == DEFAULT_COLUMNS else 1
 
@@ -342,8 +342,8 @@ class EventPainter:
         return heading(width, self._style("heading"), self.columns)
 
     def line(self, viewport: Viewport, y: int, width: int, why_empty: str) -> Strip:
-        """Line `y` below the heading. `why_empty` is what a list without rows says."""
-        # The first picture is drawn before the list has scrolled to the end that it follows.
+        """Line `y` below the heading. `why_empty` is shown in a list without rows."""
+        # The first drawing precedes the first scrolling to the end.
         number = (viewport.first_row or (viewport.last_top if viewport.following else 0)) + y
         if number < viewport.rows:
             return self.row(viewport, viewport.view.sequence_at(number), width)
@@ -365,13 +365,13 @@ class EventPainter:
         )
 
     def row(self, viewport: Viewport, sequence: int, width: int) -> Strip:
-        """One row and the margin before it."""
+        """A row, including the margin."""
         cursor = 0 if sequence != viewport.cursor else 2 if self._widget.has_focus else 1
         look = self._look(viewport, sequence)
         key = (sequence, width, cursor, look)
         strip = self._strips.get(key)
         if strip is None:
-            found = self._looked_up(viewport.view.history, sequence)
+            found = self._row_of(viewport.view.history, sequence)
             dimmed = Dimmed.NOTHING
             if isinstance(found, EventRow) and look.matching is not True:
                 dimmed = Dimmed.ALL if look.matching is False else Dimmed.NOTHING if found.level else Dimmed.WORDS
@@ -383,16 +383,16 @@ class EventPainter:
                 found, max(0, width - MARGIN), palette, self.clock, self.columns, look, self.server_region
             )
             strip = self._strips[key] = Strip([*before, *row_itself], width)
-            if len(self._strips) > ROWS_KEPT:
+            if len(self._strips) > MAX_CACHED_ROWS:
                 self._strips.popitem(last=False)
         return strip
 
     def day(self, viewport: Viewport) -> str:
-        """The day of the row at the top, such as `2026-11-23`; empty for today, or where none is known."""
+        """The day of the row at the top, such as `2026-11-23`; empty for today, or if unknown."""
         first = viewport.first_row
         if not 0 <= first < viewport.rows:
             return ""
-        found = self._looked_up(viewport.view.history, viewport.view.sequence_at(first))
+        found = self._row_of(viewport.view.history, viewport.view.sequence_at(first))
         day = self.clock.date(found) if isinstance(found, EventRow) else ""
         return "" if day == self.clock.today() else day
 
@@ -401,7 +401,7 @@ class EventPainter:
         return widget.rich_style + ink(widget.get_component_rich_style(f"{PREFIX}{name}"))
 
     def _palette(self, cursor: int, dimmed: Dimmed) -> Palette:
-        """The styles of a row on its ground, which is another one under the cursor."""
+        """The styles of a row on its background, which differs under the cursor."""
         palette = self._palettes.get((cursor, dimmed))
         if palette is None:
             widget = self._widget
@@ -410,7 +410,7 @@ class EventPainter:
                 name = f"{PREFIX}cursor" if cursor == 2 else f"{PREFIX}cursor-blurred"
                 ground += Style(bgcolor=widget.get_component_rich_style(name).bgcolor)
             names = {name.removeprefix(PREFIX): name for name in widget.COMPONENT_CLASSES}
-            kept = _KEPT[dimmed]
+            kept = _NOT_DIMMED[dimmed]
             if kept is not None:
                 names = {role: name if role in kept else f"{PREFIX}unmatched" for role, name in names.items()}
             palette = {role: ground + ink(widget.get_component_rich_style(name)) for role, name in names.items()}

@@ -1,4 +1,4 @@
-"""Going to an index, a time or a gap: what an operator may type, which row that is, and the prompt it is typed into."""
+"""Going to an index, a time or a gap: parses what the operator types, finds its row, and shows the prompt."""
 
 import re
 from bisect import bisect_left
@@ -42,7 +42,7 @@ class AtMoment:
 
 @dataclass(frozen=True, slots=True)
 class AtTimeOfDay:
-    """On the day of the newest event shown, or on the day before if it is later than that event's time."""
+    """A time on the day of the newest event shown, or on the day before if it would be later than that event."""
 
     time: time
 
@@ -51,7 +51,7 @@ Place: TypeAlias = AtIndex | AtMoment | AtTimeOfDay
 
 
 class UnknownPlaceError(ValueError):
-    """What was typed names no row; the message is one sentence fit to be drawn."""
+    """What was typed matches no row; the message is a sentence that is safe to display."""
 
 
 _INDEX: Final = re.compile(r"\d{1,20}|\d{1,3}(?:,\d{3}){1,6}")
@@ -62,7 +62,8 @@ _UNITS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 def parse_place(text: str, now: int, timezone: tzinfo | None = None) -> Place:
-    """`1204` or `1,204`, `14:30`, `14:30:05`, `-5m` or `1h30m` for ago, `2026-11-23 14:30`, `2026-11-23T14:30:05Z`.
+    """Parses `1204` or `1,204`, `14:30`, `14:30:05`, an age such as `-5m` or `1h30m`, `2026-11-23 14:30` and
+    `2026-11-23T14:30:05Z`.
 
     `now` is in ns since 1970; `timezone` None is this machine's. Raises `UnknownPlaceError`.
     """
@@ -92,9 +93,9 @@ def _nanoseconds(at: datetime, timezone: tzinfo | None) -> int:
 
 
 def moment_of(place: AtMoment | AtTimeOfDay, oldest: int, newest: int, timezone: tzinfo | None = None) -> int:
-    """The moment meant, in ns since 1970, where events of `oldest` to `newest` are shown.
+    """The time in ns since 1970, if the events shown are from `oldest` to `newest`.
 
-    A time of day that is later than the newest event's is one of the day before, if anything shown is that old.
+    A time of day later than the newest event is on the day before, if there are events that old.
     """
     if isinstance(place, AtMoment):
         return place.moment
@@ -108,14 +109,17 @@ def moment_of(place: AtMoment | AtTimeOfDay, oldest: int, newest: int, timezone:
 
 
 NEXT_GAP: Final = frozenset(("gap", "gaps"))
-"""Typed for the next place where events may be missing."""
+"""Texts that go to the next gap."""
 
 QUIT: Final = frozenset(("q", "q!", "quit", "exit"))
-"""Typed to leave the program."""
+"""Texts that quit the program."""
 
 
 def parse_condition(text: str) -> str | None:
-    """The filter term for `job web`; None if it does not begin with a field's name. Raises `FilterError`."""
+    """The filter term for a text such as `job web`; None if it does not start with a field name.
+
+    Raises `FilterError`.
+    """
     name, _, value = text.strip().partition(" ")
     value = value.strip()
     if name.lower() not in BY_NAME or not value:
@@ -129,7 +133,7 @@ def parse_condition(text: str) -> str | None:
 
 
 def row_of_gap(view: View, rows: int, after: int) -> int:
-    """The next of the view's first `rows` rows behind the sequence number `after` that is a gap, or else the first.
+    """The next gap after the sequence number `after` among the view's first `rows` rows, or else the first gap.
 
     Raises `UnknownPlaceError`.
     """
@@ -142,7 +146,7 @@ def row_of_gap(view: View, rows: int, after: int) -> int:
 
 
 def find(text: str, view: View, rows: int, now: int, timezone: tzinfo | None = None) -> int:
-    """The first of the view's first `rows` rows at or after the place typed. Raises `UnknownPlaceError`."""
+    """The first row at or after the place typed, among the view's first `rows` rows. Raises `UnknownPlaceError`."""
     place = parse_place(text, now, timezone)
     if not rows:
         raise UnknownPlaceError("No events are shown.")
@@ -170,9 +174,9 @@ def _index(view: View, row: int) -> int:
 
 
 def row_at_index(view: View, rows: int, index: int) -> int | None:
-    """The first of the view's first `rows` rows whose index is not lower; None if there is none.
+    """The first of the view's first `rows` rows with at least this index; None if there is none.
 
-    In the order of arrival, in which indexes go back where a server was rebuilt: every segment's highest is looked at.
+    Checks the highest index of every segment, because indexes in order of arrival decrease if a server was rebuilt.
     """
     for segment in view.history.segments():
         if not segment.index or max(segment.index) < index:
@@ -185,20 +189,20 @@ def row_at_index(view: View, rows: int, index: int) -> int | None:
 
 
 SAMPLES: Final = 96
-"""Rows whose time is looked at first, over all that are shown; half a millisecond each, for their frame is unpacked."""
+"""Rows sampled first across all rows; each takes half a millisecond, because its frame is decompressed."""
 FEWER_SAMPLES: Final = 48
-"""Between two of those, and so on until `SCANNED` rows are left."""
+"""Rows sampled in each further step, until `SCANNED` rows are left."""
 SCANNED: Final = 64
-"""Rows that are looked at one by one; also how far apart two may be that are in the wrong order."""
+"""Rows checked one by one; also the maximum distance between two rows in the wrong order."""
 NEAREST_GAPS: Final = 32
-"""Of the newest gaps the row before is looked at too: only there may times go back further."""
+"""Number of newest gaps whose preceding row is sampled too: only at gaps can times go back further."""
 
 
 def row_at_moment(view: View, rows: int, moment: int) -> int | None:
-    """The first of the view's first `rows` rows that happened at that moment (ns since 1970) or later; None for none.
+    """The first of the view's first `rows` rows that happened at `moment` (ns since 1970) or later; None if none did.
 
-    Times rise with the order of arrival but for a few neighbours and where a gap means another server. So some
-    rows are looked at, and between the last one that is too old and the next one some more: a few hundred of a million.
+    Times increase in order of arrival, except between a few neighbors and at gaps caused by a change of servers. So it
+    samples rows, then rows between the last that is too old and the next: a few hundred of a million.
     """
     start, stop, samples = 0, rows, SAMPLES
     edges = sorted({view.row_at(sequence) - 1 for sequence in _newest_gaps(view)})
@@ -222,7 +226,7 @@ def row_at_moment(view: View, rows: int, moment: int) -> int | None:
 
 
 def _happened(view: View, row: int, start: int) -> int | None:
-    """When a row happened, or else one of those just before it down to `start`: gaps and some events have no time."""
+    """The time of a row, or if it has none, as gaps and some events, of a row just before it, down to `start`."""
     for earlier in range(row, max(start, row - SCANNED) - 1, -1):
         known = happened(view.history, view.sequence_at(earlier))
         if known is not None:
@@ -261,12 +265,12 @@ class PlaceInput(Input):
 
 
 class GoTo(Modal[None]):
-    """A line at the bottom of the screen. It closes by itself once it has gone somewhere."""
+    """An input line at the bottom of the screen that closes after a successful jump."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
 
     def __init__(self, go: Callable[[str], str]) -> None:
-        """`go` is handed what was typed; it goes there, or else says in a sentence why not."""
+        """`go` goes to the place typed and returns "", or a sentence that says why it cannot."""
         super().__init__()
         self._go = go
         self.input = PlaceInput()

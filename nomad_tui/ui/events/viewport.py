@@ -1,7 +1,7 @@
-"""Which rows of a view are on the screen, and which of them is selected, while rows come and go around them.
+"""Which rows of a view are on the screen, and which one is selected, while rows are added and evicted.
 
-What is kept is a sequence number, never a row: the selection, and the row at the top while the operator reads, hold
-while rows are added below, evicted above, or found above by a filter that is still searching.
+Places are stored as sequence numbers, not rows. So the selection, and the row at the top while the operator reads, stay
+when rows are added below, evicted above, or found above by a search in progress.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -16,7 +16,7 @@ from nomad_tui.core.search.view import View
 
 
 class Marks:
-    """In the order of arrival. The owner says which rows are held."""
+    """The marked rows, in order of arrival."""
 
     def __init__(self) -> None:
         self._sequences: list[int] = []
@@ -33,7 +33,7 @@ class Marks:
                 insort(self._sequences, sequence)
 
     def held(self, first: int) -> tuple[int, ...]:
-        """The marks from `first` on, the oldest row that is held; those before it are forgotten."""
+        """Discards the marks before `first`, the oldest row in memory, and returns the others."""
         if self._sequences and self._sequences[0] < first:
             del self._sequences[: bisect_left(self._sequences, first)]
         return tuple(self._sequences)
@@ -77,111 +77,111 @@ def is_shown(sequence: int, view: View, rows: int) -> bool:
 
 
 class Viewport:
-    """The widget that draws the rows scrolls to where `target` says, and reports where it is by `remember`."""
+    """The widget that draws the rows scrolls to `target`, and reports its scroll position with `remember`."""
 
     def __init__(self, view: View, height: Callable[[], int], live: bool = False) -> None:
-        """`height` gives the number of rows that fit on the screen; `live` is whether a server sends the events."""
+        """`height` returns the number of rows that fit on the screen; `live` means that a server sends the events."""
         self.view = view
         self.live = live
         self.matches: View | None = None
-        """Which of the rows are pointed out; None where the view holds nothing but matches."""
+        """The rows that are highlighted; None if the view contains only matches."""
         self.following = True
         """Whether the newest event is kept in view."""
         self.cursor: int | None = None
         """Sequence number of the selected event; None while none is selected."""
         self.paused_at: int | None = None
-        """The first sequence number that is not shown while paused; None while not paused."""
+        """While paused, the first sequence number that is not shown; otherwise None."""
         self.until: int | None = None
         """The first sequence number that the next `update` leaves out; None for none."""
         self.tracks_newest = False
-        """Whether the selected event is the newest because it is the newest: with another one it no longer is."""
+        """Whether the event is selected as the newest, so that the selection ends when a newer one arrives."""
         self.tracks_oldest = False
-        """Whether the oldest row found is to be selected, while a filter is still searching for older ones."""
+        """Whether to select the oldest row as long as a search may find older ones."""
         self._height = height
         self._is_on_newest = False
-        """Whether the operator went to the newest event and has not moved since, though others may have come."""
+        """Whether the operator went to the newest event and has not moved since, even if newer ones have arrived."""
         self._row_count = 0
         self._newest: int | None = None
         """Sequence number of the last row at the last `update`."""
         self._restarts = 0
-        """Of the view, at the last `update`."""
+        """The view's `restarts` at the last `update`."""
         self._scrolled_to = 0
         self._top: int | None = None
-        """Sequence number of the row at the top; None before the first."""
+        """Sequence number of the row at the top; None before the first row."""
         self._sought: int | None = None
-        """Sequence number to show again as soon as a filter that is still searching has found it."""
+        """Sequence number to scroll to when a search in progress finds it."""
         self._sought_below = 0
-        """How many rows below the top to show it."""
+        """Number of rows between the top and the sought row."""
         self.cursor_below = 0
-        """How many rows below the top the selected one last was; 0 where it was not on the screen."""
+        """Number of rows between the top and the selected one; 0 if it was not on the screen."""
         self._seen_to = 0
-        """Up to where the operator has seen the events; those after it are new."""
+        """Sequence number after the last one that the operator has seen; later events are new."""
 
     @property
     def row_count(self) -> int:
-        """Rows to show: those of the view, or while paused those that were there."""
+        """Rows to show: those of the view, or while paused, those at the time of pausing."""
         until = self.until if self.paused_at is None else self.paused_at
         return len(self.view) if until is None else min(self.view.row_at(until), len(self.view))
 
     @property
     def rows(self) -> int:
-        """Rows known since the last `update` that are still there: some may have been evicted meanwhile."""
+        """Rows of the last `update` that still exist: some may have been evicted since."""
         return min(self._row_count, self.row_count)
 
     @property
     def new_below(self) -> int:
-        """Matching events that came since the operator last saw the end."""
+        """Number of matching events that arrived since the operator last saw the end."""
         return 0 if self.following and self.paused_at is None else len(self.view) - self.view.row_at(self._seen_to)
 
     @property
     def shown(self) -> int | None:
-        """Sequence number of the event that is looked at: the selected one, or the newest shown while following."""
+        """Sequence number of the current event: the selected one, or while following, the newest one shown."""
         if self.cursor is not None or not self.following or self.row_count == 0:
             return self.cursor
         return self.view.sequence_at(self.row_count - 1)
 
     @property
     def first_row(self) -> int:
-        """The row at the top of the screen, found by its event.
+        """The row at the top of the screen, found by its sequence number.
 
-        Between two updates the rows are renumbered by an eviction, and by a search that finds older ones.
+        Evictions, and a search that finds older rows, renumber the rows between two updates.
         """
         return self._scrolled_to if self._top is None else self.view.row_at(self._top)
 
     @property
     def last_top(self) -> int:
-        """The row at the top where the end is in view."""
+        """The row at the top when the end is in view."""
         return max(0, self.rows - self._height())
 
     def line_of(self, sequence: int) -> int | None:
-        """How many rows below the top an event is; None if it is not on the screen."""
+        """The line of an event relative to the top row; None if it is not on the screen."""
         at = self.view.row_at(sequence) - self.first_row
         return at if 0 <= at < self._height() else None
 
     def row_of(self, sequence: int) -> int | None:
-        """The row of an event; None if it has none."""
+        """The row of an event; None if it is not among the rows."""
         row = self.view.row_at(sequence)
         return row if row < self.rows and self.view.sequence_at(row) == sequence else None
 
     # Following the view
 
     def update(self) -> tuple[bool, bool]:
-        """Counts the rows anew; returns whether their number has changed, and whether they have."""
+        """Updates the number of rows; returns whether it has changed, and whether the rows have."""
         rows = self.row_count
         newest = self.view.sequence_at(rows - 1) if rows else None
         is_resized = rows != self._row_count
-        # As many rows may have been evicted as have come, or found again that were missing when they were drawn.
+        # The number may be the same: as many rows evicted as added, or missing rows found since they were drawn.
         is_changed = is_resized or newest != self._newest or self.view.restarts != self._restarts
         self._row_count, self._newest, self._restarts, self.until = rows, newest, self.view.restarts, None
         return is_resized, is_changed
 
     @property
     def is_past_newest(self) -> bool:
-        """Whether another event has become the newest than the one that was selected as such."""
+        """Whether the event that was selected as the newest no longer is."""
         return self.tracks_newest and self._newest != self.cursor
 
     def target(self) -> int:
-        """The row that belongs at the top of the screen now."""
+        """The row to scroll to the top of the screen."""
         self._seek()
         last_top = max(0, self._row_count - self._height())
         if self.following:
@@ -199,7 +199,7 @@ class Viewport:
             self._sought = None
 
     def remember(self, scrolled_to: int) -> None:
-        """Keeps the place after scrolling: `scrolled_to` is the row at the top of the screen."""
+        """Stores the scroll position: `scrolled_to` is the row at the top of the screen."""
         self._scrolled_to = scrolled_to
         rows, height = self.rows, self._height()
         if 0 <= scrolled_to < rows:
@@ -211,11 +211,11 @@ class Viewport:
             self._seen_to = max(self._seen_to, self.view.sequence_at(bottom) + 1)
 
     def invalidate(self) -> None:
-        """The next `update` finds all rows changed."""
+        """Makes the next `update` report all rows as changed."""
         self._row_count = -1
 
     def restart(self) -> None:
-        """After the view was given another filter: while not following, the selection or else the place is sought."""
+        """Call after the view's filter has changed: unless following, seeks the selection, else the row at the top."""
         self.invalidate()
         self.tracks_oldest = False
         if self.following:
@@ -231,35 +231,35 @@ class Viewport:
 
     @property
     def is_past_oldest(self) -> bool:
-        """Whether a search has found an older event than the one that was selected as the oldest."""
+        """Whether a search has found an older event than the one selected as the oldest."""
         return self.tracks_oldest and self.rows > 0 and (self.cursor is None or self.view.sequence_at(0) < self.cursor)
 
     # Selecting
 
     def move_cursor(self, sequence: int | None) -> int | None:
-        """Selects an event or none; returns the one selected before."""
+        """Selects an event, or none; returns the previously selected one."""
         self.tracks_newest = self.tracks_oldest = self._is_on_newest = False
         before, self.cursor = self.cursor, sequence
         return before
 
     def release_newest(self) -> None:
-        """The selection ends, but moving still begins at the newest event."""
+        """Makes the next move start at the newest event although the selection has ended."""
         self._is_on_newest = True
 
     def top_to_show(self, row: int) -> int | None:
-        """The row to scroll to so that a row is in view; None if it is."""
+        """The row to scroll to in order to show `row`; None if it is in view."""
         top, height = self.first_row, self._height()
         if row < top:
             return row
         return row - height + 1 if row >= top + height else None
 
     def top_around(self, row: int) -> int | None:
-        """The row to scroll to so that a row is in view with rows around it; None if it is in view."""
+        """The row to scroll to in order to show `row` with rows around it; None if it is in view."""
         top, height = self.first_row, self._height()
         return None if top <= row < top + height else min(max(row - height // 3, 0), self.last_top)
 
     def row_after(self, step: int) -> int | None:
-        """The row that a step of so many rows selects; None where there are no rows."""
+        """The row that moving by `step` rows selects; None if there are no rows."""
         rows, top = self.rows, self.first_row
         if not rows:
             return None
@@ -271,7 +271,7 @@ class Viewport:
         return max(0, bottom + min(step, 0)) if self._is_on_newest else bottom
 
     def page_after(self, pages: float) -> tuple[int, int] | None:
-        """The row to select and the row at the top after so many pages; None where there are no rows."""
+        """The row to select and the row at the top after moving by `pages`; None if there are no rows."""
         rows, height, top = self.rows, self._height(), self.first_row
         if not rows:
             return None
@@ -307,13 +307,13 @@ class Viewport:
 
     @property
     def mode(self) -> str:
-        """`paused` or `following`; empty where the list stays where it is, and for what is no stream to follow."""
+        """`paused` or `following`; empty if neither, or if the source is not live."""
         if self.paused_at is not None:
             return "paused"
         return "following" if self.following and self.live else ""
 
     def describe(self) -> str:
-        """Where the rows are, such as `following` or `▼ 12 new · End`."""
+        """The state of the list, such as `following` or `▼ 12 new · End`."""
         new = self.new_below
         if self.paused_at is not None:
             return f"▮▮ paused · {count(new)} new" if new else "▮▮ paused"
@@ -324,7 +324,7 @@ class Viewport:
         return f"▼ {count(new)} new · End" if new else "follow off"
 
     def _position(self) -> str:
-        """Where in a recording one is: no events arrive that could be followed."""
+        """The position in a recording, where no new events arrive."""
         rows = self.rows
         if self.following or not rows:
             return "at the end" if rows else ""
@@ -332,7 +332,7 @@ class Viewport:
         return f"row {count(min(at + 1, rows))} of {count(rows)}"
 
     def why_empty(self, hint: str) -> str:
-        """What a list without rows says; `hint` where the app knows better why it is empty."""
+        """The text of a list without rows, or ""; `hint` is the app's reason, if it has one."""
         if self.rows or (self.row_count and self.paused_at is None):
             return ""  # there are rows, or will be at the next update
         if self.paused_at is not None and len(self.view):
