@@ -11,7 +11,7 @@ import msgspec
 
 from nomad_tui.config.folders import Folders
 from nomad_tui.session import Session, State
-from nomad_tui.ui.event.inspecting import INSPECT_AFTER, Inspecting
+from nomad_tui.ui.event.inspecting import INSPECT_DELAY, Inspecting
 from nomad_tui.ui.filter.filter_bar import FilterBar
 from nomad_tui.ui.filter.filter_updates import APPLY_DELAY, FilterUpdates
 from nomad_tui.ui.filter.filtering import Filtering
@@ -77,7 +77,7 @@ class Dashboard:
         self.filtering = filtering
         self.options = options
         pause = options.key_pause
-        self.inspecting = Inspecting(panes, session.history, INSPECT_AFTER if pause is None else pause)
+        self.inspecting = Inspecting(panes, session.history, INSPECT_DELAY if pause is None else pause)
         self.updates = FilterUpdates(
             panes, filter_bar, filtering, self.inspecting, APPLY_DELAY if pause is None else pause
         )

@@ -280,7 +280,7 @@ class DashboardScreen(Screen[None]):
 
     @on(Inspector.ViewChanged)
     def _follow_view(self) -> None:
-        self.inspecting.trace()
+        self.inspecting.show_timeline()
 
     def on_timeline_jump(self, message: Timeline.Jump) -> None:
         self.inspecting.jump(message.sequence)

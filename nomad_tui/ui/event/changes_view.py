@@ -1,7 +1,7 @@
-"""What changed against an earlier event, as a foldable list on the Line API.
+"""The changes from an earlier event as a foldable list, drawn with the Line API.
 
-The rows come from `core.changes`; a line is made of them when it is first drawn and kept until something that shows
-in it changes. Every value passes the event's masking on its way to the screen.
+The rows come from `core.changes`; a line is rendered when it is first drawn, and cached until something that it shows
+changes. The event's masking applies to every value.
 """
 
 from collections.abc import Iterator
@@ -39,9 +39,9 @@ from nomad_tui.ui.line_view import component_classes
 NOTHING_EARLIER: Final = "No earlier event of this object in memory."
 
 _ALIKE: Final = 12
-"""Characters at the start of two long texts, from which on the same ones are left out."""
+"""Length of the common start of two long texts above which it is shortened."""
 _ALIKE_KEPT: Final = 4
-"""Of those, the least number before the first that differs."""
+"""Characters of a shortened common start that are kept before the first difference."""
 
 _SIGNS: Final = {
     ChangeKind.ADDED: ("added", "+ "),
@@ -53,7 +53,7 @@ _LINE_SIGNS: Final = {"+": "added", "-": "removed", "@": "count", " ": "context"
 
 
 class ChangesView(RowView):
-    """The changes of one event. What is open, and the path of the cursor, outlive it."""
+    """The changes of one event. The folding and the cursor's path are kept for the next event."""
 
     PREFIX = "changes"
     COMPONENT_CLASSES: ClassVar[set[str]] = component_classes(
@@ -63,15 +63,15 @@ class ChangesView(RowView):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.SCROLL, Context.CHANGES)
 
     class Reveal(Message):
-        """The operator wants to see the secret under the cursor: for the inspector to reveal it and `redraw`."""
+        """The operator asks to reveal the secret under the cursor; the inspector does so and calls `redraw`."""
 
         def __init__(self, path: Path) -> None:
             self.path = path
-            """For `Masking.revealed`. Of what was removed it is one that the event's own payload does not have."""
+            """For `Masking.revealed`; for a removed value, a path that is not in the event's own payload."""
             super().__init__()
 
     def __init__(self, *, timezone: tzinfo | None = None, than: str = "", id: str | None = None) -> None:  # noqa: A002
-        """`than` is what ages are older than, such as `the end` of a recording; empty for the present."""
+        """`than` names what ages are relative to, such as `the end` of a recording; empty for the present."""
         super().__init__(id=id)
         self._than = than
         self.folding = ChangesFolding()
@@ -83,16 +83,16 @@ class ChangesView(RowView):
         self._topic = ""
         self._is_empty = True
         self._rows = ChangeRows()
-        self._wished_path: Path = ()
+        self._wanted_path: Path = ()
         self._now_ns = 0
 
     # What is shown
 
     def show(self, changes: Changes | None, compared_with: str, masking: Masking, topic: str, now_ns: int) -> None:
-        """Show what changed, with the cursor on the same path where something did there.
+        """Show what changed, with the cursor on the same path if there is a change.
 
-        `compared_with` is a sentence about the earlier event, or about why there is none when `changes` is None;
-        untrusted. `topic` is a released name. Ages are relative to `now_ns`.
+        `compared_with` is a sentence about the earlier event, or if `changes` is None, about why there is none;
+        untrusted. `topic` is the name as in Nomad's releases. Ages are relative to `now_ns`.
         """
         self._changes = changes
         self._compared_with = compared_with
@@ -100,22 +100,22 @@ class ChangesView(RowView):
         self._topic = topic
         self._now_ns = now_ns
         self._is_empty = False
-        self._flatten(self._wished_path)
+        self._flatten(self._wanted_path)
         self.scroll_to(y=0, animate=False)
         self._bring_cursor_into_view()
 
     def clear(self) -> None:
-        """Show nothing; what is open and where the cursor was are kept for the next event."""
+        """Show nothing; the folding and the cursor's path are kept for the next event."""
         self._changes = None
         self._is_empty = True
         self._flatten(())
 
     def redraw(self) -> None:
-        """Another secret is revealed, or none."""
+        """Redraw after the revealed secret has changed."""
         self._flatten(self._path_of_cursor)
 
     def show_ages(self, now_ns: int) -> None:
-        """Show ages relative to another moment."""
+        """Show ages relative to another time, in ns since 1970."""
         self._now_ns = now_ns
         self._forget_strips()
 
@@ -125,19 +125,19 @@ class ChangesView(RowView):
 
     @property
     def cursor_row(self) -> int:
-        """Which of `rows` is under the cursor; 0 when there is none."""
+        """The row under the cursor; 0 if there is none."""
         return self._cursor
 
     @property
     def cursor_path(self) -> Path | None:
-        """The path in the later payload of what is under the cursor; None for what was removed and for nothing."""
+        """The path in the later payload of the row under the cursor; None if it was removed, or if there is no row."""
         if not len(self._rows) or self._rows.are_gone[self._cursor]:
             return None
         return self._path_of_cursor
 
     @property
     def cursor_value(self) -> Value:
-        """The value under the cursor in the later payload, of what was removed in the earlier one; None for nothing."""
+        """The value under the cursor in the later payload, or the removed one in the earlier payload, or None."""
         if not len(self._rows):
             return None
         row = self._cursor
@@ -160,7 +160,7 @@ class ChangesView(RowView):
         self._forget_strips()
 
     def _note(self) -> None:
-        """Break the sentences above the rows into lines as wide as the pane."""
+        """Wrap the sentences above the rows at the pane's width."""
         width = max(10, self._width)
         self._lines_above = [line for sentence in self._sentences() for line in wrap(printable(sentence), width)]
         self.set_row_count(len(self._lines_above) + len(self._rows))
@@ -190,7 +190,7 @@ class ChangesView(RowView):
         if self._lines_above != before:
             self._forget_strips()
 
-    # Of what the rows are made
+    # Rows
 
     @property
     def row_count(self) -> int:
@@ -203,7 +203,7 @@ class ChangesView(RowView):
         return self._rows.parents[row]
 
     def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
-        """Without secrets; values are truncated, unless the view is moved sideways."""
+        """Masks secrets, and truncates values unless the view is scrolled sideways (`is_whole`)."""
         rows, item = self._rows, self._rows.items[row]
         triangle = ("▼ " if rows.are_open[row] else "▶ ") if rows.are_foldable[row] else "  "
         guide = " " * (rows.depths[row] * INDENT) + triangle
@@ -219,7 +219,7 @@ class ChangesView(RowView):
             yield "noise" if is_noise else component, text
 
     def _written(self, row: int, item: Item) -> Iterator[tuple[str, str]]:
-        """Sign and name; then `values` from where the values start."""
+        """Sign and name; then the component `values` where the values start."""
         if isinstance(item, TextLine):
             component = _LINE_SIGNS[item.sign]
             yield component, f"{item.sign if item.sign != '@' else '⋯'} {item.text}"
@@ -244,7 +244,7 @@ class ChangesView(RowView):
             yield "values", ""
 
     def _values(self, row: int, item: Item, room: int) -> Iterator[tuple[str, str]]:
-        """The values of a change, truncated so that both can be seen; not if `room` is 0."""
+        """The values of a change, truncated so that both are visible; not truncated if `room` is 0."""
         if isinstance(item, Place | TextLine):
             return
         if isinstance(item, Change) and item.kind is ChangeKind.MOVED:
@@ -299,7 +299,7 @@ class ChangesView(RowView):
         return row
 
     def _arrived(self) -> None:
-        self._wished_path = self._path_of_cursor
+        self._wanted_path = self._path_of_cursor
 
     def _can_set_open(self, row: int, is_open: bool) -> bool:
         return self._rows.are_foldable[row] and self._rows.are_open[row] != is_open
@@ -311,7 +311,7 @@ class ChangesView(RowView):
 
     def _refold(self) -> None:
         self._flatten(self._path_of_cursor)
-        self._wished_path = self._path_of_cursor
+        self._wanted_path = self._path_of_cursor
         self._bring_cursor_into_view()
 
     def action_toggle_fold(self) -> None:
@@ -330,12 +330,12 @@ class ChangesView(RowView):
         self._refold()
 
     def action_toggle_noise(self) -> None:
-        """Show or hide what is of no interest, in this event and the next ones."""
+        """Show or hide bookkeeping fields, in this event and the next ones."""
         self.shows_noise = not self.shows_noise
         self._refold()
 
     def _conceal(self) -> bool:
-        """Masks again what was revealed; False if nothing was."""
+        """Masks the revealed secret again; returns False if there is none."""
         if self._masking.revealed is None:
             return False
         self._masking.revealed = None
@@ -343,7 +343,7 @@ class ChangesView(RowView):
         return True
 
     def action_reveal(self) -> None:
-        """Asks for the secret under the cursor to be shown; masks it again if it is."""
+        """Asks to reveal the secret under the cursor, or masks it again."""
         if self._conceal():
             return
         row = self._cursor
@@ -387,19 +387,19 @@ def _text(value: Value) -> str:
 
 
 def _long_texts(change: Change) -> str | None:
-    """A description of two texts of which one is too long for a line; None for others."""
+    """A description of two texts if one is too long for a line; otherwise None."""
     before, after = change.before, change.after
     if type(before) is not str or type(after) is not str or max(len(before), len(after)) <= LONGEST_SHOWN:
         return None
-    first = _alike(before, after) + 1
+    first = _common_start(before, after) + 1
     return f"text of {len(before):,} → {len(after):,} characters, differs from character {first:,} on"
 
 
 def _fitting(before: str, after: str, room: int) -> list[str]:
-    """Two texts in the room for both: without what they begin with alike, then each cut to what the other leaves."""
+    """Two texts shortened to `room` cells together: first their common start, then each to what the other leaves."""
     if len(before) + len(after) <= room:
         return [before, after]
-    alike = _alike(before, after)
+    alike = _common_start(before, after)
     if alike > _ALIKE:
         too_long = -(-(len(before) + len(after) - room) // 2)
         cut = min(alike - _ALIKE_KEPT, too_long + 2)
@@ -410,8 +410,8 @@ def _fitting(before: str, after: str, room: int) -> list[str]:
     return [before, printable(after, max(half, room - len(before)))]
 
 
-def _alike(one: str, other: str) -> int:
-    """How many characters two texts begin with alike, found in halves: they may be megabytes."""
+def _common_start(one: str, other: str) -> int:
+    """Length of the common start of two texts, by binary search because they may be megabytes long."""
     least, most = 0, min(len(one), len(other))
     while least < most:
         middle = (least + most + 1) // 2

@@ -13,7 +13,7 @@ from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.letter_menu import Choice, LetterMenu
 
 MOST_OFFERED: Final = 200
-"""Marks, the newest."""
+"""Maximum number of marked events in the menu, the newest ones."""
 
 
 class CompareWith(LetterMenu[int]):

@@ -1,4 +1,4 @@
-"""Search in what a pane shows: the search line, and a pane with one at its bottom."""
+"""Searching in a pane: the search line, and a pane with one at its bottom."""
 
 from functools import cached_property
 from typing import ClassVar, Protocol, runtime_checkable
@@ -19,18 +19,18 @@ from nomad_tui.ui.line_view import LaidOutOnce
 
 
 class FindAsked(Message):
-    """The operator wants to search in the view that posts it."""
+    """The operator asks to search in the view that posts it."""
 
 
 class Found(Message):
-    """A view is at a match of the search, or there is none."""
+    """A view has moved to a match, or found none."""
 
     def __init__(self, number: int, count: int, is_all: bool = True) -> None:
         self.number = number
-        """From 1; 0 for none of them."""
+        """Number of the match, from 1; 0 if not at a match."""
         self.count = count
         self.is_all = is_all
-        """Whether there are no more than were counted."""
+        """Whether `count` includes all matches."""
         super().__init__()
 
 
@@ -39,26 +39,26 @@ class Findable(Protocol):
     """A view that can be searched. It posts `FindAsked` and `Found`."""
 
     def begin_find(self) -> None:
-        """Start a search at the reader's place."""
+        """Start a search at the current position."""
 
     def look_for(self, wanted: Wanted) -> None:
-        """Go to the first match; back to the reader's place if there is none, or the text is empty."""
+        """Go to the first match; back to the start of the search if there is none or the text is empty."""
 
     def keep_find(self) -> None:
         """Stay at the match."""
 
     def end_find(self) -> None:
-        """End the search; return to the reader's place, unless the match was kept."""
+        """End the search; return to its start unless `keep_find` was called."""
 
 
 class FindInput(Input):
     def replace(self, text: str, start: int, end: int) -> None:
-        """Typed or pasted text is made fit to be drawn before it is in the line."""
+        """Makes typed or pasted text safe to display before inserting it."""
         super().replace(printable(text), start, end)
 
 
 class FindLine(Horizontal):
-    """The search line, with the number of matches behind it."""
+    """The search line, followed by the number of matches."""
 
     DEFAULT_CSS = """
     FindLine { height: 1; display: none; }
@@ -73,7 +73,7 @@ class FindLine(Horizontal):
             super().__init__()
 
     class Kept(Message):
-        """Enter: back to the view, at the match."""
+        """The operator pressed Enter, to return to the view at the match."""
 
     def __init__(self) -> None:
         self.line = FindInput(placeholder="text or /regular expression/", compact=True, select_on_focus=True)
@@ -82,7 +82,7 @@ class FindLine(Horizontal):
         super().__init__()
 
     def mount_line(self) -> None:
-        """Mounts what it is made of at once, so that it takes the keys that are typed ahead."""
+        """Mounts its widgets at once, so that it receives keys typed ahead."""
         self.mount(Static(Content("/ "), id="find-mark"), self.line, self.count)
 
     @property
@@ -97,7 +97,7 @@ class FindLine(Horizontal):
         self.remove_class("-open")
 
     def show(self, text: str, is_trouble: bool = False) -> None:
-        """Show something behind what is typed, such as `3 of 17`."""
+        """Show a text after the input, such as `3 of 17`."""
         self.count.update(Content(printable(text, 60)))
         self.count.set_class(is_trouble, "-trouble")
 
@@ -122,7 +122,7 @@ class FindPane(Vertical, LaidOutOnce):
     """The view and the line cover it."""
 
     def __init__(self, view: Widget, *, id: str | None = None) -> None:  # noqa: A002
-        """`view` is `Findable`."""
+        """`view` must be `Findable`."""
         super().__init__(id=id)
         assert isinstance(view, Findable)
         self._widget = view
@@ -133,12 +133,12 @@ class FindPane(Vertical, LaidOutOnce):
             yield self._widget
 
     def mount_view(self) -> None:
-        """Mounts the view at once, so that it takes the keys that are typed ahead."""
+        """Mounts the view at once, so that it receives keys typed ahead."""
         self.mount(self._widget)
 
     @cached_property
     def find_line(self) -> FindLine:
-        """Mounted when it is first needed."""
+        """Created and mounted when first used."""
         line = FindLine()
         self.mount(line)
         line.mount_line()
@@ -146,7 +146,7 @@ class FindPane(Vertical, LaidOutOnce):
 
     @property
     def is_open(self) -> bool:
-        """Whether something is being looked for."""
+        """Whether a search is in progress."""
         return "find_line" in vars(self) and self.find_line.is_open
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -155,7 +155,7 @@ class FindPane(Vertical, LaidOutOnce):
     def on_find_asked(self, event: FindAsked) -> None:
         event.stop()
         if self._closing or self._pruning:
-            return  # the page was left before the key arrived: nothing can be mounted in it
+            return  # the page was closed before the key arrived, and cannot mount the line
         self.view.begin_find()
         self.find_line.open()
         self._look_for(self.find_line.line.value)

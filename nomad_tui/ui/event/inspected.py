@@ -1,4 +1,4 @@
-"""What Event shows: an event as it is handed to the inspector, and the views of it."""
+"""The data that the inspector shows of an event, and the names of its views."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 LONGEST_FACT: Final = 200
-"""Characters of one fact. A key can be 10,000 long and must not push the payload off the screen."""
+"""Characters of a fact. A key may have 10,000, and must not push the payload off the screen."""
 
 _GAP: Final = 2
-"""Cells between two facts of a line."""
+"""Cells between two facts on a line."""
 
 _ROLE_STYLES: Final[dict[Role, str]] = {
     Role.PLAIN: "$foreground",
@@ -46,12 +46,12 @@ class DrawnFact(msgspec.Struct, frozen=True):
 
 
 def contents(parts: Iterable[Part]) -> Iterable[Content]:
-    """Parts of a sentence in the colors of their meaning."""
+    """The parts of a sentence, colored by their role."""
     return (Content.styled(printable(part.text), _ROLE_STYLES[part.role]) for part in parts)
 
 
 def of_envelope(facts: Iterable[tuple[str, str]]) -> list[DrawnFact]:
-    """Labels and untrusted values; a fact without a value is left out."""
+    """Facts from labels and untrusted values; those with an empty value are omitted."""
     return [
         DrawnFact(Content.assemble((label, "$faint"), " ", (printable(value, LONGEST_FACT), "$quiet")))
         for label, value in facts
@@ -70,7 +70,7 @@ def of_summary(shown: Summary) -> list[DrawnFact]:
 
 
 def laid_out(facts: Sequence[DrawnFact], width: int) -> Content:
-    """As many facts to a line as fit in `width` cells; a label is never separated from its value."""
+    """The facts in lines of at most `width` cells; a label is never separated from its value."""
     lines: list[list[Content]] = []
     left = 0
     for fact in facts:
@@ -85,7 +85,7 @@ def laid_out(facts: Sequence[DrawnFact], width: int) -> Content:
 
 
 class EventView(StrEnum):
-    """One of the four views of an event."""
+    """The views of an event."""
 
     TREE = "tree"
     CHANGES = "changes"
@@ -99,11 +99,11 @@ class EventView(StrEnum):
 
 
 class Before(msgspec.Struct, frozen=True):
-    """What an event is compared with."""
+    """The event that another one is compared with."""
 
     payload: bytes
     label: str
-    """Which event that is, as a sentence; untrusted."""
+    """A sentence that describes it; untrusted."""
 
 
 def _no_name(_topic: str, _id: str) -> str:
@@ -112,36 +112,36 @@ def _no_name(_topic: str, _id: str) -> str:
 
 class InspectedEvent(msgspec.Struct, frozen=True):
     sequence: int
-    """The event's number in the history."""
+    """The event's sequence number in the history."""
     title: str
-    """Which object, such as `Allocation 3f2a91c4`; untrusted."""
+    """The object, such as `Allocation 3f2a91c4`; untrusted."""
     heading: tuple[Content, ...]
-    """One to three lines that say what happened, made of text that is fit to be drawn."""
+    """One to three lines that describe what happened; safe to display."""
     facts: tuple[tuple[str, str], ...]
-    """Label and value of what the envelope says, such as `("Type", "PlanResult")`; the values are untrusted,
-    and a fact without one is left out."""
+    """Labels and values of the envelope, such as `("Type", "PlanResult")`; the values are untrusted, and those that are
+    empty are not shown."""
     payload: bytes
     """As the server sent it."""
     trouble: str | None = None
-    """What was wrong with the event itself, or what a gap means, in a sentence or two; untrusted."""
+    """What was wrong with the event itself, or what a gap means, in one or two sentences; untrusted."""
     topic: str = ""
-    """The released name; empty for a gap in the stream, which is no object."""
+    """The topic's name as in Nomad's releases; empty for a gap."""
     key: str = ""
     before: Before | None = None
-    """What it is compared with; None where the object's event before is not held."""
+    """The event to compare with; None if the object's previous event is not in memory."""
     happened: int | None = None
-    """When it happened, in ns since 1970; ages in the summary are relative to it. None if it is unknown."""
+    """When it happened, in ns since 1970, or None if unknown; ages in the summary are relative to it."""
     newest: Callable[[], str] = str
-    """What the object has become since, as far as it is held; empty where its state is the same."""
+    """Returns the object's newest state in memory; empty if it has not changed since."""
     name: Callable[[str, str], str] = _no_name
-    """The name of the object of a topic that has an ID, or ""."""
+    """Returns the name of an object by topic and ID, or ""."""
     diagnose: Callable[[], Diagnosis] | None = None
-    """Begins to read what the events held prove of a failure."""
+    """Starts the diagnosis of a failure from the events in memory."""
 
 
 def described(history: History, names: Names, sequence: int, against: int | None = None) -> InspectedEvent:
-    """A held row, whether it is an event or a gap; compared with the event `against` instead of the object's own
-    event before, if that one is held."""
+    """The data of an event or gap in memory, compared with the event `against` if that is in memory, otherwise with the
+    object's previous event."""
     found = row(history, sequence)
     if isinstance(found, GapRow):
         gap = found.gap
@@ -182,7 +182,7 @@ def described(history: History, names: Names, sequence: int, against: int | None
 
 
 def object_title(event: HeldEvent) -> str:
-    """Which object an event is about, such as `Allocation 3f2a91c4`; untrusted."""
+    """The object of an event, such as `Allocation 3f2a91c4`; untrusted."""
     return f"{event.topic} {event.key[:8] if len(event.key) == 36 else event.key}"
 
 

@@ -1,4 +1,4 @@
-"""Which event the inspector shows, and jumps from one to another and back."""
+"""Chooses the event that the inspector shows, and jumps between events and back."""
 
 from typing import Final
 
@@ -15,21 +15,21 @@ from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.panes import Pane, Panes
 
 MOST_PLACES: Final = 100
-"""Beyond these the oldest is forgotten."""
+"""Maximum number of places to go back to; the oldest are discarded."""
 
 
 class Place(msgspec.Struct, frozen=True):
     pane: Pane
     view: EventView
     sequence: int | None
-    """The event that was looked at."""
+    """The event shown."""
     selected: bool
-    """Whether it was selected in the list; else the list followed the newest, or had nothing selected."""
+    """Whether an event was selected in the list; otherwise the list followed the newest, or had no selection."""
     following: bool
 
 
 class Places:
-    """The way back, one step at a time. It ends when the operator selects something else by hand."""
+    """The places to go back to, one step at a time; cleared when the operator selects another event."""
 
     def __init__(self) -> None:
         self._places: list[Place] = []
@@ -38,32 +38,32 @@ class Places:
         return bool(self._places)
 
     def leave(self, place: Place) -> None:
-        """Remembers a place that is being left."""
+        """Adds a place that is being left."""
         self._places.append(place)
         del self._places[:-MOST_PLACES]
 
     def back(self) -> Place:
-        """The place left last, which is forgotten."""
+        """Removes and returns the last place."""
         return self._places.pop()
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         self._places.clear()
 
 
-INSPECT_AFTER: Final = 0.04
-"""Seconds that the selection must rest before the inspector follows it: the list is drawn first."""
+INSPECT_DELAY: Final = 0.04
+"""Seconds without a change of the selection before the inspector follows it, so that the list is drawn first."""
 TYPING_FACTOR: Final = 5
-"""So many times as long while a filter is typed: each of its keys may lead to another newest event."""
+"""Multiplies the delay while a filter is typed, because each key may change the newest event."""
 NO_LONGER_HELD: Final = "This event was evicted: newer events took its place."
-TRACE_SLICE: Final = 0.004
-"""Seconds of work on the timeline between two looks at what has come."""
+TIMELINE_SLICE: Final = 0.004
+"""Seconds per tick spent on the timeline."""
 
 
 class Inspecting:
-    """Shows in the inspector what is selected in the list, or what the timeline has led to."""
+    """Shows in the inspector the event selected in the list, or one reached from the timeline."""
 
-    def __init__(self, panes: Panes, history: History, after: float = INSPECT_AFTER) -> None:
-        """`after` is how many seconds the selection must rest before the inspector follows it."""
+    def __init__(self, panes: Panes, history: History, after: float = INSPECT_DELAY) -> None:
+        """`after` is the seconds without a change of the selection before the inspector follows it."""
         self._panes = panes
         self._list = panes.event_list
         self._inspector = panes.inspector
@@ -73,40 +73,40 @@ class Inspecting:
         self._related = Related(history)
         self._timer: Timer | None = None
         self._places = Places()
-        self._led_to: int | None = None
-        """An event that is shown without being selected, because the list does not show it."""
+        self._unlisted: int | None = None
+        """An event that is shown but cannot be selected, because it is not in the list."""
         self._against: int | None = None
-        """A marked event that the one shown is compared with, instead of its object's event before."""
+        """A marked event to compare the shown one with, instead of its object's previous event."""
         self._held: int | None = None
         """An event that was selected only because it was the newest when another view of it was opened."""
         self._cursor: int | None = None
-        """What is selected in the list, as far as it is known here: another selection was made by hand."""
+        """The last known selection of the list; if the list has another one, the operator has made it."""
         self.envelope: Envelope | None = None
-        """Of the event that is shown, held or not; None for a gap."""
+        """Envelope of the event shown, even if it was evicted; None for a gap."""
         self.gap: Gap | None = None
-        """The gap that is shown, held or not; None for an event."""
+        """The gap shown, even if it was evicted; None for an event."""
         self.sequence: int | None = None
-        """The row that is shown."""
+        """Sequence number of the event or gap shown."""
 
     def look_soon(self, is_typing: bool = False) -> None:
-        """After another row may be shown: the list is drawn first. `is_typing` leaves the time to the keys."""
+        """Calls `look` after a delay, so that the list is drawn first; a longer one if `is_typing`."""
         if self._list.cursor != self._cursor:
             self._cursor = self._list.cursor
-            self._led_to = None
-            self._places.forget()
+            self._unlisted = None
+            self._places.clear()
         if self._timer is not None:
             self._timer.stop()
         self._timer = self._panes.set_timer(self._after * (TYPING_FACTOR if is_typing else 1), self.look)
 
     def look(self) -> None:
-        """Shows what is to be shown now, if it is not shown yet."""
+        """Shows the current event, unless it is already shown."""
         if not self._panes.is_ready:
             return
-        sequence = self._list.shown if self._led_to is None else self._led_to
+        sequence = self._list.shown if self._unlisted is None else self._unlisted
         if sequence == self.sequence or self._holds_still:
             return
         if sequence is not None and sequence < self._history.first:
-            return  # evicted while selected: what is shown of it stays
+            return  # evicted while selected: keep showing it
         self.sequence = sequence
         self._against = None
         history = self._history
@@ -116,7 +116,7 @@ class Inspecting:
         self._show()
 
     def held_event(self, then: str) -> HeldEvent | None:
-        """The event that is shown; where there is none, notifies why. `then` is the action that needs it."""
+        """The event shown; if there is none, notifies why and returns None. `then` is the action that needs it."""
         self.look()
         sequence, history = self.sequence, self._history
         if sequence is None:
@@ -131,17 +131,17 @@ class Inspecting:
 
     @property
     def _is_chosen(self) -> bool:
-        """Whether an event was selected or led to, rather than being shown because it is the newest."""
-        return self._list.cursor is not None or self._led_to is not None
+        """Whether the event was selected or jumped to, and is not just shown as the newest."""
+        return self._list.cursor is not None or self._unlisted is not None
 
     @property
     def _holds_still(self) -> bool:
-        """Whether the newest event was looked at and is being read: others come, but do not take its place."""
+        """Whether newer events do not replace the newest one shown, because the operator is reading it."""
         is_newest = not self._is_chosen and self.sequence is not None
         return is_newest and self._list.viewport.following and self._panes.focused is Pane.INSPECTOR
 
     def show_place(self) -> None:
-        """Says in the inspector how many events have come since the one that it holds, or that the list lacks it."""
+        """Shows in the inspector how many newer events have arrived, or that the event is not in the list."""
         view, sequence, newer = self._list.view, self.sequence, 0
         if sequence is not None and self._is_chosen:
             is_known = view.complete and not view.fold and sequence >= view.history.first
@@ -153,14 +153,14 @@ class Inspecting:
         self._inspector.show_newer(newer)
 
     def release_hidden(self) -> None:
-        """Follows again once the filter hides an event that was selected only because it was the newest."""
+        """Follows again if the filter hides an event that was selected only because it was the newest."""
         held, self._held = self._held, None
         if held is None or self._list.cursor != held:
             return
         view = self._list.view
         row = view.row_at(held)
         if view.complete and (row >= len(view) or view.sequence_at(row) != held):
-            self._places.forget()
+            self._places.clear()
             self._list.clear_selection()
             self._list.follow(True)
             self.look_at_selected()
@@ -168,8 +168,8 @@ class Inspecting:
             self._held = held
 
     def look_at_selected(self) -> None:
-        """Shows what is selected in the list, also if the timeline has led to something else."""
-        self._led_to = None
+        """Shows the event selected in the list, even after a jump to one that is not in the list."""
+        self._unlisted = None
         self.look()
 
     def _show(self) -> None:
@@ -179,12 +179,12 @@ class Inspecting:
         else:
             self._inspector.show(described(self._history, self._names, sequence, self._against))
         self.show_place()
-        self.trace()
+        self.show_timeline()
 
     # The timeline
 
-    def trace(self) -> None:
-        """Gives the timeline the event that is shown, where the timeline is what is looked at."""
+    def show_timeline(self) -> None:
+        """If the timeline is the current view, shows that of the current event."""
         inspector, history = self._inspector, self._history
         if inspector.view is not EventView.TIMELINE:
             return
@@ -198,15 +198,15 @@ class Inspecting:
         self.advance()
 
     def advance(self) -> None:
-        """Lends the timeline some time, for what is held and for what has come."""
+        """If the timeline is the current view, continues reading it, including new events, for one time slice."""
         inspector = self._inspector
         if inspector.view is EventView.TIMELINE:
-            inspector.advance_timeline(TRACE_SLICE)
+            inspector.advance_timeline(TIMELINE_SLICE)
 
     # Going and coming back
 
     def go_to_pane(self, pane: Pane) -> None:
-        """Focuses a pane, with the event in it that is selected now: keys may have been typed ahead."""
+        """Focuses a pane after updating it to the current selection, for keys typed ahead."""
         if self._panes.is_ready:
             if pane is Pane.INSPECTOR:
                 self.look()
@@ -214,15 +214,15 @@ class Inspecting:
             self.look()
 
     def go_to_view(self, view: EventView) -> None:
-        """Shows the event in another view, or goes back to where one was from there."""
+        """Shows the event in another view; if that is already focused, goes back to the previous place."""
         self.look()
         if self._inspector.view is view and self._panes.focused is Pane.INSPECTOR:
             if not self.back():
                 self._inspector.go_to_view(EventView.TREE)
             return
         self._places.leave(self._place())
-        if self._list.cursor is None and self._led_to is None and self.sequence is not None:
-            self._go_to(self.sequence)  # the newest event will be another one soon
+        if self._list.cursor is None and self._unlisted is None and self.sequence is not None:
+            self._go_to(self.sequence)  # select it: it may soon no longer be the newest
             self._held = self.sequence
         if view is EventView.CHANGES:
             self._compare_with_before()
@@ -230,7 +230,7 @@ class Inspecting:
         self.go_to_pane(Pane.INSPECTOR)
 
     def jump(self, sequence: int) -> None:
-        """Goes to an event that the timeline names."""
+        """Goes to an event by its sequence number, for the timeline and other pages."""
         if sequence < self._history.first:
             self._panes.notify(NO_LONGER_HELD, markup=False)
             return
@@ -240,17 +240,17 @@ class Inspecting:
         self.go_to_pane(Pane.INSPECTOR)
 
     def _go_to(self, sequence: int) -> None:
-        self._led_to = None
+        self._unlisted = None
         if self._list.cursor != sequence:
             self._list.go_to_sequence(sequence)
         self._cursor = self._list.cursor
         if self._cursor != sequence:
-            self._led_to = sequence
+            self._unlisted = sequence
             self._panes.notify("This event is not in the list at the moment.", markup=False)
         self.look()
 
     def back(self) -> bool:
-        """Goes back to where one was before the last jump; False if one has not come from anywhere."""
+        """Goes back to the place before the last jump; returns False if there is none."""
         if not self._places:
             return False
         place = self._places.back()
@@ -258,7 +258,7 @@ class Inspecting:
             if place.selected:
                 self._go_to(place.sequence)
             elif self._list.cursor is not None:
-                self._led_to = self._cursor = None
+                self._unlisted = self._cursor = None
                 self._list.clear_selection()
         if place.following:
             self._list.follow(True)
@@ -274,7 +274,7 @@ class Inspecting:
             pane=self._panes.focused,
             view=self._inspector.view,
             sequence=self.sequence,
-            selected=self._list.cursor is not None or self._led_to is not None,
+            selected=self._list.cursor is not None or self._unlisted is not None,
             following=self._list.viewport.following,
         )
 
@@ -284,7 +284,7 @@ class Inspecting:
     # Comparing
 
     def compare(self) -> None:
-        """Compares the event with a marked one; of several, the operator chooses one."""
+        """Compares the event with a marked one; the operator chooses if there are several."""
         history = self._history
         if self.held_event("app.compare") is None:
             return
@@ -299,7 +299,7 @@ class Inspecting:
             self._panes.app.push_screen(CompareWith(history, marks), self._compare_with)
 
     def _compare_with_before(self) -> None:
-        """No longer with a marked event."""
+        """Compares with the object's previous event again, not with a marked one."""
         if self._against is not None and self.sequence is not None and self.sequence >= self._history.first:
             self._against = None
             self._show()

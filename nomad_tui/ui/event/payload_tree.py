@@ -1,7 +1,7 @@
-"""A payload as a tree: what keys do with its rows, and how they are drawn on the Line API.
+"""A payload as a tree, drawn with the Line API, and the actions on its rows.
 
-A line is made of a row when it is first drawn and kept until something that shows in it changes. It never holds more
-of a value than is on the screen.
+A line is rendered when it is first drawn, and cached until something that it shows changes. Only the visible part of
+each value is rendered.
 """
 
 from collections.abc import Mapping
@@ -26,16 +26,16 @@ from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.line_view import component_classes
 
 _LONG_TEXT: Final = 300
-"""Characters of a text without line feeds that is still better read in a window of its own."""
+"""Characters above which a text without line feeds is opened in a window, too."""
 _SEARCHED: Final = frozenset(("key", "string", "number", "sent", "boolean", "null", "raw"))
-"""What is looked through, and so drawn highlighted where it matches."""
+"""Components that the search covers, in which matches are highlighted."""
 _MOST_HIGHLIGHTS: Final = 100
-"""In one piece of a line."""
+"""Maximum number of highlighted matches in one piece of a line."""
 _IS_SECRET: Final = "This is a secret: press {tree.reveal} to reveal it first."
 
 
 class PayloadTree(RowView):
-    """Messages say what the operator did; the screen decides what that means."""
+    """Posts messages for the operator's actions; the screen handles them."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.SCROLL, Context.TREE)
     PREFIX = "payload-tree"
@@ -46,10 +46,10 @@ class PayloadTree(RowView):
     )
 
     class MaskingChanged(Message):
-        """Another secret is revealed, or none: other views with the same `Masking` must redraw."""
+        """The revealed secret has changed: other views with the same `Masking` must redraw."""
 
     class Narrow(Message):
-        """The operator wants to see only events that have the value under the cursor, or only others."""
+        """The operator asks to show only events with the value under the cursor, or only those without it."""
 
         def __init__(self, term: str) -> None:
             self.term = term
@@ -57,7 +57,7 @@ class PayloadTree(RowView):
             super().__init__()
 
     class OpenText(Message):
-        """The operator wants to read a text in a window of its own."""
+        """The operator asks to open a text in a window."""
 
         def __init__(self, title: str, text: str, path: Path) -> None:
             self.title = title
@@ -68,13 +68,13 @@ class PayloadTree(RowView):
             super().__init__()
 
     def __init__(self, *, timezone: tzinfo | None = None, than: str = "", id: str | None = None) -> None:  # noqa: A002
-        """`than` is what ages are older than, such as `the end` of a recording; empty for the present."""
+        """`than` names what ages are relative to, such as `the end` of a recording; empty for the present."""
         super().__init__(id=id)
         self._shown = ShownPayload(timezone, than)
-        self._wished_path: Path = ()
-        """Where the reader last put the cursor, so that a payload without that path does not lose it."""
+        self._wanted_path: Path = ()
+        """Where the operator last moved the cursor; kept while payloads without that path are shown."""
         self._before_find: tuple[Path, int] | None = None
-        """Where the reader was, by path and scrolled row, until what was found is kept."""
+        """Path of the cursor and scroll position before the search; None once the match is kept."""
         self._opened_by_find: list[tuple[Path, bool | None]] = []
 
     def show(
@@ -88,26 +88,26 @@ class PayloadTree(RowView):
     ) -> None:
         """Show another payload, with the cursor on the same path and line of the screen if it has that path.
 
-        Ages are relative to `now_ns`. `masking` is by default of every secret; what it reveals is masked again with
-        another payload. `names` gives the name of an object by topic and ID. `marks`, also none, take a margin.
+        Ages are relative to `now_ns`. `masking` masks every secret by default; another payload masks a revealed one
+        again. `names` returns the name of an object by topic and ID. `marks`, even if empty, add a margin.
         """
         line_of_cursor = self._cursor - self.scroll_offset.y
         if self._shown.show(payload, now_ns, masking if masking is not None else Masking(), names, marks):
             self._opened_by_find.clear()
-        self._take_rows(self._wished_path)
+        self._update_rows(self._wanted_path)
         self._forget_find()
         self.scroll_to(y=self._cursor - line_of_cursor, animate=False)
         if 0 <= line_of_cursor < self._height:
             self._bring_cursor_into_view()
 
     def clear(self) -> None:
-        """Show nothing; what is open and where the cursor was are kept for the next payload."""
+        """Show nothing; the folding and the cursor's path are kept for the next payload."""
         self._shown.clear()
-        self._take_rows(())
+        self._update_rows(())
         self._forget_find()
 
     def show_ages(self, now_ns: int) -> None:
-        """Show ages relative to another moment, in ns since 1970."""
+        """Show ages relative to another time, in ns since 1970."""
         self._shown.show_ages(now_ns)
         self._forget_strips()
 
@@ -135,18 +135,18 @@ class PayloadTree(RowView):
 
     @property
     def cursor_row(self) -> int:
-        """The row under the cursor; 0 when there is none."""
+        """The row under the cursor; 0 if there is none."""
         return self._cursor
 
     @property
     def cursor_path(self) -> Path:
-        """The path in the payload of what is under the cursor: of a decoded row, of the string it was decoded from.
-        Empty when nothing is shown."""
+        """The path in the payload of the row under the cursor; for a decoded row, of the string it was decoded from.
+        Empty if nothing is shown."""
         return self.rows.path(self._in_payload) if self.row_count else ()
 
     @property
     def cursor_value(self) -> Value:
-        """The value at `cursor_path` as it was sent, secret or not; None when nothing is shown, as for a null."""
+        """The value at `cursor_path` as it was sent, secret or not; None for null, and if nothing is shown."""
         return self.rows.values[self._in_payload] if self.row_count else None
 
     @property
@@ -155,13 +155,13 @@ class PayloadTree(RowView):
 
     @property
     def _path(self) -> Path:
-        """Of the row under the cursor, decoded or not."""
+        """The path of the row under the cursor, decoded or not."""
         return self.rows.path(self._cursor) if self.row_count else ()
 
     # Rows
 
-    def _take_rows(self, path: Path) -> None:
-        """Shows the rows that there are now, with the cursor on a path."""
+    def _update_rows(self, path: Path) -> None:
+        """Shows the current rows, with the cursor on `path`."""
         self._cursor = self.rows.find(path)
         self.set_row_count(self.row_count)
         self._forget_strips()
@@ -169,9 +169,9 @@ class PayloadTree(RowView):
     def _refold(self) -> None:
         path = self._path
         self._shown.flatten()
-        self._take_rows(path)
-        self._wished_path = self._path
-        if self._wished_path != path:
+        self._update_rows(path)
+        self._wanted_path = self._path
+        if self._wanted_path != path:
             self._conceal()
         self._bring_cursor_into_view()
 
@@ -204,13 +204,13 @@ class PayloadTree(RowView):
         return min(row, self.row_count - 1) if self._shown.is_text else self.rows.find(path)
 
     def _arrived(self) -> None:
-        self._wished_path = self._path
+        self._wanted_path = self._path
 
     def _can_set_open(self, row: int, is_open: bool) -> bool:
         return self._shown.can_set_open(row, is_open)
 
     def _set_open(self, row: int, is_open: bool) -> None:
-        """Folds or unfolds a container; of a string that says something else, what it says."""
+        """Folds or unfolds a container, or the decoded content of a string."""
         if not self._can_set_open(row, is_open):
             return
         if self.rows.is_foldable(row):
@@ -227,7 +227,7 @@ class PayloadTree(RowView):
     # Secrets
 
     def _conceal(self) -> None:
-        """Mask again what was revealed: the cursor leaves it."""
+        """Mask the revealed secret again, because the cursor leaves it."""
         if self._shown.masking.revealed is not None:
             self._reveal(None)
 
@@ -237,17 +237,17 @@ class PayloadTree(RowView):
             line = self._cursor
             path = self._path
             self._shown.flatten()
-            self._take_rows(path)
+            self._update_rows(path)
             if self._shown.is_text:
                 self._cursor = min(line, max(0, self.row_count - 1))
-        self._shown.rewrite()
+        self._shown.clear_writer()
         self._forget_strips()
         self.post_message(self.MaskingChanged())
 
     # Searching
 
     def _forget_find(self) -> None:
-        """The rows have changed: the next search looks at the new ones."""
+        """Discard the search after a change of the rows; the next one uses the new rows."""
         self._shown.forget_find()
         if self._shown.wanted is not None:
             self._report_found()
@@ -270,13 +270,13 @@ class PayloadTree(RowView):
         self._report_found()
 
     def _undo_find(self) -> None:
-        """Back to where the reader was before anything was typed."""
+        """Return to the position before the search."""
         if self._opened_by_find:
             path = self._path
             self.folding.restore(self._opened_by_find)
             self._opened_by_find = []
             self._shown.flatten()
-            self._take_rows(path)
+            self._update_rows(path)
         if self._before_find is not None:
             path, top = self._before_find
             self._move_to(self.rows.find(path))
@@ -293,14 +293,14 @@ class PayloadTree(RowView):
         self._forget_strips()
 
     def _go_to(self, path: Path) -> list[tuple[Path, bool | None]]:
-        """Put the cursor on a path and open its parents; returns their previous state."""
+        """Move the cursor to a path and unfold its parents; returns their previous state."""
         before: list[tuple[Path, bool | None]] = []
         row = self.rows.find(path)
         if self.rows.path(row) != path:
             here = self._path
             before = self.folding.open_to(path)
             self._shown.flatten()
-            self._take_rows(here)
+            self._update_rows(here)
             row = self.rows.find(path)
         self._move_to(row)
         return before
@@ -311,7 +311,7 @@ class PayloadTree(RowView):
         self.action_open()
 
     def action_open(self) -> None:
-        """Fold or unfold a container, decode a string that says something else, open a long text."""
+        """Fold or unfold a container, decode a string, or open a long text."""
         if not self.row_count:
             return
         row = self._cursor
@@ -381,11 +381,11 @@ class PayloadTree(RowView):
 
     def action_utc(self) -> None:
         self._shown.in_utc = not self._shown.in_utc
-        self._shown.rewrite()
+        self._shown.clear_writer()
         self._forget_strips()
 
     def action_reveal(self) -> None:
-        """Show the secret under the cursor, with all beneath it; mask it again if it is shown."""
+        """Reveal the secret under the cursor and everything below it, or mask it again."""
         if not self.row_count:
             return
         if self._shown.masking.reveals_all:
@@ -411,7 +411,7 @@ class PayloadTree(RowView):
         self._report_found()
 
     def action_change(self, step: int) -> None:
-        """Go to the next thing that is marked as changed."""
+        """Go to the next path that is marked as changed."""
         if not self.row_count or self._shown.marks is None:
             return
         path = self._shown.find.next_of(self._shown.changed_paths(), self._path, step)

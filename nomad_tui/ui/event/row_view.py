@@ -1,6 +1,6 @@
-"""A view of rows, one of which has the cursor: moving, folding, scrolling sideways and drawing.
+"""A view of rows with a cursor: moving, folding, scrolling sideways and drawing.
 
-A line is made of pieces, and never holds more of a text than is on the screen.
+A line is drawn from pieces, and only the visible part of each text is rendered.
 """
 
 from abc import abstractmethod
@@ -16,16 +16,16 @@ from nomad_tui.core.text import ELLIPSIS, printable
 from nomad_tui.ui.line_view import KeptLines
 
 INDENT: Final = 2
-"""Cells for each level, and for the triangle before what a row is about."""
+"""Cells per level, and of the triangle at the start of a row."""
 MARGIN: Final = 16
-"""Cells of a deep row that are brought into view with the cursor."""
+"""Minimum cells of a deep row that are scrolled into view with the cursor."""
 
 Pieces: TypeAlias = Iterable[tuple[str, str]]
-"""A line from left to right: component classes without their prefix, separated by spaces, and untrusted texts."""
+"""A line from left to right: component classes without prefix, separated by spaces, each with an untrusted text."""
 
 
 class RowView(KeptLines, can_focus=True):
-    """Subclasses say what the rows are, numbered from 0. By default, rows have no folds."""
+    """Subclasses define the rows, numbered from 0. By default, rows cannot be folded."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -33,10 +33,10 @@ class RowView(KeptLines, can_focus=True):
         self._lines_above: Sequence[str] = ()
         """Untrusted sentences above the first row, drawn in the component `note`."""
         self._shift = 0
-        """Characters of every row that are out of view on the left."""
+        """Characters of every row that are scrolled out of view on the left."""
         self._shifted_by_hand = False
         self._drawn_width = 0
-        """Cells of the lines that are kept."""
+        """Width in cells of the cached lines."""
 
     # What the rows are
 
@@ -46,18 +46,18 @@ class RowView(KeptLines, can_focus=True):
 
     @abstractmethod
     def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
-        """The text of a row, not truncated; unless `is_whole`, it may leave out what does not fit in `width` cells."""
+        """The text of a row, not truncated; unless `is_whole`, it may omit what does not fit in `width` cells."""
 
     def _triangle_at(self, row: int) -> int:
-        """Cells before a row's triangle; -1 in a list without folds."""
+        """Cells before a row's triangle; -1 in a list without folding."""
         return -1
 
     def _parent_of(self, row: int) -> int:
-        """The row that another one is part of; -1 for none."""
+        """The parent of a row; -1 if it has none."""
         return -1
 
     def _can_set_open(self, row: int, is_open: bool) -> bool:
-        """Whether a row can be unfolded, or folded, and is not yet."""
+        """Whether a row can be unfolded (`is_open`) or folded, and is not already."""
         return False
 
     def _set_open(self, row: int, is_open: bool) -> None:
@@ -65,18 +65,18 @@ class RowView(KeptLines, can_focus=True):
 
     @abstractmethod
     def _arrived(self) -> None:
-        """The operator has put the cursor where it is now."""
+        """Called after the operator has moved the cursor."""
 
     def _leave_for(self, row: int) -> int:
-        """The cursor is about to go to another row; returns where that row is then."""
+        """Called before the cursor moves to another row; returns that row's number after any change of the rows."""
         return row
 
     def _toggle(self) -> None:
-        """A click on the triangle under the cursor."""
+        """Called for a click on the triangle under the cursor."""
         self._set_open(self._cursor, self._can_set_open(self._cursor, True))
 
     def _enter(self) -> None:
-        """A double click on the row under the cursor."""
+        """Called for a double click on the row under the cursor."""
         self._toggle()
 
     # Drawing
@@ -86,7 +86,7 @@ class RowView(KeptLines, can_focus=True):
 
     @property
     def _width(self) -> int:
-        """Cells of a line without the scrollbar."""
+        """Width of a line in cells, without the scrollbar."""
         return self.scrollable_content_region.width
 
     @property
@@ -140,7 +140,7 @@ class RowView(KeptLines, can_focus=True):
         return strip.adjust_cell_length(width, self._rich_style("", has_cursor))
 
     def _segments(self, text: str, components: str, has_cursor: bool) -> Iterable[Segment]:
-        """One piece as it is drawn."""
+        """The segments of one piece."""
         return (Segment(text, self._rich_style(components, has_cursor)),)
 
     # Moving
@@ -158,7 +158,7 @@ class RowView(KeptLines, can_focus=True):
         self._bring_cursor_into_view()
 
     def _bring_cursor_into_view(self) -> None:
-        """Up and down, and sideways to a deep row and back, unless the reader has moved the view by hand."""
+        """Scrolls to the cursor; sideways only if the operator has not scrolled further, or the row is too deep."""
         height = self._height
         if not self.row_count or not height:
             return

@@ -1,4 +1,4 @@
-"""A payload as rows: which are open and in what order, what is masked, and what a search finds in them."""
+"""A payload as rows: their order, which are unfolded, which are masked, and the search in them."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, tzinfo
@@ -32,10 +32,10 @@ _GAP: Final = 2
 """Cells between a key and its value."""
 
 _SHORTEST: Final = 8
-"""Cells that a value keeps when its line is too narrow for it and the text after it."""
+"""Minimum cells of a value on a line too narrow for it and the text after it."""
 
 _LONGEST_BEFORE: Final = 200
-"""Characters of what a value was before."""
+"""Characters of a previous value."""
 
 _COMPONENTS: Final = {
     Kind.OBJECT: "count",
@@ -50,7 +50,7 @@ _GLYPHS: Final = {ChangeKind.ADDED: "+ ", ChangeKind.CHANGED: "± ", ChangeKind.
 
 
 class RowWriter:
-    """Writes rows of what is shown at a moment."""
+    """Formats rows with ages relative to one time."""
 
     def __init__(
         self,
@@ -63,8 +63,7 @@ class RowWriter:
         in_utc: bool = False,
         than: str = "",
     ) -> None:
-        """`in_utc` shows times in UTC, marked as such. `than` is what ages are older than, if
-        that is not the present."""
+        """`in_utc` shows times in UTC, marked as such. `than` names what ages are relative to, if not the present."""
         self._showing = showing
         self._now_ns = now_ns
         self._timezone = UTC if in_utc else timezone
@@ -75,12 +74,12 @@ class RowWriter:
 
     @property
     def margin(self) -> int:
-        """Cells left of the payload's own members."""
+        """Cells before the payload's members."""
         return INDENT if self._marks is not None else 0
 
     def pieces(self, row: int, width: int, is_shifted: bool) -> Iterator[tuple[str, str]]:
-        """A line uncut, as (component, text), but for a value that would leave no room for what it means; with the
-        view moved sideways that value is not truncated."""
+        """The parts of a line, as (component, text). A value is truncated if it leaves no room for the text after it,
+        unless the view is scrolled sideways (`is_shifted`)."""
         showing, rows = self._showing, self._showing.rows
         key, value = rows.keys[row], rows.values[row]
         mark = None
@@ -120,7 +119,7 @@ class RowWriter:
             if showing.line_count(row) > 1:
                 tail.append(("annotation", f"⏎ {showing.line_count(row):,} lines"))
         if mark is not None:
-            tail += self._since(row, mark)
+            tail += self._change_notes(row, mark)
         room = width - self.margin - (rows.depths[row] + 1) * INDENT - max(column, len(shown_key)) - _GAP
         if readable:
             yield from _time_fitted(readable, "".join(showing.pieces(row)), tail, 0 if is_shifted else room)
@@ -135,7 +134,7 @@ class RowWriter:
         return "guide", " " * INDENT
 
     def _indent(self, row: int) -> str:
-        """Beneath a decoded string a line leads down from it."""
+        """The indentation, with a vertical line below a decoded string."""
         rows = self._showing.rows
         depth = rows.depths[row]
         source = rows.decoded_from(row)
@@ -157,7 +156,7 @@ class RowWriter:
             if length + _length(tail) > room:
                 tail = [(part, text.partition(SEPARATOR)[0]) for part, text in tail]
             if length + _length(tail) > room:
-                pieces = (_cut(pieces, max(_SHORTEST, room - _length(tail))),)
+                pieces = (_truncated(pieces, max(_SHORTEST, room - _length(tail))),)
         for piece in pieces:
             yield component, piece
         for part, text in tail:
@@ -181,8 +180,8 @@ class RowWriter:
         rows = self._showing.rows
         return name_of(rows.keys[row], value, rows.parent_key(row), self._names)
 
-    def _since(self, row: int, mark: Mark) -> Iterator[tuple[str, str]]:
-        """What has changed: what a value was, how many members are gone."""
+    def _change_notes(self, row: int, mark: Mark) -> Iterator[tuple[str, str]]:
+        """The previous value, and the number of removed members."""
         if mark.kind is ChangeKind.CHANGED:
             yield "was-noise" if mark.is_noise else "was", f"was {self._before(row, mark)}"
         if mark.removed:
@@ -197,7 +196,7 @@ class RowWriter:
             return MASK
         note = self._note(row, before)
         if type(before) is not str:
-            # Of a time the moment, because its age is as good as that of the present one.
+            # Of a time, without its age: the current value's age is enough.
             return written(before) if note is None else note.rpartition(SEPARATOR)[2]
         if (name := self._name(row, before)) is not None:
             return name
@@ -207,7 +206,7 @@ class RowWriter:
 
 
 def _time_fitted(readable: str, number: str, tail: list[tuple[str, str]], room: int) -> Iterator[tuple[str, str]]:
-    """A time or a duration as it is read, then as it was sent if that fits; `room` 0 leaves nothing out."""
+    """A time or duration in readable form, then as it was sent if that fits; `room` 0 omits nothing."""
     left = room - len(readable) - _length(tail)
     if room and left < 0:
         readable = readable.partition(SEPARATOR)[0]
@@ -224,8 +223,8 @@ def _length(tail: list[tuple[str, str]]) -> int:
     return sum(len(text) + _GAP for _, text in tail)
 
 
-def _cut(pieces: tuple[str, ...], length: int) -> str:
-    """The beginning of pieces, with an ellipsis where they are longer."""
+def _truncated(pieces: tuple[str, ...], length: int) -> str:
+    """The pieces as one text, truncated to `length` characters with an ellipsis."""
     text = ""
     for piece in pieces:
         text += piece[: length + 1 - len(text)]
@@ -233,23 +232,23 @@ def _cut(pieces: tuple[str, ...], length: int) -> str:
 
 
 class ShownPayload:
-    """What is open and the order of keys outlive the payload."""
+    """Keeps the folding and the order of keys from one payload to the next."""
 
     def __init__(self, timezone: tzinfo | None = None, than: str = "") -> None:
-        """`than` is what ages are older than, such as `the end` of a recording; empty for the present."""
+        """`than` names what ages are relative to, such as `the end` of a recording; empty for the present."""
         self.folding = Folding()
         self.order = KeyOrder.SORTED
         self.in_utc = False
         self.marks: Mapping[Path, Mark] | None = None
-        """What has changed; None without a margin for it."""
+        """The marks of changed values; None if there is no margin for them."""
         self.masking = Masking()
         self.wanted: Wanted | None = None
-        """What is searched for."""
+        """The pattern to search for."""
         self._timezone = timezone
         self._than = than
         self._payload: Payload | None = None
         self._without_secrets: RawText | None = None
-        """Of a payload that is not JSON."""
+        """The masked text of a payload that is not JSON."""
         self._names: Names | None = None
         self._now_ns = 0
         self._texts = Texts()
@@ -258,7 +257,7 @@ class ShownPayload:
         self.flatten()
 
     def flatten(self) -> None:
-        """Makes the rows anew, after something has changed that decides which there are."""
+        """Rebuilds the rows, after a change of folding, order or masking."""
         payload = self._payload
         if payload is None:
             self.rows = Rows()
@@ -267,10 +266,10 @@ class ShownPayload:
             value = self._without_secrets if hidden else payload.value
             self.rows = flatten(value, self.folding, order=self.order, masking=self.masking)
         self.showing = Showing(self.rows, self.masking, self._texts)
-        self.rewrite()
+        self.clear_writer()
 
-    def rewrite(self) -> None:
-        """The same rows are written differently from now on."""
+    def clear_writer(self) -> None:
+        """Discards the writer, after a change that affects how rows are formatted."""
         self._writer = None
 
     def show(
@@ -281,7 +280,7 @@ class ShownPayload:
         names: Names | None,
         marks: Mapping[Path, Mark] | None,
     ) -> bool:
-        """Takes another payload, or the same at another moment; returns whether it is another."""
+        """Sets the payload, or the time of the same one; returns whether it is another payload."""
         is_other = self._payload is None or payload.value is not self._payload.value
         self._payload, self._now_ns, self.masking = payload, now_ns, masking
         self._names, self.marks = names, marks
@@ -299,9 +298,9 @@ class ShownPayload:
         self.flatten()
 
     def show_ages(self, now_ns: int) -> None:
-        """Writes ages relative to another moment, in ns since 1970."""
+        """Sets the time that ages are relative to, in ns since 1970."""
         self._now_ns = now_ns
-        self.rewrite()
+        self.clear_writer()
 
     @property
     def writer(self) -> RowWriter:
@@ -324,11 +323,11 @@ class ShownPayload:
 
     @property
     def changes_when_revealed(self) -> bool:
-        """Whether there are other rows once a secret is revealed or masked again."""
+        """Whether revealing or masking a secret changes which rows there are."""
         return bool(self.rows.decoded) or self.is_text
 
     def row_in_payload(self, row: int) -> int:
-        """A row, or of a decoded one that of the string it was decoded from."""
+        """The row itself; for a decoded row, the row of the string it was decoded from."""
         source = self.rows.decoded_from(row)
         return row if source is None else source
 
@@ -338,13 +337,13 @@ class ShownPayload:
         return is_open and (self.rows.is_foldable(row) or self.showing.decodable(row) is not None)
 
     def secret_at(self, row: int) -> Path | None:
-        """What to reveal for a row: the path of the secret, with all beneath it; None if there is none."""
+        """The path to reveal for a row, including everything below it; None if the row contains no secret."""
         if self._without_secrets is not None and self._payload is not None:
             return () if self._without_secrets != self._payload.value else None
         return self.rows.path(row) if self.showing.hides_beneath(row) else None
 
     def changed_paths(self) -> list[Path]:
-        """What is marked as changed, other than bookkeeping."""
+        """The paths marked as changed, without bookkeeping."""
         marks = {} if self.marks is None else self.marks
         return [path for path, mark in marks.items() if (mark.kind is not None or mark.removed) and not mark.is_noise]
 
@@ -357,12 +356,12 @@ class ShownPayload:
         return find
 
     def forget_find(self) -> None:
-        """The next search looks at the rows that there are then."""
+        """Discards the search, so that the next one uses the current rows."""
         self._find = None
 
     @property
     def find(self) -> PayloadFind:
-        """The search in all rows, folded ones included; a revealed secret is not found."""
+        """The search in all rows, including folded ones; it does not find a secret revealed by the operator."""
         if self._find is None:
             rows, masking = Rows(), Masking(self.masking.reveals_all)
             if self._payload is not None:

@@ -1,7 +1,7 @@
-"""A view of a long text: wrapped at its width, scrolled and searched.
+"""A view of a long text, which can be scrolled and searched.
 
-A payload as it was sent is one line of up to several MB, so lines are wrapped and not scrolled sideways. Only the
-starts of rows are computed in advance; a row's text is made when it is drawn.
+Lines are wrapped instead of scrolled sideways, because a raw payload is one line of up to several MB. Only the starts
+of rows are computed in advance; a row is rendered when it is drawn.
 """
 
 from bisect import bisect_left, bisect_right
@@ -24,17 +24,17 @@ from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.line_view import KeptLines, component_classes
 
 TAB: Final = 4
-"""Cells between the places where a tab ends."""
+"""Cells between two tab stops."""
 _MEASURED: Final = 100_000
-"""Characters of a line with wide characters in it that are measured one by one; a longer one is wrapped as if every
-character were wide."""
+"""Maximum length of a line whose wide characters are measured one by one; a longer one is wrapped as if every character
+were wide."""
 _NARROW: Final = lazy_pattern(r"[\t\n -\u02ff\u2010-\u203f\u2500-\u257f]*")
-"""Texts in which every character takes one cell."""
+"""Matches texts in which every character takes one cell."""
 
 Pieces: TypeAlias = Iterable[tuple[str, str]]
-"""A line from left to right: component classes without their prefix, or "", and untrusted texts."""
+"""A line from left to right: component classes without prefix, or "", each with an untrusted text."""
 Span: TypeAlias = tuple[int, int, str]
-"""From where to where in a text a component class applies."""
+"""Start, end and component class of a part of the text."""
 
 
 class TextView(KeptLines, can_focus=True):
@@ -54,31 +54,31 @@ class TextView(KeptLines, can_focus=True):
         self._line_starts: list[int] = []
         self._is_narrow = True
         self._rows_end: list[int] = []
-        """Of each line, one past its last row."""
+        """For each line, the number after its last row."""
         self._wide: dict[int, list[int]] = {}
-        """Of the lines with wide characters in them, where in the line each row begins."""
+        """For each line with wide characters, the offsets of its rows in the line."""
         self._wrapped_at = 0
         self._wanted: Wanted | None = None
         self._styled: Sequence[Span] = ()
-        """The parts of the text that have a style of their own, in order."""
+        """The styled parts of the text, in order."""
         self._spans: list[tuple[int, int]] = []
         """The matches of the search."""
         self._here = -1
-        """Which match the reader is at."""
+        """Index of the current match; -1 for none."""
         self._before_find: int | None = None
         self._set_text(text)
 
     # What is shown
 
     def show_text(self, text: str) -> None:
-        """Show another text from its beginning; it is untrusted, and its secrets are masked already."""
+        """Show another text from its start; it is untrusted, and its secrets must be masked already."""
         self._set_text(text)
         self._wrap()
         self.scroll_to(y=0, animate=False)
         self._search_again()
 
     def show_lines(self, lines: Iterable[Pieces]) -> None:
-        """Show lines of styled pieces, without moving what is being read."""
+        """Show lines of styled pieces, keeping the scroll position."""
         texts: list[str] = []
         styled: list[Span] = []
         at = 0
@@ -103,22 +103,22 @@ class TextView(KeptLines, can_focus=True):
 
     @property
     def top(self) -> int:
-        """The place in the text of the first row in view."""
+        """Offset in the text of the first row in view."""
         return self._place(int(self.scroll_offset.y))
 
     @property
     def bottom(self) -> int:
-        """The place in the text behind the last row in view."""
+        """Offset in the text after the last row in view."""
         row = int(self.scroll_offset.y) + self.scrollable_content_region.height
         return self._place(row) if self._rows_end and row < self._rows_end[-1] else len(self._text)
 
     def show_place(self, place: int) -> None:
-        """Scroll so that the row of this place in the text is the first in view."""
+        """Scroll so that the row with this offset in the text is the first in view."""
         self.scroll_to(y=self._row(place), animate=False)
 
     @property
     def text(self) -> str:
-        """What is shown, with tabs as spaces."""
+        """The text shown, with tabs expanded to spaces."""
         return self._text
 
     def _set_text(self, text: str) -> None:
@@ -127,7 +127,7 @@ class TextView(KeptLines, can_focus=True):
         self._text = text.expandtabs(TAB) if "\t" in text else text
         lines = self._text.split("\n")
         if len(lines) > 1 and not lines[-1]:
-            lines.pop()  # the line feed at the end of a file begins no line
+            lines.pop()  # a final line feed does not start a line
         self._line_starts = [0, *accumulate(len(line) + 1 for line in lines)]
         self._is_narrow = self._text.isascii() or _NARROW.fullmatch(self._text) is not None
 
@@ -140,13 +140,13 @@ class TextView(KeptLines, can_focus=True):
 
     @property
     def _gutter(self) -> int:
-        """Cells of the numbers of the lines."""
+        """Cells of the line numbers."""
         return len(str(self._line_count)) + 2 if self._line_numbers else 0
 
     def _wrap(self) -> None:
-        """Work out at which row each line begins."""
+        """Compute the rows of each line."""
         if not self.scrollable_content_region.width:
-            self.call_after_refresh(self.on_resize)  # what is laid out again in the same size gets no `Resize`
+            self.call_after_refresh(self.on_resize)  # a layout with the same size posts no `Resize`
         width = self._wrapped_at = max(1, self.scrollable_content_region.width - self._gutter)
         self._wide = {}
         starts = self._line_starts
@@ -173,7 +173,7 @@ class TextView(KeptLines, can_focus=True):
     # Places and rows
 
     def _span(self, row: int) -> tuple[int, int, int]:
-        """The line of a row, and from where to where in the text it goes."""
+        """The line of a row, and the row's start and end in the text."""
         line = bisect_right(self._rows_end, row)
         within = row - (self._rows_end[line - 1] if line else 0)
         start, end = self._line_starts[line], self._line_starts[line + 1] - 1
@@ -184,11 +184,11 @@ class TextView(KeptLines, can_focus=True):
         return line, start + places[within], start + places[within + 1] if within + 1 < len(places) else end
 
     def _place(self, row: int) -> int:
-        """Where in the text a row begins."""
+        """Offset in the text of a row's start."""
         return self._span(row)[1] if self._rows_end and 0 <= row < self._rows_end[-1] else 0
 
     def _row(self, place: int) -> int:
-        """The row of a place in the text."""
+        """The row that contains an offset in the text."""
         if not self._rows_end:
             return 0
         line = min(bisect_right(self._line_starts, place) - 1, self._line_count - 1)
@@ -220,7 +220,7 @@ class TextView(KeptLines, can_focus=True):
         return strip.adjust_cell_length(width, plain)
 
     def _parts(self, start: int, end: int) -> Iterator[Span]:
-        """A row's text in parts of one style each: a match covers the text's own styles."""
+        """A row's text in parts of one style each; the style of a match takes precedence."""
         matches = [
             (*self._spans[number], "here" if number == self._here else "match")
             for number in _within(self._spans, start, end)
@@ -307,7 +307,7 @@ class TextView(KeptLines, can_focus=True):
 
 
 def _rows_of(text: str, width: int) -> list[int]:
-    """Where in a line with wide characters in it each of its rows begins."""
+    """Offsets of the rows in a line with wide characters."""
     if len(text) > _MEASURED:
         return list(range(0, len(text), max(1, width // 2)))
     places, cells = [0], 0
@@ -321,7 +321,7 @@ def _rows_of(text: str, width: int) -> list[int]:
 
 
 def _within(spans: Sequence[tuple[int, int] | Span], start: int, end: int) -> range:
-    """The numbers of the spans, which are in order, that reach into a range."""
+    """Indexes of the spans, which are sorted, that overlap a range."""
     first = bisect_left(spans, start, key=itemgetter(0))
     if first and spans[first - 1][1] > start:
         first -= 1

@@ -1,6 +1,6 @@
-"""The timeline of an event: all that belongs together with it, as a tree in the order of time that grows while open.
+"""The timeline of an event: its related events as a tree in order of time, which grows while open.
 
-The rows come from `core.timeline`. Folds and the cursor are kept by the keys of rows, because rows move while the
+The rows come from `core.timeline`. Folding and cursor are stored by the keys of rows, because rows move while the
 timeline is read and while events arrive.
 """
 
@@ -23,26 +23,27 @@ if TYPE_CHECKING:
     from nomad_tui.core.timeline.timeline import EventTimeline
 
 SINCE_WIDTH: Final = 8
-"""Cells of a duration such as `+2 h 5 m`, and of a time of day."""
+"""Cells of a duration such as `+2 h 5 m`, or of a time of day."""
 FOCUS: Final = "▎"
-"""Before the object whose event the timeline was opened for."""
+"""Marks the object whose event the timeline was opened for."""
 STOPPED: Final = "✖ "
-"""Before what says why it went no further."""
+"""Precedes the reason why something did not proceed."""
 _DETAILS: Final = frozenset((RowKind.STEP, RowKind.TASK_EVENT, RowKind.NODE_EVENT))
-"""What happened to one object."""
-_MANY: Final = frozenset(("Allocation", "Service"))
-"""Of these there are many beneath one job, so that their details are folded away but for the object in focus."""
-_MOST_LEFT: Final = 100
+"""Rows that describe what happened to one object."""
+_NUMEROUS: Final = frozenset(("Allocation", "Service"))
+"""Topics with many objects per job; their details are folded, except for the object in focus."""
+_MAX_CURSORS: Final = 100
+"""Maximum number of earlier timelines whose cursor is stored."""
 _NOTHING: Final = "No event is selected."
 _READING: Final = "collecting related events …"
 
 
 class Fold(Enum):
-    """What is shown of the rows beneath a row."""
+    """Which rows below a row are shown."""
 
     OPEN = "open"
     DETAILS = "details"
-    """All but the details."""
+    """Details are folded, other rows are shown."""
     CLOSED = "closed"
 
 
@@ -50,7 +51,7 @@ _TRIANGLES: Final = {Fold.OPEN: "▼ ", Fold.DETAILS: "▽ ", Fold.CLOSED: "▶ 
 
 
 class Timeline(RowView):
-    """The rows of one timeline. Its owner gives it time to read, by `advance`."""
+    """Shows the rows of one timeline. Its owner calls `advance` to read them in time slices."""
 
     PREFIX = "timeline"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -68,7 +69,7 @@ class Timeline(RowView):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.ROWS, Context.SCROLL, Context.TIMELINE)
 
     class Jump(Message):
-        """The operator wants to see the event that brought a row."""
+        """The operator asks to show a row's event."""
 
         def __init__(self, sequence: int) -> None:
             self.sequence = sequence
@@ -77,21 +78,21 @@ class Timeline(RowView):
     def __init__(self, *, timezone: tzinfo | None = None, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._timezone = timezone
-        self._trace: EventTimeline | None = None
+        self._timeline: EventTimeline | None = None
         self._sequence: int | None = None
         self._revision = -1
-        """Of the trace, when its rows were taken over."""
+        """Revision of the timeline whose rows are shown."""
         self._rows: Sequence[TimelineRow] = ()
         self._shown: list[int] = []
-        """Which of the rows are not folded away."""
+        """Indexes of the rows that are not folded."""
         self._folded: dict[tuple[str, ...], bool] = {}
-        """What the operator has folded and unfolded, by the keys of rows."""
+        """Rows that the operator has folded (true) or unfolded, by key."""
         self._all_folded: bool | None = None
         """Whether all details are folded; None until the operator folds or unfolds them."""
         self._cursor_key: tuple[str, ...] | None = None
-        """None until the operator has moved: the cursor is then on the object in focus."""
-        self._left: dict[int, tuple[str, ...]] = {}
-        """The row that the cursor stood on in timelines that were left, by the events they were opened for."""
+        """Key of the cursor's row; None until the operator moves it from the object in focus."""
+        self._earlier_cursors: dict[int, tuple[str, ...]] = {}
+        """Keys of the cursor's rows in earlier timelines, by the events they were opened for."""
         self._complete = False
 
     # What is shown
@@ -103,53 +104,53 @@ class Timeline(RowView):
 
     @property
     def step_count(self) -> int | None:
-        """Rows of the trace, folded ones too; None while they are still read."""
+        """Number of rows, including folded ones; None until all are read."""
         return len(self._rows) if self._complete else None
 
     @property
     def cursor_row(self) -> TimelineRow | None:
         return self._rows[self._shown[self._cursor]] if self._cursor < len(self._shown) else None
 
-    def show(self, trace: "EventTimeline", sequence: int) -> None:
-        """Shows the trace of another event, which is read as `advance` is called."""
+    def show(self, timeline: "EventTimeline", sequence: int) -> None:
+        """Shows the timeline of another event; `advance` reads it."""
         if self._sequence is not None and self._cursor_key is not None:
-            self._left.pop(self._sequence, None)
-            self._left[self._sequence] = self._cursor_key
-            if len(self._left) > _MOST_LEFT:
-                del self._left[next(iter(self._left))]
-        self._trace = trace
+            self._earlier_cursors.pop(self._sequence, None)
+            self._earlier_cursors[self._sequence] = self._cursor_key
+            if len(self._earlier_cursors) > _MAX_CURSORS:
+                del self._earlier_cursors[next(iter(self._earlier_cursors))]
+        self._timeline = timeline
         self._sequence = sequence
         self._revision = -1
-        self._cursor_key = self._left.get(sequence)
+        self._cursor_key = self._earlier_cursors.get(sequence)
         self._folded.clear()
         self._all_folded = None
         self._shift = 0
         self._complete = False
         self._rows = ()
         self.scroll_to(y=0, animate=False)
-        self._take_over()
+        self._update_rows()
 
     def clear(self) -> None:
-        self._trace = self._sequence = None
+        self._timeline = self._sequence = None
         self._rows = ()
         self._complete = False
-        self._take_over()
+        self._update_rows()
 
     def advance(self, seconds: float) -> bool:
-        """Reads for about so long what is held and what has come; True if there is more to read."""
-        trace = self._trace
-        if trace is None:
+        """Reads related and new events for about `seconds`; returns True if there is more to read."""
+        timeline = self._timeline
+        if timeline is None:
             return False
-        more = trace.advance(seconds)
-        if trace.revision != self._revision or self._complete is more:
-            self._revision = trace.revision
+        more = timeline.advance(seconds)
+        if timeline.revision != self._revision or self._complete is more:
+            self._revision = timeline.revision
             self._complete = not more
-            self._rows = trace.rows
-            self._take_over()
+            self._rows = timeline.rows
+            self._update_rows()
         return more
 
-    def _take_over(self) -> None:
-        """Shows the rows as they are now; the cursor stays on its row, and that on its line of the screen."""
+    def _update_rows(self) -> None:
+        """Shows the current rows; the cursor stays on its row, and the row on its line of the screen."""
         line_of_cursor = self._cursor - self.scroll_offset.y
         self._shown = list(self._unfolded())
         found = self._find_cursor()
@@ -172,7 +173,7 @@ class Timeline(RowView):
         return self._find_above_cursor()
 
     def _find_above_cursor(self) -> int | None:
-        """The row that the cursor's own, which is folded away, hangs beneath; the nearest one that is shown."""
+        """The nearest ancestor that is shown of the cursor's row, which is folded."""
         positions = {number: position for position, number in enumerate(self._shown)}
         depth: int | None = None
         for number in range(len(self._rows) - 1, -1, -1):
@@ -188,7 +189,7 @@ class Timeline(RowView):
     def _unfolded(self) -> Iterator[int]:
         hidden_below: int | None = None
         above: list[bool] = []
-        """Of each level down to the row: whether the row there has its details folded away."""
+        """Whether details are folded in the row's ancestor, for each level."""
         for number, row in enumerate(self._rows):
             if hidden_below is not None:
                 if row.depth > hidden_below:
@@ -215,14 +216,14 @@ class Timeline(RowView):
         is_folded = self._folded.get(row.key)
         if is_folded is not None:
             return Fold.CLOSED if is_folded else Fold.OPEN
-        hides = not row.is_focus and row.topic in _MANY if self._all_folded is None else self._all_folded
+        hides = not row.is_focus and row.topic in _NUMEROUS if self._all_folded is None else self._all_folded
         has_details, has_objects = self._beneath(number)
         if not (hides and has_details):
             return Fold.OPEN
         return Fold.DETAILS if has_objects else Fold.CLOSED
 
     def _beneath(self, number: int) -> tuple[bool, bool]:
-        """Whether details, and whether anything else, are directly beneath a row."""
+        """Whether a row has details, and other rows, as children."""
         rows = self._rows
         depth = rows[number].depth
         has_details = has_objects = False
@@ -234,7 +235,7 @@ class Timeline(RowView):
                 has_objects = has_objects or row.kind not in _DETAILS
         return has_details, has_objects
 
-    # Of what the rows are made
+    # Rows
 
     @property
     def row_count(self) -> int:
@@ -250,7 +251,7 @@ class Timeline(RowView):
 
     def _pieces_behind(self, line: int) -> Pieces:
         if not line and not self._shown:
-            yield "dim", _NOTHING if self._trace is None else _READING
+            yield "dim", _NOTHING if self._timeline is None else _READING
 
     def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
         number = self._shown[row]
@@ -310,7 +311,7 @@ class Timeline(RowView):
         if self._can_set_open(row, is_open):
             self._cursor_key = self._rows[self._shown[row]].key
             self._folded[self._cursor_key] = not is_open
-            self._take_over()
+            self._update_rows()
 
     def action_toggle_fold(self) -> None:
         if self._shown:
@@ -331,7 +332,7 @@ class Timeline(RowView):
         self._all_folded = folded
         if row is not None:
             self._cursor_key = row.key
-        self._take_over()
+        self._update_rows()
         if row is not None and self.cursor_row is not None and self.cursor_row.key != row.key:
             self._cursor_key = self.cursor_row.key
 
@@ -339,12 +340,12 @@ class Timeline(RowView):
 
     def action_jump(self) -> None:
         row = self.cursor_row
-        if row is None or self._trace is None:
+        if row is None or self._timeline is None:
             return
         if row.kind is RowKind.REST:
             if row.can_open:
                 self._cursor_key = row.key
-                self._trace.open_rest(row)
+                self._timeline.open_rest(row)
             else:
                 self.notify("These steps are older than the rows shown.", markup=False)
         elif row.sequence is None:
@@ -355,6 +356,6 @@ class Timeline(RowView):
 
 
 def _since(nanoseconds: int) -> str:
-    """Such as `+3.1 s` and `+1m33s`, in at most `SINCE_WIDTH` cells but for days in thousands."""
+    """A duration such as `+3.1 s` or `+1m33s`, in at most `SINCE_WIDTH` cells up to a thousand days."""
     text = duration(nanoseconds)
     return f"+{text if text.count(' ') == 1 else text.replace(' ', '')}"

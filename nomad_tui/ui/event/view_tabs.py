@@ -1,4 +1,4 @@
-"""The names of the views of an event, in one line."""
+"""The tabs of Event."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -13,7 +13,7 @@ from nomad_tui.ui.line_view import LaidOutOnce
 
 
 class ViewTabs(Static, LaidOutOnce):
-    """The names of the views in one line; a click goes to one."""
+    """The names of the views in one line; a click on a name opens the view."""
 
     class Clicked(Message):
         def __init__(self, view: EventView) -> None:
@@ -25,15 +25,15 @@ class ViewTabs(Static, LaidOutOnce):
     def __init__(self, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
         self._ends: list[tuple[int, EventView]] = []
-        """Behind which cell each view's name ends."""
+        """The cell after each view's name, including the gap to the next."""
 
     @property
     def length(self) -> int:
-        """Cells that the names take."""
+        """Width of the line in cells."""
         return self._ends[-1][0] - self._GAP if self._ends else 0
 
     def show(self, labels: Iterable[tuple[EventView, str, int | None]], chosen: EventView) -> Content:
-        """Names and counts of the views; a count of None is not known."""
+        """Shows the names and counts of the views; a count of None is unknown."""
         names: list[Content] = []
         self._ends.clear()
         end = 0
@@ -52,7 +52,7 @@ class ViewTabs(Static, LaidOutOnce):
         self.click(event.x)
 
     def click(self, x: int) -> None:
-        """Goes to the view whose name is at a cell of the line, if any."""
+        """Opens the view whose name is at cell `x`, if any."""
         for end, view in self._ends:
             if 0 <= x < end:
                 self.post_message(self.Clicked(view))
