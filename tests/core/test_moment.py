@@ -54,6 +54,21 @@ def test_a_job_shows_when_it_was_registered_and_only_then() -> None:
     assert moment(job(registered=3)) is None
 
 
+@pytest.mark.parametrize("member", ["AuthMethod", "ACLBindingRule"])
+def test_an_object_with_a_written_time_shows_it(member: str) -> None:
+    topic = "ACL" + member.removeprefix("ACL")
+    now = {"ModifyTime": NEWS, "ModifyIndex": 7}
+    assert moment({"Topic": topic, "Payload": {member: now}}) == NEWS_MOMENT
+    assert moment({"Topic": topic, "Payload": {member: now | {"ModifyIndex": 6}}}) is None
+
+
+@pytest.mark.parametrize(("topic", "member", "at"), [("ACLToken", "ACLToken", NEWS), ("HostVolume", "Volume", NOW)])
+def test_an_object_without_a_time_of_its_last_write_shows_when_it_was_made(topic: str, member: str, at: object) -> None:
+    now = {"CreateTime": at, "CreateIndex": 7, "ModifyTime": NOW + MINUTE, "ModifyIndex": 7}
+    assert moment({"Topic": topic, "Payload": {member: now}}) == (NEWS_MOMENT if at == NEWS else NOW)
+    assert moment({"Topic": topic, "Payload": {member: now | {"CreateIndex": 6}}}) is None
+
+
 @pytest.mark.parametrize("type_", ["NodeRegistration", "NodeStreamEvent", "NodeEvent", "NodeDrain", "NodeEligibility"])
 def test_a_node_shows_by_its_newest_own_event(type_: str) -> None:
     assert moment(node(type_, "2026-11-23T08:00:00Z", NEWS)) == NEWS_MOMENT
@@ -93,7 +108,7 @@ def test_nodes_are_asked_last() -> None:
 
 
 @pytest.mark.parametrize(
-    "at", [None, 0, -1, "x", True, 1.5, [], {}, 1 << 63, 1 << 70, "2026-11-23T08:49:12Z", float("1e30")]
+    "at", [None, 0, -1, "x", True, 1.5, [], {}, 1 << 63, 1 << 70, "2026-11-23T08:49:12", float("1e30")]
 )
 def test_a_time_that_is_none_shows_nothing(at: object) -> None:
     assert moment(written("Allocation", at)) is None

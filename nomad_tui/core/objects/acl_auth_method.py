@@ -38,6 +38,7 @@ class AuthMethod(Written):
     max_token_ttl: int | str = msgspec.field(default=0, name="MaxTokenTTL")
     config: msgspec.Raw = EMPTY
     create_time: str = ""
+    modify_time: str = ""
 
 
 _CONFIG: Final = Reader[Config](Config | None)
@@ -51,6 +52,7 @@ class AuthMethodKind(Known[AuthMethod]):
     endpoint = "/v1/acl/auth-method/"
     command = "acl auth-method info"
     fields = AuthMethod
+    written = ("modify_time", "modify_index")
 
     def sentence(self, event: ObjectEvent[AuthMethod]) -> Sentence:
         now = event.now

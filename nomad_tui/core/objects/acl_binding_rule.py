@@ -25,6 +25,7 @@ class BindingRule(Written):
     bind_name: str = ""
     selector: str | None = None
     create_time: str = ""
+    modify_time: str = ""
 
 
 class BindingRuleKind(Known[BindingRule]):
@@ -35,6 +36,7 @@ class BindingRuleKind(Known[BindingRule]):
     endpoint = "/v1/acl/binding-rule/"
     command = "acl binding-rule info"
     fields = BindingRule
+    written = ("modify_time", "modify_index")
 
     def sentence(self, event: ObjectEvent[BindingRule]) -> Sentence:
         now = event.now

@@ -49,6 +49,7 @@ class TokenKind(Known[Token]):
     command = "acl token info"
     page = "administration/tokens/{name}"
     fields = Token
+    written = ("create_time", "create_index")
     mentions: ClassVar[Mapping[str, Mention]] = {"user": Mention(("name", "accessor_id"))}
 
     def sentence(self, event: ObjectEvent[Token]) -> Sentence:

@@ -40,6 +40,7 @@ class HostVolumeKind(Known[HostVolume]):
     command = "volume status -type host"
     page = "storage/volumes/dynamic/{name}@{namespace}"
     fields = HostVolume
+    written = ("create_time", "create_index")
     status = "state"
 
     def sentence(self, event: ObjectEvent[HostVolume]) -> Sentence:

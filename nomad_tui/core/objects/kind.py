@@ -14,7 +14,7 @@ import msgspec
 from nomad_tui.core.changes.rules import COMMON, ChangeRules
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects import unknown
-from nomad_tui.core.objects.fact import Context, Facts
+from nomad_tui.core.objects.fact import Context, Facts, moment
 from nomad_tui.core.objects.parts import Beside, Sentence
 from nomad_tui.core.objects.reading import EMPTY, Object, ObjectReader, ObjectsRead, Written, wire_names
 
@@ -228,7 +228,7 @@ class Known(Kind, ABC, Generic[F]):
     node: tuple[str, str] = ("node_id", "node_name")
     """The fields with its node's ID and name, if it has them."""
     written: tuple[str, str] | None = None
-    """The fields with the time of its last write, and that write's index."""
+    """The fields with the time of its last write, in ns or RFC 3339, and that write's index."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -351,7 +351,9 @@ class Known(Kind, ABC, Generic[F]):
 
     def written_at(self, type_: str, payload: bytes) -> tuple[int | None, object]:
         found, _ = self._times.read(payload) if self.written is not None else (None, False)
-        return (positive(found.time), found.index) if found is not None else (None, None)
+        if found is None:
+            return None, None
+        return moment(found.time) if isinstance(found.time, str) else positive(found.time), found.index
 
 
 def positive(value: Any) -> int | None:
