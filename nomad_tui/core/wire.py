@@ -5,6 +5,7 @@ heartbeat. The server does not limit the length of lines (1 MB with 40 task grou
 may end in the middle of a line. This module does not know where the bytes come from, so any chunking can be tested.
 """
 
+import codecs
 import re
 from collections.abc import Iterator
 from enum import Enum
@@ -23,6 +24,8 @@ or two."""
 LARGEST_INDEX: Final = (1 << 63) - 1
 """Nomad's indexes are unsigned 64-bit; half of that range fits SQLite and a signed column. Larger numbers are not
 indexes."""
+BEFORE_JSON: Final = codecs.BOM_UTF8 + b" \\t\\r"
+"""Bytes to strip before a line's JSON: a proxy may insert a byte-order mark."""
 NOT_A_FRAME: Final = "JSON, but not a frame"
 EXCERPT: Final = 400
 """Bytes of an unreadable line that are kept for inspection."""
@@ -50,7 +53,7 @@ class Frame(msgspec.Struct, eq=False, gc=False):
     index: int
     events: list[Event]
     line: bytes
-    """As received, without the line feed; `decode` returns an equal frame for it."""
+    """As received, without the line feed and a byte-order mark; `decode` returns an equal frame for it."""
     repaired: str | None = None
     """What was repaired or left out to read the line, as the end of a sentence; None for almost every frame."""
 
@@ -282,6 +285,8 @@ def _without_events(index: int, line: bytes) -> Frame | Heartbeat | Unreadable |
 
 
 def _decode_slowly(line: bytes) -> Frame | Heartbeat | Unreadable | None:
+    if line.startswith(codecs.BOM_UTF8):
+        return decode(line.lstrip(BEFORE_JSON))
     stripped = line.strip()
     if not stripped:
         return None

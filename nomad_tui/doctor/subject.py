@@ -14,7 +14,7 @@ from nomad_tui.config.connection import Connection
 from nomad_tui.core.objects.registry import frame_moment
 from nomad_tui.core.permissions import Permissions
 from nomad_tui.core.subscription import Subscription
-from nomad_tui.core.wire import EXCERPT, Frame, Heartbeat, LineSplitter, Unreadable, decode
+from nomad_tui.core.wire import BEFORE_JSON, EXCERPT, Frame, Heartbeat, LineSplitter, Unreadable, decode
 from nomad_tui.doctor.findings import Finding, Item, Verdict
 from nomad_tui.nomad import inquiry
 from nomad_tui.nomad.client import Answer, Client, ServerInfo
@@ -65,7 +65,7 @@ class Listening:
         if not chunk:
             self.ended = True
             rest = self._splitter.finish()
-            if rest and not rest.lstrip().startswith(b"{"):
+            if rest and not rest.lstrip(BEFORE_JSON).startswith(b"{"):
                 self.last_text = rest[:EXCERPT]
             return False
         if self.first_byte is None:

@@ -18,7 +18,7 @@ from nomad_tui.core.history.coverage import Joined
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.updates import Connected, Gap, GapReason, Noted, Update
-from nomad_tui.core.wire import EXCERPT, Frame, Heartbeat, LineSplitter, Unreadable, decode
+from nomad_tui.core.wire import BEFORE_JSON, EXCERPT, Frame, Heartbeat, LineSplitter, Unreadable, decode
 from nomad_tui.stream.start import StartFilter
 
 HEARTBEAT: Final = 30.0
@@ -234,7 +234,7 @@ class StreamConnection:
         connection."""
         rest = self._splitter.finish()
         yield from self._splitter.oversized
-        if rest and not rest.lstrip().startswith(b"{"):
+        if rest and not rest.lstrip(BEFORE_JSON).startswith(b"{"):
             self.last_text = rest[:EXCERPT]
 
     def _read(self) -> Iterator[Update]:

@@ -156,6 +156,13 @@ def test_a_heartbeat_is_one_with_any_white_space(line: bytes) -> None:
     assert decode(line) is HEARTBEAT
 
 
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xef\xbb\xbf \xef\xbb\xbf"])
+def test_a_byte_order_mark_before_a_line_hides_nothing(mark: bytes) -> None:
+    line = b'{"Index":5,"Events":[{"Topic":"Job"}]}'
+    assert decode(mark + line) == decode(line)
+    assert (decode(mark + b"{}\r"), decode(mark)) == (HEARTBEAT, None)
+
+
 @pytest.mark.parametrize("line", [b"", b" ", b"\r", b" \t\r"])
 def test_a_blank_line_says_nothing(line: bytes) -> None:
     assert decode(line) is None
