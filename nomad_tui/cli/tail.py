@@ -207,14 +207,14 @@ class _Tail:
             loop.remove_signal_handler(signal.SIGTERM)
 
     async def _find_end(self) -> None:
-        """Makes ages in the filter count back from the end of a recording or journal, as in the dashboard."""
+        """Makes times in the filter relative to the end of a recording or journal, as in the dashboard."""
         source = self._source
-        if source.live or not self._options.filter.has_ages:
+        if source.live or not self._options.filter.is_relative:
             return
         from nomad_tui.sources.recording import Recording
 
         if isinstance(source, Recording) and source.is_pipe:
-            self._notice("Ages in the filter count back from now: where a pipe ends is not known yet.")
+            self._notice("Times without a date count back from now: where a pipe ends is not known yet.")
             return
         history = History(HELD_EVENTS, HELD_BYTES)
         async with aclosing(source.updates()) as updates:
@@ -225,7 +225,7 @@ class _Tail:
         if self._now is not None:
             self._matcher = self._new_matcher()
             end = datetime.fromtimestamp(self._now // 1_000_000_000, self._options.timezone)
-            self._notice(f"Ages in the filter count back from the recording's end, {end:%Y-%m-%d %H:%M:%S}.")
+            self._notice(f"Times without a date count back from the recording's end, {end:%Y-%m-%d %H:%M:%S}.")
 
     async def _read(self) -> None:
         await self._find_end()

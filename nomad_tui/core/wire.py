@@ -24,7 +24,7 @@ or two."""
 LARGEST_INDEX: Final = (1 << 63) - 1
 """Nomad's indexes are unsigned 64-bit; half of that range fits SQLite and a signed column. Larger numbers are not
 indexes."""
-BEFORE_JSON: Final = codecs.BOM_UTF8 + b" \\t\\r"
+BEFORE_JSON: Final = codecs.BOM_UTF8 + b" \t\r"
 """Bytes to strip before a line's JSON: a proxy may insert a byte-order mark."""
 NOT_A_FRAME: Final = "JSON, but not a frame"
 EXCERPT: Final = 400

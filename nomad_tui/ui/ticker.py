@@ -114,7 +114,8 @@ class Ticker:
         self._has_ended = self._dashboard.is_finished
         if self._ticks % AGES_TICKS == 0 or has_just_ended:
             self._panes.inspector.update_ages()
-            if self._filtering.filter.has_ages:
+            chosen = self._filtering.filter
+            if chosen.has_ages or (has_just_ended and chosen.is_relative):
                 self._updates.apply()
 
     def _sync_header(self) -> None:

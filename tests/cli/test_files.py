@@ -68,8 +68,11 @@ def test_the_options_of_tail_work_on_files() -> None:
     assert old.stdout == b"" and b"nothing from the last 1 s: the newest event is" in old.stderr
 
 
-@pytest.mark.parametrize("option", [["--since", "5m"], ["--filter", "time:<5m"]])
-def test_ages_are_counted_from_the_end_of_a_file(option: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "option",
+    [["--since", "5m"], ["--filter", "time:<5m"], ["--filter", "time:08:50..09:00"], ["--filter", "time:>=8:50"]],
+)
+def test_times_are_counted_from_the_end_of_a_file(option: list[str], tmp_path: Path) -> None:
     file = tmp_path / "old.ndjson"
     file.write_bytes(b"".join(evaluation(index, 1_795_424_043 - ago) for index, ago in ((1, 900), (2, 100), (3, 0))))
     printed = tail(file, *option, "--output", "ndjson")

@@ -442,17 +442,22 @@ def test_parts_of_a_filter_can_be_distinguished() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "ages"),
+    ("text", "ages", "relative"),
     [
-        ("time:<5m", True),
-        ("web -(status:failed or time:>1h)", True),
-        ('"time:" web', False),
-        ("time:>2026-11-23", False),
-        ("time:14:30..14:45", False),
-        ("time:5m..", True),
-        ('~"time:<5m"', False),
-        ("", False),
+        ("time:<5m", True, True),
+        ("web -(status:failed or time:>1h)", True, True),
+        ('"time:" web', False, False),
+        ("time:>2026-11-23", False, False),
+        ("time:14:30..14:45", False, True),
+        ("web or -time:>14:30", False, True),
+        ("time:2026-11-23..14:30", False, True),
+        ("time:2026-11-23T14:30..14:45", False, False),
+        ("time:2026-11-23T14:30..5m", True, True),
+        ("time:5m..", True, True),
+        ('~"time:<5m"', False, False),
+        ("", False, False),
     ],
 )
-def test_what_matches_changes_with_time_only_where_an_age_is_asked_for(text: str, ages: bool) -> None:
-    assert Filter.parse(text).has_ages is ages
+def test_what_matches_changes_with_time_only_where_an_age_is_asked_for(text: str, ages: bool, relative: bool) -> None:
+    chosen = Filter.parse(text)
+    assert (chosen.has_ages, chosen.is_relative) == (ages, relative)

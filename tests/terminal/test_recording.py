@@ -18,6 +18,11 @@ def test_a_recording_shows_nothing_that_only_a_live_stream_has(tour: Path, home:
             assert words not in shown, words
 
 
+def test_a_time_of_day_in_a_recording_is_on_its_last_day(tour: Path, home: Path) -> None:
+    with running("open", tour, "--filter", "time:08:51:05..08:51:20", size=(100, 40), home=home) as program:
+        program.wait_for("57 of 625", "at the end")
+
+
 def test_ages_in_a_recording_count_back_from_its_end(tour: Path, home: Path) -> None:
     with running("open", tour, "--filter", "time:<11s", size=(100, 40), home=home) as program:
         program.wait_for("38 of 625, ages before the recording's end", "at the end")

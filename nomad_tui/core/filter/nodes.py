@@ -9,7 +9,7 @@ matches, whatever the operator, and never raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, TypeAlias
 
@@ -60,7 +60,6 @@ class Match:
     test: Callable[[Any], bool] = field(init=False, repr=False, compare=False)
     """Tests an existing value at the path."""
     is_expression: ClassVar[bool] = True
-    has_age: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "test", test(self.comparison, self.value))
@@ -85,7 +84,6 @@ class Each:
     body: Node
     """Consists of expressions only."""
     is_expression: ClassVar[bool] = True
-    has_age: ClassVar[bool] = False
 
     def __str__(self) -> str:
         return f"{self.quantifier} {write_path(self.path)} as {', '.join(self.names)} {{ {self.body} }}"
@@ -104,14 +102,16 @@ def is_expression(node: Node) -> bool:
     return node.is_expression
 
 
-def has_age(node: Node) -> bool:
-    """Whether a term contains an age, so that its matches change over time."""
+def fields(node: Node) -> Iterator[Field]:
+    """The fields of a filter, also of its negated parts."""
     match node:
         case And(parts) | Or(parts):
-            return any(has_age(part) for part in parts)
+            for part in parts:
+                yield from fields(part)
         case Not(part):
-            return has_age(part)
-    return node.has_age
+            yield from fields(part)
+        case Field():
+            yield node
 
 
 def all_of(parts: Iterable[Node]) -> Node:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
-from nomad_tui.core.filter.nodes import Node, has_age
+from nomad_tui.core.filter.nodes import Node, fields
 from nomad_tui.core.filter.writing import FilterError
 
 if TYPE_CHECKING:
@@ -129,7 +129,12 @@ class Filter(msgspec.Struct, frozen=True):
     @property
     def has_ages(self) -> bool:
         """Whether matches change over time."""
-        return self.root is not None and has_age(self.root)
+        return self.root is not None and any(each.has_age for each in fields(self.root))
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether it has ages or times of day without a date: both count back from now, or from a recording's end."""
+        return self.root is not None and any(each.is_relative for each in fields(self.root))
 
     def __str__(self) -> str:
         return "" if self.root is None else str(self.root)

@@ -77,7 +77,6 @@ class Word(msgspec.Struct, frozen=True):
 
     text: Text
     is_expression: ClassVar[bool] = False
-    has_age: ClassVar[bool] = False
 
     def __str__(self) -> str:
         return self.text.as_word()
@@ -88,7 +87,6 @@ class InPayload(msgspec.Struct, frozen=True):
 
     text: Text
     is_expression: ClassVar[bool] = False
-    has_age: ClassVar[bool] = False
 
     def __str__(self) -> str:
         return f"~{self.text.as_value()}"
@@ -127,6 +125,11 @@ class Field:
     def has_age(self) -> bool:
         """Whether it contains an age."""
         return any(value.has_age if isinstance(value, Span) else isinstance(value, Age) for value in self.values)
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether it is about the time before now: an age, or a time of day without a date."""
+        return any(value.is_relative for value in self.values if isinstance(value, Age | Instant | Span))
 
     def bounds(self, now_ns: int, zone: tzinfo | None) -> Range:
         """Range of matching times in ns since 1970: start (inclusive) and end (exclusive), None if unbounded.

@@ -5,7 +5,7 @@ All are converted to a range of nanoseconds since 1970 on use, because ages are 
 
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -34,6 +34,7 @@ class Age(msgspec.Struct, frozen=True):
     """An age in ns; 0 or at least a second."""
 
     nanoseconds: int
+    is_relative: ClassVar[bool] = True
 
     def __str__(self) -> str:
         rest, written = self.nanoseconds, ""
@@ -70,6 +71,10 @@ class Instant(msgspec.Struct, frozen=True):
         return "-" not in self.written
 
     @property
+    def is_relative(self) -> bool:
+        return self.is_clock
+
+    @property
     def is_utc(self) -> bool:
         return self.written.endswith("Z")
 
@@ -104,6 +109,12 @@ class Span(msgspec.Struct, frozen=True):
     @property
     def has_age(self) -> bool:
         return isinstance(self.first, Age) or isinstance(self.last, Age)
+
+    @property
+    def is_relative(self) -> bool:
+        if isinstance(self.first, Instant) and self.first.date:  # a time of day at the end is on that day
+            return isinstance(self.last, Age)
+        return any(each is not None and each.is_relative for each in (self.first, self.last))
 
     def bounds(self, now_ns: int, zone: tzinfo | None) -> Range:
         """Start (inclusive) and end (exclusive), in ns since 1970; None if unbounded."""
