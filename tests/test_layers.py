@@ -26,6 +26,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(("doctor", "manual", "session")),
     frozenset(("ui",)),
     frozenset(("cli",)),
+    frozenset(("__main__",)),
 )
 """Parts of the package, innermost first: each may import itself, its own layer and those before it."""
 
