@@ -36,8 +36,8 @@ def man_page(version: str) -> str:
         ".SH SYNOPSIS",
         "\\fBnomad-tui\\fR [\\fIOPTIONS\\fR] [\\fICOMMAND\\fR]",
         ".PP",
-        "\\fBnomad-tui help\\fR shows one page of this manual; \\fBnomad-tui\\fR \\fICOMMAND\\fR \\fB\\-\\-help\\fR "
-        "shows the options of a command.",
+        "\\fBnomad-tui help\\fR \\fITOPIC\\fR shows one page of this manual; "
+        "\\fBnomad-tui\\fR \\fICOMMAND\\fR \\fB\\-\\-help\\fR shows the options of a command.",
     ]
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     for page in pages():

@@ -10,7 +10,10 @@ from nomad_tui.cli.command import Command
 def completion(shell: str) -> None:
     """Print a completion script for your shell.
 
-    bash, in ~/.bashrc: eval "$(nomad-tui completion bash)"
+    \b
+    bash, in ~/.bashrc:    eval "$(nomad-tui completion bash)"
+    zsh, in ~/.zshrc:      eval "$(nomad-tui completion zsh)" after compinit
+    fish, in config.fish:  nomad-tui completion fish | source
     """
     from nomad_tui.cli.completion_scripts import script
 

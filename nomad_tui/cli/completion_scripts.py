@@ -14,6 +14,7 @@ import click
 from nomad_tui.config.saved_filters import PRESETS
 from nomad_tui.core.filter import FIELDS
 from nomad_tui.core.objects.registry import KINDS
+from nomad_tui.manual import pages
 
 TOPIC, FILTER, PROFILE, SINK, FILE, ANYTHING = "topic", "filter", "profile", "sink", "file", "anything"
 """Kinds of values, besides a fixed list of words."""
@@ -84,6 +85,8 @@ def _argument(argument: click.Argument) -> str:
     metavar = argument.metavar or ""
     if isinstance(argument.type, click.Choice):
         return " ".join(map(str, argument.type.choices))
+    if "TOPIC" in metavar:
+        return " ".join(page.topic for page in pages())
     return SINK if "ID" in metavar else FILE if "FILE" in metavar else ANYTHING
 
 

@@ -91,7 +91,7 @@ def show(connections: Connections, folders: Folders) -> None:
 @config.command()
 @config_option
 def check(folders: Folders) -> None:
-    """Report every mistake in config.toml, the themes, the saved filters, the watch rules and the sinks.
+    """Report mistakes in config.toml, themes, filters, rules and sinks.
 
     Warnings, such as an unknown topic, are no mistakes.
 

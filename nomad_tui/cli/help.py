@@ -5,26 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 import click
 
 from nomad_tui.cli.command import Command
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-
-def _complete_topic(_context: click.Context, _argument: click.Parameter, begun: str) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    from nomad_tui.manual import pages
-
-    return [CompletionItem(page.topic, help=page.title) for page in pages() if page.topic.startswith(begun)]
-
 
 @click.command("help", cls=Command, epilog="nomad-tui help why\nnomad-tui help slack\nnomad-tui help sink run")
-@click.argument("words", nargs=-1, metavar="[TOPIC]", shell_complete=_complete_topic)
+@click.argument("words", nargs=-1, metavar="[TOPIC]")
 @click.pass_context
 def help_(context: click.Context, words: tuple[str, ...]) -> None:
     """Show the manual: a page, or the list of pages.

@@ -99,7 +99,8 @@ class _Group(CommandGroup):
         try:
             code = run()
         except click.ClickException as error:
-            click.echo(f"nomad-tui: {error.format_message()}", err=True)
+            message = error.format_message().replace("\n\t", " ")  # click lists choices one a line
+            click.echo(f"nomad-tui: {message}", err=True)
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt):
             import signal

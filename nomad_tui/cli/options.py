@@ -74,7 +74,12 @@ class Since(click.ParamType[int]):
 
         seconds = parse_duration(str(value))
         if seconds is None:
-            self.fail(f"{str(value)[:40]!r} is not a duration. Write one such as 90s, 10m or 1h30m.", param, ctx)
+            from nomad_tui.core.filter.times import read_time
+
+            instead = "Write one such as 90s, 10m or 1h30m."
+            if read_time(time := str(value).strip().replace(" ", "T")) is not None:
+                instead = f"For a time, write --filter 'time:{'' if '..' in time else '>='}{time}'."
+            self.fail(f"{str(value)[:40]!r} is not a duration. {instead}", param, ctx)
         return int(seconds * SECOND)
 
 
@@ -157,7 +162,10 @@ class CommandGroup(Command, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name, command, rest = super().resolve_command(ctx, args)
+        try:
+            name, command, rest = super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:  # click itself knows only commands that have been imported
+            raise click.NoSuchCommand(error.command_name, possibilities=self.list_commands(ctx), ctx=ctx) from None
         if name is not None and command is not None:
             given = _given_before(ctx)
             taken = {parameter.name for parameter in command.params}

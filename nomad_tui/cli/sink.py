@@ -73,7 +73,7 @@ def sink(context: click.Context, folders: Folders | None) -> None:
 @click.argument("file", metavar="FILE|-")
 @config_option
 def register(file: str, folders: Folders) -> None:
-    """Register a sink definition, TOML or JSON, from FILE or standard input.
+    """Register a sink from a definition in TOML or JSON.
 
     It replaces the one with the same ID.
 

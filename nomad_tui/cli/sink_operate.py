@@ -90,7 +90,7 @@ def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: 
 @click.argument("which", nargs=-1, metavar="[ID] [LETTER…]", shell_complete=complete_sink)
 @click.option("--all", "everything", is_flag=True, help="Resend those of all sinks.")
 def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool) -> int:
-    """Resend the dead letters of a sink, or those with these numbers, in order.
+    """Resend dead letters, in order: all of a sink, or by number.
 
     Acknowledged ones are removed.
 
@@ -107,7 +107,7 @@ def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool
 @click.option("--from-index", type=Index(), metavar="INDEX", help="From this index on.")
 @click.option("--since", type=Since(), metavar="DURATION", help="From events received that long ago on, such as 2h.")
 def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since: int | None) -> int:  # noqa: A002
-    """Deliver the journal's events to a sink again, from an index or time on.
+    """Deliver a sink's events again, from an index or time on.
 
     Exit codes: 0 done, 1 the journal does not hold that, 2 wrong usage.
     """
@@ -120,7 +120,9 @@ def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since
 @of_journal
 @id_argument
 def pause(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
-    """Pause a sink; the journal keeps its events until `sink resume`.
+    """Pause a sink.
+
+    The journal keeps its events until `sink resume`.
 
     Exit codes: 0 done, 1 it has never run.
     """

@@ -116,7 +116,7 @@ class SettingsError(FileError):
     """Mistakes in `config.toml` that make all of it unusable; its text lists the first ones."""
 
     def __init__(self, file: Path, errors: Collection[FieldError]) -> None:
-        super().__init__(_ignored_file(file, list_errors(errors)))
+        super().__init__(_invalid_file(file, list_errors(errors)))
 
 
 def _line_of(path: str, content: str) -> int | None:
@@ -283,8 +283,8 @@ def _profile(settings: FieldReader[Settings], name: str, content: object) -> Pro
 
 
 def _mistake(file: Path, what: str) -> FileError:
-    return FileError(_ignored_file(file, what))
+    return FileError(_invalid_file(file, what))
 
 
-def _ignored_file(file: Path, what: str) -> str:
-    return f"{shown(file)} is invalid and ignored: {printable(what, 2_000)}."
+def _invalid_file(file: Path, what: str) -> str:
+    return f"{shown(file)} is invalid: {printable(what, 2_000)}."

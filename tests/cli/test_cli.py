@@ -254,6 +254,11 @@ async def test_where_to_start_counts_before_the_command_too(arguments: list[str]
         (["--live", "tail", "--index", "5"], "Give one of them"),
         (["tail", "--since", "soon"], "--since"),
         (["tail", "--since", "-5m"], "--since"),
+        (["tail", "--since", "14:30"], "write --filter 'time:>=14:30'"),
+        (["--since", "2026-11-23 14:30..14:45"], "write --filter 'time:2026-11-23T14:30..14:45'"),
+        (["completion"], "Choose from: bash, zsh, fish"),
+        (["confg"], "Did you mean 'config'?"),
+        (["sink", "stauts"], "Did you mean 'status'?"),
         (["tail", "--output", "yaml"], "'yaml' is not one of 'line', 'csv', 'markdown', 'report', 'ndjson', 'frames'"),
         (["tail", "--topic", "Job:a:b"], "colon"),
         (["tail", "--topic", ""], "incomplete"),
@@ -509,7 +514,7 @@ async def test_the_settings_folder_counts_before_the_command_too(command: str, t
     (tmp_path / "config.toml").write_text("[list")
     files = [str(recordings.path("tour"))] if command == "open" else []
     async with asyncio.timeout(SECONDS), terminal("--config", str(tmp_path), command, *files) as screen:
-        await screen.until("invalid and ignored")
+        await screen.until("is invalid")
         screen.press("q")
         assert await screen.ended() == 0
 

@@ -64,6 +64,7 @@ def bash(scripts: Path, *words: str) -> list[str]:
         (("open", "--filter", "'topic:=Alloc"), ["topic:=Allocation\\ oom-killed"]),
         (("open", "rec"), ["recorded.ndjson"]),
         (("completion", "f"), ["fish"]),
+        (("help", "sink-s"), ["sink-stdout", "sink-slack", "sink-settings"]),
     ],
 )
 def test_bash_offers(scripts: Path, words: tuple[str, ...], offered: list[str]) -> None:

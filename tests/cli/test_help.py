@@ -57,6 +57,7 @@ def test_help_fits_a_screen_of_80_by_40(path: tuple[str, ...]) -> None:
     lines = text.splitlines()
     assert len(lines) <= 40, text
     assert max(map(len, lines)) <= 80
+    assert not any(line.endswith("...") for line in lines[1:]), text  # click cuts a description off
     if "Examples:" in lines:
         assert all(line.startswith("  nomad-tui") for line in lines[lines.index("Examples:") + 1 :])
 

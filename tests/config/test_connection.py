@@ -492,9 +492,9 @@ def test_a_profile_is_chosen_by_flag_or_variable(
         (None, "--profile is 'prd', but there is no file {file}. Add a table"),
         (
             "[profile.prd]\nregoin = 3\n",
-            "ignored: `profile.prd.regoin` is not a setting of a profile: write `profile.prd.region`",
+            "is invalid: `profile.prd.regoin` is not a setting of a profile: write `profile.prd.region`",
         ),
-        ("[profile.dev]\ncolor = 3\n", "{file} is invalid and ignored: `profile.dev.color` is 3: "),
+        ("[profile.dev]\ncolor = 3\n", "{file} is invalid: `profile.dev.color` is 3: "),
     ],
 )
 def test_a_profile_that_cannot_be_had_is_one_sentence(content: str | None, message: str, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_settings_that_are_no_toml_keep_no_file_from_being_used(tmp_path: Path) 
     definitions = folder(tmp_path, x__toml=webhook("x"))
     (tmp_path / "config.toml").write_text("[list")
     assert list(definitions.read().definitions) == ["x"]
-    assert "config.toml is invalid and ignored" in mistakes(definitions)
+    assert "config.toml is invalid" in mistakes(definitions)
 
 
 def test_an_address_is_shown_without_its_password(tmp_path: Path) -> None:

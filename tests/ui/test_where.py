@@ -228,7 +228,7 @@ async def test_a_profile_that_cannot_be_used_says_why_and_is_not_switched_to(tmp
             (tmp_path / "config.toml").write_text("[profile")
             await screen.press("escape", "@")
             await screen.until(lambda: isinstance(screen.app.screen, Where))
-            await screen.until(lambda: "is invalid and ignored" in str(screen.dialog.trouble.content))
+            await screen.until(lambda: "is invalid" in str(screen.dialog.trouble.content))
 
 
 async def test_without_acls_to_list_anything_the_name_is_typed(tmp_path: Path) -> None:
