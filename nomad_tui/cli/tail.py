@@ -324,7 +324,7 @@ class _Tail:
                     self._history.add(update, time_ns())
                 self._write_error(f"gap: {update.sentence}")
             case Unreadable():
-                if status.unreadable <= UNREADABLE_SHOWN:
+                if status.unreadable <= UNREADABLE_SHOWN or update.cut:  # that a file breaks off is always said
                     excerpt = printable(masked_text(update.excerpt.decode("utf-8", "replace")), 100)
                     self._notice(f"unreadable, {update.reason}{f': {excerpt}' if excerpt else '.'}")
             case Retrying():
@@ -332,7 +332,7 @@ class _Tail:
             case Refused():
                 self._report(update, Exit.REFUSED, again=status.refusals < REFUSALS)
             case Ended():
-                raise _FinishedError(Exit.LOST if update.failed else Exit.DONE)
+                raise _FinishedError(Exit.LOST if update.failed or update.is_truncated else Exit.DONE)
             case _:
                 pass
 

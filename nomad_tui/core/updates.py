@@ -302,6 +302,8 @@ class Ended(msgspec.Struct, frozen=True):
     what: str
     failed: bool = False
     """Whether nothing could be read."""
+    is_truncated: bool = False
+    """Whether the recording is truncated or damaged, such as an incomplete archive."""
 
 
 Update: TypeAlias = (

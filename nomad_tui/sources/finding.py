@@ -10,7 +10,15 @@ from typing import BinaryIO, Final
 
 from nomad_tui.core.capture import Capture
 from nomad_tui.core.text import printable
-from nomad_tui.sources.unpacking import EVENT_STREAM, READ_ERRORS, Document, Interruptible, Opened, is_event_stream
+from nomad_tui.sources.unpacking import (
+    EVENT_STREAM,
+    READ_ERRORS,
+    BrokenArchiveError,
+    Document,
+    Interruptible,
+    Opened,
+    is_event_stream,
+)
 from nomad_tui.stream.start import STANDARD_INPUT
 
 INSPECTED_BYTES: Final = 1024 * 1024
@@ -102,7 +110,9 @@ def unlike(path: str, capture: Capture) -> str:
 def reason(error: BaseException) -> str:
     if isinstance(error, EOFError):
         return "the archive is truncated"
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) if isinstance(error, BrokenArchiveError) else f"the archive is damaged ({error})"
 
 
 def is_pipe(path: str) -> bool:

@@ -245,7 +245,9 @@ class JournalSource:
                         yield update
         except JournalError as error:
             yield Unreadable(f"reading the journal failed: {error}", b"", 0, cut=True)
-        yield Ended("end of journal")
+            yield Ended("the journal cannot be read on", is_truncated=True)
+        else:
+            yield Ended("end of journal")
 
     async def _following(self, pages: Pages, region: str | None) -> AsyncGenerator[Update, None]:
         """Records committed from now on, and the status of their writer; ends if the file is replaced."""

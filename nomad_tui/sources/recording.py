@@ -81,6 +81,7 @@ class Recording:
         """Formats found so far, in that order."""
         self._read_any = False
         self._failed = False
+        self._is_truncated = False
 
     @property
     def name(self) -> str:
@@ -138,6 +139,7 @@ class Recording:
         yield Ended(
             "end of recording" if count == 1 else f"{count} recordings were read to their ends",
             failed=self._failed and not self._read_any,
+            is_truncated=self._is_truncated,
         )
 
     def _find_documents(self) -> list[Document]:
@@ -197,7 +199,7 @@ class Recording:
                     if isinstance(update, Frame):
                         last.append(update)
             newest += [moment for frame in last if (moment := frame_moment(frame)) is not None]
-        self._kinds, self._read_any, self._failed = kinds, False, False
+        self._kinds, self._read_any, self._failed, self._is_truncated = kinds, False, False, False
         return max(newest, default=None)
 
     async def _are_of_one_cluster(self, documents: Sequence[Document], sampled: int) -> bool | None:
@@ -250,7 +252,7 @@ class Recording:
         for update in self._rest(document, before, capture):
             yield update
         if trouble is not None:
-            self._failed = True
+            self._failed = self._is_truncated = True
             yield trouble
 
     def _kind(self, document: Document, member: str, capture: Capture) -> Iterator[Update]:

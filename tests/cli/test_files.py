@@ -54,6 +54,25 @@ def test_a_capture_loses_no_event_as_a_file_and_as_a_pipe(name: str) -> None:
         assert tail("-", "--output", "ndjson", stdin=file.read_bytes()).stdout == whole.stdout
 
 
+@pytest.mark.parametrize("damage", ["truncated", "damaged"])
+def test_of_an_archive_that_breaks_off_what_can_be_read_is_printed_and_the_exit_code_says_so(
+    damage: str, tmp_path: Path
+) -> None:
+    packed = bytearray(gzip.compress(b"\n".join(FRAMES * 50)))
+    if damage == "truncated":
+        del packed[-200:]
+    else:
+        packed[-8] ^= 0xFF  # of the checksum
+    file = tmp_path / "events.ndjson.gz"
+    file.write_bytes(packed)
+    result = tail(file)
+    assert result.returncode == 1 and len(result.stdout.splitlines()) > len(EVENTS) // 2
+    assert f"reading the recording failed: the archive is {damage}".encode() in result.stderr
+    file.write_bytes(gzip.compress(FRAMES[0] + b"\n" + FRAMES[1][:50]))
+    result = tail(file)
+    assert (result.returncode, b"truncated at the end" in result.stderr) == (0, True), "as a recording that was killed"
+
+
 def test_the_options_of_tail_work_on_files() -> None:
     file = CAPTURES / "docker.log"
     assert len(tail(file, "--limit", "2").stdout.splitlines()) == 2
