@@ -153,7 +153,7 @@ class Gap(msgspec.Struct, frozen=True):
         """The first half of the sentence: which indexes are missing, of what."""
         if self.reason is GapReason.REBUILT:
             if self.after == self.before:
-                return f"index {self.after:,}{self._scope} came again with other events"
+                return f"index {self.after:,}{self._scope} was repeated with different events"
             return f"the index{self._scope} went back from {self.after:,} to {self.before:,}"
         first, last = self.after + 1, self.before - 1
         if first >= last:
@@ -173,20 +173,22 @@ class Gap(msgspec.Struct, frozen=True):
         match self.reason:
             case GapReason.REBUILT:
                 back = self._lasted("reconnected after ", " to a server that") or "the server"
-                return f"{back} was rebuilt or is another one, so events in between are unknown"
+                return f"{back} was rebuilt or is a different one, so events in between are unknown"
             case GapReason.UNSUBSCRIBED:
                 lasted = self._lasted("for ") or "meanwhile"
                 return f"not subscribed to {lasted}, and the server no longer holds all of them"
             case GapReason.NAMESPACE:
                 lasted = self._lasted("up to ", " ")
-                return f"made or first readable {lasted}before being subscribed to, and the server no longer holds all"
+                return (
+                    f"created or first readable {lasted}before being subscribed to, and the server no longer holds all"
+                )
             case GapReason.UNREADABLE:
                 return "a line of the stream was unreadable"
             case GapReason.EXPIRED:
                 return "the JetStream stream dropped them, or was recreated, before they were read"
             case GapReason.DROPPED:
                 lasted = self._lasted("not read for ", ", and ")
-                return f"{lasted}the journal dropped them before they were read, by its limits"
+                return f"{lasted}the journal dropped them before they were read, because of its limits"
             case GapReason.BUFFER:
                 lasted = self._lasted("reconnected after ", ", when ")
                 return f"{lasted}the server no longer held {self.after:,}, or was rebuilt"

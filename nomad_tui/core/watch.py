@@ -41,7 +41,7 @@ class Action(StrEnum):
 
 class Origin(StrEnum):
     SETTINGS = "config.toml"
-    OWN = "made here"
+    OWN = "created here"
     PRESET = "preset"
 
 

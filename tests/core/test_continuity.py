@@ -426,13 +426,13 @@ def test_a_gap_says_what_may_be_missing() -> None:
         "the index went back from 1,035 to 12: reconnected after 12 m 34 s to a server that was rebuilt or is another "
         "one, so events in between are unknown"
     )
-    assert Gap(GapReason.REBUILT, 1035, 1035, 1.0).missing == "index 1,035 came again with other events"
+    assert Gap(GapReason.REBUILT, 1035, 1035, 1.0).missing == "index 1,035 was repeated with different events"
     assert Gap(GapReason.UNSUBSCRIBED, 1035, 1451, 41.0, ("Job",)).sentence == (
         "indexes 1,036–1,450 of Job may be missing: not subscribed to for 41 s, "
         "and the server no longer holds all of them"
     )
     assert Gap(GapReason.NAMESPACE, 1035, 1451, 41.0, namespaces=("payments",)).sentence == (
-        "indexes 1,036–1,450 of namespace payments may be missing: made or first readable up to 41 s before being "
+        "indexes 1,036–1,450 of namespace payments may be missing: created or first readable up to 41 s before being "
         "subscribed to, and the server no longer holds all"
     )
     assert Gap(GapReason.JOURNAL, 1035, 1451, 7200.0).sentence == (

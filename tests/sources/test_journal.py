@@ -331,7 +331,7 @@ async def test_what_a_runner_drops_before_it_is_read_is_a_gap(tmp_path: Path) ->
     after = indexes(seen[seen.index(gap) :])
     assert (gap.reason, gap.after, gap.before) == (GapReason.DROPPED, before[-1], after[0])
     assert [*before, *after] == [*range(1, before[-1] + 1), *range(after[0], 42)]
-    assert gap.cause == "the journal dropped them before they were read, by its limits"
+    assert gap.cause == "the journal dropped them before they were read, because of its limits"
     lost = gap.before - gap.after - 1
     assert gap.missing == f"indexes {gap.after + 1}–{gap.before - 1} are missing, at least {lost} events"
 

@@ -31,7 +31,7 @@ _MAGIC: Final = (
     (b"PAR1", "a Parquet file (export it as JSON lines first)"),
     (b"\xd4\xc3\xb2\xa1", "a packet capture (pcap)"),
     (b"\x0a\x0d\x0d\x0a", "a packet capture (pcapng)"),
-    (b"LPKSHHRH", "a journal of systemd (export it with journalctl -o json first)"),
+    (b"LPKSHHRH", "a systemd journal (export it with journalctl -o json first)"),
 )
 _TEXT: Final = (
     (re.compile(r"\s*<(!doctype html|html)", re.I), "an HTML page"),
@@ -46,7 +46,7 @@ _TEXT: Final = (
         re.compile(r"(?:<\d+>)?(?:\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d |\[?\d\d:\d\d:\d\d|\d\d/\w{3}/\d{4})"),
         "a log without events",
     ),
-    (re.compile(r"# (HELP|TYPE) \w+"), "metrics for Prometheus"),
+    (re.compile(r"# (HELP|TYPE) \w+"), "Prometheus metrics"),
     (re.compile(r"---\s*\n|\s*(?:#.*\n\s*)*[\w.-]+:\s*(?:\n\s+[\w-]+:|[^\s{].*\n[\w.-]+:)"), "YAML"),
     (re.compile(r"\s*(?:#.*\n\s*)*\[[\w.\"-]+\]\s*\n"), "a TOML or INI file"),
     (

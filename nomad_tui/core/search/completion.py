@@ -140,10 +140,10 @@ LONGEST_TEXT: Final = 4_000
 OPERATORS: Final[dict[str, str]] = {
     "==": "is",
     "!=": "is not",
-    "contains": "a text, list or object that holds it",
+    "contains": "a text, list or object that contains it",
     "not contains": "one that does not",
     "matches": "a regular expression",
-    "not matches": "a regular expression that is not found",
+    "not matches": "a regular expression that does not match",
     "is empty": "has nothing in it",
     "is not empty": "has something in it",
 }

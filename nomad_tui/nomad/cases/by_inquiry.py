@@ -175,7 +175,7 @@ BUFFERED: Final = Case(
 LEADER_LOST: Final = Case(
     Kind.NO_LEADER,
     "The cluster has no leader",
-    "it writes nothing, so no events come",
+    "it writes nothing, so there are no events",
     "Check `nomad server members`, and start the servers that are down",
 )
 HELD_BACK: Final = Case(
@@ -206,7 +206,7 @@ TOO_SLOW: Final = Case(
 UNFINISHED_LINE: Final = Case(
     Kind.UNFINISHED,
     "A line of the stream does not end",
-    "{size} of it came in {seconds}, and no event comes before its end",
+    "{size} of it came in {seconds}, and no event arrives before its end",
     "Check for a slow network, or a proxy that cuts or changes the stream. nomad-tui reconnects if it does not end",
 )
 ENDLESS_LINE: Final = Case(
