@@ -274,7 +274,7 @@ class Continuity:
             self._drop_inherited()
             self.seen.remember(frame, sent)
             return Joined(frame, gap, 0)
-        seen_here = self._seen_at_last(frame)
+        seen_here = self._events_seen_at_last_index(frame)
         new = self._not_seen(frame)
         doubtful = bool(seen_here) and new is not None and self._is_doubtful(frame, sent, new, seen_here)
         if new is None or (doubtful and self._is_of_another_history(frame)):
@@ -294,7 +294,7 @@ class Continuity:
         self.seen.remember(left, sent)
         return Joined(left, None, repeats, doubtful=doubtful)
 
-    def _seen_at_last(self, frame: Frame) -> list[Event]:
+    def _events_seen_at_last_index(self, frame: Frame) -> list[Event]:
         """Events seen at the frame's index that are requested now, if it is the last index and continuity is not
         proven."""
         if frame.index != self.seen.last_index or self._proven:

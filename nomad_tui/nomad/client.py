@@ -61,7 +61,7 @@ class _LenientHandler(ResponseHandler):
         super().set_exception(exc, *cause)
         body = self._payload
         if body is not None and isinstance(exc, HttpProcessingError) and not body.is_eof() and body.exception() is None:
-            body.set_exception(aiohttp.ClientPayloadError("the response is not HTTP any more"))
+            body.set_exception(aiohttp.ClientPayloadError("the response is no longer HTTP"))
 
 
 Kind = TypeVar("Kind")

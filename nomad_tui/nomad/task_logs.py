@@ -157,7 +157,7 @@ async def read_log(connection: Connection, log: TaskLog, most: int, *, follow: b
                 for frame in splitter.feed(chunk):
                     yield _data(frame)
     except NomadError as error:
-        raise LogsUnavailableError(_explained(error, log)) from None
+        raise LogsUnavailableError(_error_text(error, log)) from None
     except ValueError:
         raise LogsUnavailableError(
             "The response is not a log in Nomad's format. Check the address and any proxy."
@@ -174,7 +174,7 @@ def _data(frame: dict[str, Any]) -> bytes:
         raise ValueError("no base64") from None
 
 
-def _explained(error: NomadError, log: TaskLog) -> str:
+def _error_text(error: NomadError, log: TaskLog) -> str:
     answer = printable(error.body.decode("utf-8", "replace").strip(), _QUOTED)
     if error.status == 403:
         return (

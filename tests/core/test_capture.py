@@ -95,20 +95,20 @@ CAPTURES: dict[str, tuple[str, str]] = {
     "text sequence": ("".join(f"\x1e{text}\n" for text in TEXTS), "a JSON text sequence"),
     "journalctl": (
         prefixed(lambda _: "Nov 23 08:48:06 ops-1 nomad-events[712]: "),
-        "JSON behind a prefix on each line",
+        "JSON after a prefix on each line",
     ),
     "journalctl, long lines broken": (
         prefixed(lambda number: f"Nov 23 08:48:{number % 60:02} ops-1 nomad-events[712]: ", 700),
-        "JSON behind a prefix on each line",
+        "JSON after a prefix on each line",
     ),
     "journalctl --output json": (journald(str), "journald's JSON"),
     "journalctl --output json of bytes": (journald(lambda text: list(text.encode())), "journald's JSON"),
     "syslog": (
         prefixed(lambda _: '<134>1 2026-11-29T02:40:18.1Z host app 7 - [a@1 b="{"] '),
-        "JSON behind a prefix on each line",
+        "JSON after a prefix on each line",
     ),
-    "compose": (prefixed(lambda _: "events-1  | "), "JSON behind a prefix on each line"),
-    "kubectl": (prefixed(lambda _: "[pod/events-0/tail] "), "JSON behind a prefix on each line"),
+    "compose": (prefixed(lambda _: "events-1  | "), "JSON after a prefix on each line"),
+    "kubectl": (prefixed(lambda _: "[pod/events-0/tail] "), "JSON after a prefix on each line"),
     "server-sent events": (
         ": welcome\n\n" + "".join(f"event: nomad\nid: {number}\ndata: {text}\n\n" for number, text in enumerate(TEXTS)),
         "server-sent events",

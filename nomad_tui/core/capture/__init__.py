@@ -280,7 +280,7 @@ class Capture:
         elif self._lines is not None:
             rest = self._lines.finish()
             yield from self._release_held(self._lines.oversized)
-            found = list(self._of_line(rest))
+            found = list(self._decode_line(rest))
             last = found[-1] if found else None
             if isinstance(last, Unreadable) and (len(found) > 1 or last.excerpt == rest[:EXCERPT]):
                 found[-1] = Unreadable(_CUT, last.excerpt, last.length, cut=True)
@@ -301,13 +301,13 @@ class Capture:
                 return
             text, self._undecided = self._undecided, b""
         if self._lines is not None:
-            yield from self._of_lines(self._lines, text)
+            yield from self._decode_lines(self._lines, text)
         elif self._values is not None:
             for value in self._values.feed(text):
                 if isinstance(value, Unreadable):
                     yield from self._release_held([value])
                 else:
-                    yield from self._of_value(value)
+                    yield from self._decode_value(value)
 
     def _decide(self, at_end: bool) -> bool:
         """Determine the format. Returns False if more bytes are needed."""
@@ -350,7 +350,7 @@ class Capture:
             return NDJSON if following[:1] == b"{" and first.strip() != b"{" else "pretty-printed JSON"
         return NDJSON if len(values) <= 1 else "concatenated JSON values"
 
-    def _of_lines(self, splitter: LineSplitter, text: bytes) -> Iterator[Found]:
+    def _decode_lines(self, splitter: LineSplitter, text: bytes) -> Iterator[Found]:
         lines = splitter.feed(text)
         while splitter.oversized:
             yield from self._release_held([splitter.oversized.pop(0)])
@@ -365,7 +365,7 @@ class Capture:
                 continue
             yield from self._classify(found, line)
 
-    def _of_line(self, line: bytes) -> Iterator[Found]:
+    def _decode_line(self, line: bytes) -> Iterator[Found]:
         found = decode(line)
         if found is not None:
             yield from self._classify(found, line)
@@ -387,9 +387,9 @@ class Capture:
                 return
         yield from self._release_held([found])
 
-    def _of_value(self, value: bytes) -> Iterator[Found]:
+    def _decode_value(self, value: bytes) -> Iterator[Found]:
         line = one_line(value)
-        yield from self._of_line(line)
+        yield from self._decode_line(line)
 
     def _release_held(self, found: Iterator[Found] | list[Found] | list[Unreadable]) -> Iterator[Found]:
         """Pass on decoded lines; unreadable ones are held until something was decoded."""

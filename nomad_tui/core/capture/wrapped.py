@@ -57,7 +57,7 @@ class Unwrapper:
             return
         if stripped[:1] == b"{":
             if (members := _members(stripped)) is not None:
-                yield from self._of_members(members, MAX_DEPTH)
+                yield from self._unwrap_members(members, MAX_DEPTH)
             elif stripped == b"{" or b"" in self._pieces:
                 yield from self._joined(b"", line, "pretty-printed JSON after other lines")
             return
@@ -75,7 +75,7 @@ class Unwrapper:
             yield from self._drop_incomplete(source)
 
     def _after_prefix(self, line: bytes) -> Iterator[Frame | Heartbeat | Unreadable]:
-        kind = "server-sent events" if line.startswith(b"data:") else "JSON behind a prefix on each line"
+        kind = "server-sent events" if line.startswith(b"data:") else "JSON after a prefix on each line"
         for shape in self._pieces:
             if shape and _shape(line[: len(shape)]) == shape:
                 yield from self._joined(shape, line[len(shape) :], kind)
@@ -92,7 +92,7 @@ class Unwrapper:
                 yield self._record_kind(found, kind)
                 return
             if (members := _members(rest)) is not None:
-                inner = list(self._of_members(members, MAX_DEPTH))
+                inner = list(self._unwrap_members(members, MAX_DEPTH))
                 if inner:
                     yield from inner
                     return
@@ -100,7 +100,7 @@ class Unwrapper:
                 yield from self._joined(_shape(line[:begin]), line[begin:], kind)
                 return
 
-    def _of_members(self, members: dict[str, msgspec.Raw], depth: int) -> Iterator[Frame | Heartbeat | Unreadable]:
+    def _unwrap_members(self, members: dict[str, msgspec.Raw], depth: int) -> Iterator[Frame | Heartbeat | Unreadable]:
         for name, raw in members.items():
             text = _message(raw)
             if text is None:
@@ -118,9 +118,9 @@ class Unwrapper:
                 yield from self._joined(source, text.rstrip(b"\r\n"), kind)
                 return
             if depth and content[:1] == b"[":
-                inner = [each for item in _items(content) for each in self._of_members({"": item}, depth - 1)]
+                inner = [each for item in _items(content) for each in self._unwrap_members({"": item}, depth - 1)]
             elif depth and (nested := _members(content)) is not None:
-                inner = list(self._of_members(nested, depth - 1))
+                inner = list(self._unwrap_members(nested, depth - 1))
             elif is_text and _MAYBE_FRAME.match(content):
                 yield from self._joined(source, text.rstrip(b"\r\n"), kind)
                 return
@@ -140,7 +140,7 @@ class Unwrapper:
                 return
         elif source not in self._pieces:
             if (members := _members(piece.strip())) is not None:
-                yield from self._of_members(members, MAX_DEPTH)
+                yield from self._unwrap_members(members, MAX_DEPTH)
             return
         if len(self._pieces) >= MAX_SOURCES and source not in self._pieces:
             yield from self._drop_incomplete(next(iter(self._pieces)))

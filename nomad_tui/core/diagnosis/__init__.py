@@ -89,19 +89,19 @@ def diagnose(history: History, sequence: int) -> Generator[None, None, tuple[Fac
     facts = Facts()
     match event.topic:
         case "Allocation":
-            yield from _of_allocation(history, event, facts)
+            yield from _diagnose_allocation(history, event, facts)
         case "Deployment":
-            yield from _of_deployment(history, event, facts)
+            yield from _diagnose_deployment(history, event, facts)
         case "Job" if event_level(history, event) is Level.FAILURE:
-            yield from _of_job(history, event, facts)
+            yield from _diagnose_job(history, event, facts)
         case "Node":
-            _of_node(history, event, facts)
+            _diagnose_node(history, event, facts)
         case "Evaluation" if event_level(history, event) >= Level.WARNING:
-            yield from _of_evaluation(history, event, facts)
+            yield from _diagnose_evaluation(history, event, facts)
     return facts.collected()
 
 
-def _of_allocation(history: History, event: HeldEvent, facts: Facts) -> Iterator[None]:
+def _diagnose_allocation(history: History, event: HeldEvent, facts: Facts) -> Iterator[None]:
     now = ALLOCATION.read(event.payload)
     if now is None or not (now.client_status in ("failed", "lost") or event_level(history, event) is Level.FAILURE):
         return
@@ -125,7 +125,7 @@ def _of_allocation(history: History, event: HeldEvent, facts: Facts) -> Iterator
     _add_keys(history, facts, alike, deployment, has_logs=last.event is not None)
 
 
-def _of_deployment(history: History, event: HeldEvent, facts: Facts) -> Iterator[None]:
+def _diagnose_deployment(history: History, event: HeldEvent, facts: Facts) -> Iterator[None]:
     now = DEPLOYMENT.read(event.payload)
     if now is None or now.status != "failed":
         return
@@ -135,7 +135,7 @@ def _of_deployment(history: History, event: HeldEvent, facts: Facts) -> Iterator
     _add_last_failure(history, facts, evidence, "its allocations")
 
 
-def _of_job(history: History, event: HeldEvent, facts: Facts) -> Iterator[None]:
+def _diagnose_job(history: History, event: HeldEvent, facts: Facts) -> Iterator[None]:
     evidence = Evidence()
     yield from read_job(history, event, event.key, evidence)
     _add_last_failure(history, facts, evidence, "cause", plain("its last allocation failed: "))
@@ -152,7 +152,7 @@ def _add_last_failure(history: History, facts: Facts, evidence: Evidence, label:
     _add_keys(history, facts, alike, None, has_logs=False)
 
 
-def _of_node(history: History, event: HeldEvent, facts: Facts) -> None:
+def _diagnose_node(history: History, event: HeldEvent, facts: Facts) -> None:
     now = NODE.read(event.payload)
     if now is None or now.status not in ("down", "disconnected"):
         return
@@ -173,7 +173,7 @@ def _of_node(history: History, event: HeldEvent, facts: Facts) -> None:
     facts.line("keys", dim("t timeline · + node: what happened there"))
 
 
-def _of_evaluation(history: History, event: HeldEvent, facts: Facts) -> Iterator[None]:
+def _diagnose_evaluation(history: History, event: HeldEvent, facts: Facts) -> Iterator[None]:
     """How long and how often nothing could be placed; the sentence gives the reason."""
     facts.line("cause", *describe(event.topic, event.type, event.key, event.payload, None).happened)
     jobs = [subject for subject in history.of_job(event.namespace, event.job) if subject.topic == "Evaluation"]
@@ -269,7 +269,7 @@ def _add_version(history: History, facts: Facts, alike: list[Failure], evidence:
         parts.append(dim(f"  :{registered.index}"))
     earlier = {version for version in evidence.versions.values() if version is not None and version < first.version}
     if earlier and registered is not None and not history.gaps_between(registered.sequence, alike[-1].sequence):
-        parts += [DOT, plain(f"no such failure held of v{max(earlier)}")]
+        parts += [DOT, plain(f"no such failure seen in v{max(earlier)}")]
     facts.line("first with", *parts)
 
 

@@ -14,7 +14,7 @@ import zstandard
 from nomad_tui.core.history.dictionaries import GAP_SUBJECT, Subject
 from nomad_tui.core.history.event_row import payload_before, sentence, status_and_node
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import NO_LEVEL, NOT_IN_PLACE, Block, Segment
+from nomad_tui.core.history.segment import NO_LEVEL, NOT_VERBATIM, Block, Segment
 from nomad_tui.core.objects.registry import level
 
 
@@ -44,17 +44,17 @@ class PayloadReader:
     def payload(self, segment: Segment, row: int) -> bytes:
         """The payload of a row, which must be an event."""
         at = segment.payload_at[row]
-        if at == NOT_IN_PLACE:
+        if at == NOT_VERBATIM:
             return self._history.payload(segment.first + row)
         content, _ = self.block(segment, row)
         return content[at : at + segment.payload_length[row]]
 
 
-FACTS_A_STEP: Final = 128
-LEVELS_A_STEP: Final = 32
-SENTENCES_A_STEP: Final = 32
+FACTS_PER_STEP: Final = 128
+LEVELS_PER_STEP: Final = 32
+SENTENCES_PER_STEP: Final = 32
 """Payloads processed before yielding: about half a millisecond of work."""
-BYTES_A_STEP: Final = 256 * 1024
+BYTES_PER_STEP: Final = 256 * 1024
 """Yields earlier after this many bytes: a payload may have megabytes."""
 
 
@@ -80,7 +80,7 @@ class Derived:
                 facts = status_and_node(subject.topic, types[segment.type[row]], subject.key, payload)
             history.keep_facts(segment, *facts)
 
-        return self._fill(segment, segment.status, stop, FACTS_A_STEP, keep)
+        return self._fill(segment, segment.status, stop, FACTS_PER_STEP, keep)
 
     def levels(self, segment: Segment, stop: int) -> Iterator[None]:
         """Fill the segment's `level` column up to row `stop`."""
@@ -93,7 +93,7 @@ class Derived:
                 found = level(subject.topic, types[segment.type[row]], subject.key, payload, before)
             history.keep_level(segment, found)
 
-        return self._fill(segment, segment.level, stop, LEVELS_A_STEP, keep)
+        return self._fill(segment, segment.level, stop, LEVELS_PER_STEP, keep)
 
     def _fill(
         self,
@@ -108,11 +108,11 @@ class Derived:
         Yields after `at_once` rows, or earlier where payloads are large.
         """
         history = self.history
-        bytes_left = BYTES_A_STEP
+        bytes_left = BYTES_PER_STEP
         for row in range(len(column), stop):
             bytes_left -= segment.payload_length[row]
             if row % at_once == 0 or bytes_left < 0:
-                bytes_left = BYTES_A_STEP
+                bytes_left = BYTES_PER_STEP
                 yield
             # Meanwhile another caller may have filled the row, or the segment may have been evicted.
             if row < len(column):
@@ -201,11 +201,11 @@ class Preparation:
         derived = self._derived
         yield from derived.facts(segment, len(segment))
         yield from derived.levels(segment, len(segment))
-        bytes_left = BYTES_A_STEP
+        bytes_left = BYTES_PER_STEP
         for row in range(len(segment)):
             bytes_left -= segment.payload_length[row]
-            if row % SENTENCES_A_STEP == 0 or bytes_left < 0:
-                bytes_left = BYTES_A_STEP
+            if row % SENTENCES_PER_STEP == 0 or bytes_left < 0:
+                bytes_left = BYTES_PER_STEP
                 yield
             if segment.first < derived.history.first:
                 return

@@ -41,9 +41,9 @@ LOOKBACK_EVENTS: Final = 1_000
 MAX_TRANSPORT_DELAY: Final = 5_000_000_000
 """Largest difference between the time of a write and its receipt, in ns, that counts as transport delay."""
 
-BACKLOG: Final = "‹"
+BACKLOG_MARK: Final = "‹"
 """Marks an event from the server's buffer: it happened before the connection was made, or while it was lost."""
-ABOUT: Final = "~"
+APPROXIMATE: Final = "~"
 """Marks an approximate time."""
 
 
@@ -87,8 +87,8 @@ class EventRow(msgspec.Struct, frozen=True):
 
         `live` is whether a server sent it: nothing in a recording is a backlog.
         """
-        backlog = BACKLOG if live and self.waited else ""
-        return (backlog + ("" if self.when()[1] else ABOUT)).rjust(2)
+        backlog = BACKLOG_MARK if live and self.waited else ""
+        return (backlog + ("" if self.when()[1] else APPROXIMATE)).rjust(2)
 
     @property
     def node(self) -> str:

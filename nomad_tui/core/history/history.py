@@ -18,7 +18,7 @@ from nomad_tui.core.history.segment import (
     BLOCK_BYTES,
     EVENT_BYTES,
     FACTS_BYTES,
-    NOT_IN_PLACE,
+    NOT_VERBATIM,
     UNPACKED_BYTES,
     Blocks,
     FrameTimes,
@@ -138,7 +138,7 @@ class History:
                 add_place(line_at + at)
                 searched = at + length
             else:
-                add_place(NOT_IN_PLACE)
+                add_place(NOT_VERBATIM)
                 searched = place if place >= 0 else len(line)  # do not search a long line again for each of its events
             add_length(length)
             sequence += 1
@@ -157,7 +157,7 @@ class History:
         segment.subject.append(GAP_SUBJECT)
         segment.type.append(0)
         segment.distance.append(0)
-        segment.payload_at.append(NOT_IN_PLACE)
+        segment.payload_at.append(NOT_VERBATIM)
         segment.payload_length.append(0)
         self.gaps += 1
         self.gaps_held += 1
@@ -346,7 +346,7 @@ class History:
         segment = self.segment_of(sequence)
         row = sequence - segment.first
         at = segment.payload_at[row]
-        if at == NOT_IN_PLACE:
+        if at == NOT_VERBATIM:
             if segment.subject[row] == GAP_SUBJECT:
                 raise LookupError(sequence)
             frame, position, _ = self._frame_at(segment, row)

@@ -55,8 +55,8 @@ class Names:
 
 MAX_KEPT: Final = 20_000
 """Objects whose links are cached: some 20 MB."""
-ROWS_A_STEP: Final = 256
-PAYLOADS_A_STEP: Final = 32
+ROWS_PER_STEP: Final = 256
+PAYLOADS_PER_STEP: Final = 32
 """Rows and payloads examined before yielding: a millisecond of work."""
 
 
@@ -126,10 +126,10 @@ class Related:
         """
         history = self.history
         for segment in reversed(history.segments()):
-            work = PAYLOADS_A_STEP
+            work = PAYLOADS_PER_STEP
             for row in range(len(segment) - 1, -1, -1):
-                if row % ROWS_A_STEP == 0 or work <= 0:
-                    work = PAYLOADS_A_STEP
+                if row % ROWS_PER_STEP == 0 or work <= 0:
+                    work = PAYLOADS_PER_STEP
                     yield None
                     if segment.first < history.first:
                         return

@@ -28,7 +28,7 @@ FACTS_BYTES: Final = 8
 """Additional bytes per event once its status and node are derived."""
 NO_LEVEL: Final = 255
 """Value in the `level` column for a gap."""
-NOT_IN_PLACE: Final = (1 << 32) - 1
+NOT_VERBATIM: Final = (1 << 32) - 1
 """Offset of a payload that does not directly follow its key in the frame's line, byte for byte."""
 
 
@@ -129,7 +129,7 @@ class Segment:
         self.distance = array("I")
         """How many sequence numbers back the object's previous event is; 0 for none."""
         self.payload_at = array("I")
-        """Offset of the payload in its block, in bytes, or `NOT_IN_PLACE`."""
+        """Offset of the payload in its block, in bytes, or `NOT_VERBATIM`."""
         self.payload_length = array("I")
         self.frame_row = array("I")
         """Per frame: its first row."""

@@ -112,7 +112,7 @@ def _differences(changes: Changes) -> Iterator[_Difference]:
         path = (*around, _name(entry))[:_MAX_PATH]
         if isinstance(entry, Change):
             if not entry.is_noise:
-                yield from _of_change(entry, path)
+                yield from _change_differences(entry, path)
         elif not entry.count:
             continue
         elif _is_plain_list(entry.before) and _is_plain_list(entry.after):
@@ -127,7 +127,7 @@ def _only_moved(entry: Place | Change, changed: Container[Step | None]) -> bool:
     return isinstance(entry, Change) and entry.kind is ChangeKind.MOVED and entry.step_after in changed
 
 
-def _of_change(change: Change, path: _Path) -> Iterator[_Difference]:
+def _change_differences(change: Change, path: _Path) -> Iterator[_Difference]:
     before, after = change.before, change.after
     if change.key in FREE_FORM and (_is_map(before) or is_unset(before)) and (_is_map(after) or is_unset(after)):
         old, new = before if isinstance(before, dict) else {}, after if isinstance(after, dict) else {}

@@ -7,7 +7,7 @@ from typing import Final
 from nomad_tui.core.level import Level
 
 SECOND: Final = 1_000_000_000
-FINEST: Final = 1
+INITIAL_CELL: Final = 1
 """Initial seconds per cell."""
 MAX_CELLS: Final = 8_192
 """Above this number, cells are merged in pairs: some 2 MB with the usual topics."""
@@ -32,7 +32,7 @@ class Activity:
     """Event counts. All times are ns since 1970 on the server's clock."""
 
     def __init__(self) -> None:
-        self.cell = FINEST
+        self.cell = INITIAL_CELL
         """Seconds per cell."""
         self._cells: dict[int, dict[str, list[int]]] = {}
         """By the number of the cell since 1970 and by topic: events of each level."""

@@ -82,19 +82,19 @@ class ClusterFold:
     def apply(self, event: Happened) -> None:
         match event.topic:
             case "Allocation":
-                self._allocation(event)
+                self._apply_allocation(event)
             case "Evaluation":
-                self._evaluation(event)
+                self._apply_evaluation(event)
             case "Job":
-                self._job(event)
+                self._apply_job(event)
             case "Deployment":
-                self._deployment(event)
+                self._apply_deployment(event)
             case "Node":
-                self._node(event)
+                self._apply_node(event)
 
     # Allocations and their groups
 
-    def _allocation(self, event: Happened) -> None:
+    def _apply_allocation(self, event: Happened) -> None:
         now = ALLOCATION.read(event.payload)
         if now is None:
             return
@@ -104,7 +104,7 @@ class ClusterFold:
         job = self.cluster.jobs.get((event.namespace, now.job_id))
         if job is not None and event.sequence >= 0:
             job.has_allocations = True
-        level, what = _of_allocation(now)
+        level, what = _allocation_trouble(now)
         cause = _words(event) if level else ""
         restarts = sum(task.restarts for task in now.tasks.values())
         group = (event.namespace, now.job_id, now.task_group)
@@ -126,9 +126,9 @@ class ClusterFold:
                 again = max(1, again)
         if not bad:
             del self._in_trouble[group]
-        self._group(event, now.job_id, now.task_group, again)
+        self._apply_group(event, now.job_id, now.task_group, again)
 
-    def _group(self, event: Happened, job: str, group: str, again: int) -> None:
+    def _apply_group(self, event: Happened, job: str, group: str, again: int) -> None:
         """Update the trouble of a group from its worst allocation."""
         in_trouble = self._in_trouble.get((event.namespace, job, group), ())
         members = [self.cluster.allocations[id_] for id_ in in_trouble]
@@ -144,7 +144,7 @@ class ClusterFold:
 
     # Evaluations
 
-    def _evaluation(self, event: Happened) -> None:
+    def _apply_evaluation(self, event: Happened) -> None:
         now = EVALUATION.read(event.payload)
         if now is None or not now.job_id:
             return
@@ -171,7 +171,7 @@ class ClusterFold:
 
     # Jobs
 
-    def _job(self, event: Happened) -> None:
+    def _apply_job(self, event: Happened) -> None:
         now = JOB.read(event.payload)
         where = (event.namespace, event.key)
         known = self.cluster.jobs.get(where)
@@ -238,7 +238,7 @@ class ClusterFold:
 
     # Deployments
 
-    def _deployment(self, event: Happened) -> None:
+    def _apply_deployment(self, event: Happened) -> None:
         now = DEPLOYMENT.read(event.payload)
         if now is None:
             return
@@ -253,7 +253,7 @@ class ClusterFold:
             event.namespace, now.job_id, event.key, now.job_version or 0, now.status,
             totals.desired, totals.placed, totals.healthy, totals.unhealthy, now.modify_index,
         )  # fmt: skip
-        level, what = _of_deployment(now, totals)
+        level, what = _deployment_trouble(now, totals)
         key = ("deployment", event.namespace, now.job_id, "")
         if level:
             trouble = self.cluster.troubles.get(key)
@@ -269,7 +269,7 @@ class ClusterFold:
 
     # Nodes
 
-    def _node(self, event: Happened) -> None:
+    def _apply_node(self, event: Happened) -> None:
         now = NODE.read(event.payload)
         known = self.cluster.nodes.get(event.key)
         if now is None or (known is not None and now.modify_index < known.index):
@@ -286,7 +286,7 @@ class ClusterFold:
         self.cluster.nodes[event.key] = Node(
             event.key, now.name, now.status, is_eligible, now.is_draining(), seen_from, now.modify_index
         )
-        level, what = _of_node(now)
+        level, what = _node_trouble(now)
         if not level:
             self._recover(key, event)
             return
@@ -324,7 +324,7 @@ class ClusterFold:
         ][-MAX_RECOVERED:]  # fmt: skip
 
 
-def _of_allocation(now: allocations.Allocation) -> tuple[Level, str]:
+def _allocation_trouble(now: allocations.Allocation) -> tuple[Level, str]:
     """How much attention an allocation needs in its current state, and why."""
     if now.is_to_stop or now.next_allocation:
         return Level.ROUTINE, ""
@@ -340,7 +340,7 @@ def _of_allocation(now: allocations.Allocation) -> tuple[Level, str]:
     return Level.ROUTINE, ""
 
 
-def _of_deployment(now: deployments.Deployment, totals: deployments.Totals) -> tuple[Level, str]:
+def _deployment_trouble(now: deployments.Deployment, totals: deployments.Totals) -> tuple[Level, str]:
     if now.status == "failed":
         return Level.FAILURE, "failed"
     if now.status == "paused":
@@ -352,7 +352,7 @@ def _of_deployment(now: deployments.Deployment, totals: deployments.Totals) -> t
     return (Level.WARNING, "needs promotion") if totals.waits_for_promotion else (Level.ROUTINE, "")
 
 
-def _of_node(now: nodes.Node) -> tuple[Level, str]:
+def _node_trouble(now: nodes.Node) -> tuple[Level, str]:
     if now.status == "down":
         return Level.FAILURE, "down"
     if now.status == "disconnected":

@@ -116,9 +116,9 @@ def _compressor_with(full: bytes) -> zstandard.ZstdCompressor:
     return zstandard.ZstdCompressor(level=3, dict_data=_dictionary(full))
 
 
-SNAPSHOT_EVERY: Final = 1_024
+EVENTS_PER_SNAPSHOT: Final = 1_024
 """Events between snapshots. Folding this number takes some 30 ms."""
-EVENTS_A_STEP: Final = 64
+EVENTS_PER_STEP: Final = 64
 """Events folded before yielding: some milliseconds of work."""
 MAX_MEMORY_SHARE: Final = 0.05
 """Snapshots' maximum share of the history's memory."""
@@ -260,7 +260,7 @@ class OverviewIndex:
         while self.next < segment.first + stop:
             if segment.first < history.first:
                 return
-            if self.next - max(0, self.snapshots.last) >= SNAPSHOT_EVERY * self.snapshots.spread:
+            if self.next - max(0, self.snapshots.last) >= EVENTS_PER_SNAPSHOT * self.snapshots.spread:
                 self.snapshots.add(self.next, self._fold.snapshot())
                 self.snapshots.thin(int(history.retained_bytes * MAX_MEMORY_SHARE))
                 yield
@@ -278,7 +278,7 @@ class OverviewIndex:
             self._segment_talkers.append((segment.first, {talker: Counter() for talker in Talker}))
         of_segment = self._segment_talkers[-1][1]
         for each in range(row, end):
-            if (each - row) % EVENTS_A_STEP == EVENTS_A_STEP - 1:
+            if (each - row) % EVENTS_PER_STEP == EVENTS_PER_STEP - 1:
                 yield
                 if segment.first < history.first:
                     return

@@ -100,9 +100,9 @@ def annotation(
     if not isinstance(key, str):
         return None
     if type(value) is int:
-        return _of_integer(key, value, now_ns, timezone, parent_key, than)
+        return _annotate_integer(key, value, now_ns, timezone, parent_key, than)
     if type(value) is str:
-        return _of_string(key, value, now_ns, timezone, than)
+        return _annotate_string(key, value, now_ns, timezone, than)
     return None
 
 
@@ -122,7 +122,7 @@ def name_of(key: Step | None, value: str, parent_key: Step | None, names: Names 
     return name if name and name != value else None
 
 
-def _of_integer(
+def _annotate_integer(
     key: str, value: int, now_ns: int, timezone: tzinfo | None, parent_key: Step | None, than: str
 ) -> str | None:
     if _DURATION.search(key) or (parent_key == "Wait" and key in ("Min", "Max")):
@@ -150,7 +150,7 @@ def _megahertz(value: int) -> str:
     return f"{value / 1000:,.1f} GHz" if 1_000 <= value < 10**9 else f"{count(value)} MHz"
 
 
-def _of_string(key: str, value: str, now_ns: int, timezone: tzinfo | None, than: str) -> str | None:
+def _annotate_string(key: str, value: str, now_ns: int, timezone: tzinfo | None, than: str) -> str | None:
     if len(value) <= _LONGEST_RFC3339 and _RFC3339.fullmatch(value):
         try:
             moment = datetime.fromisoformat(value.upper())

@@ -13,7 +13,7 @@ from typing import Final
 from nomad_tui.core.filter.text import Text
 from nomad_tui.core.history.derived import PayloadReader
 from nomad_tui.core.history.history import History
-from nomad_tui.core.history.segment import NOT_IN_PLACE, Segment
+from nomad_tui.core.history.segment import NOT_VERBATIM, Segment
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.regular import literal as ignoring_case
 from nomad_tui.core.search.phrases import PHRASES
@@ -54,7 +54,7 @@ def rows_of_blocks(
     left: list[int] = []
     holds, behind = False, -1
     for row in rows:
-        if segment.payload_at[row] != NOT_IN_PLACE:
+        if segment.payload_at[row] != NOT_VERBATIM:
             if row >= behind:
                 yield
                 content, behind = payloads.block(segment, row)

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Final, TypeAlias
 
 from nomad_tui.core.filter import And, Field, Filter, Node, Not, Or, Word
-from nomad_tui.core.history.derived import BYTES_A_STEP, Derived
+from nomad_tui.core.history.derived import BYTES_PER_STEP, Derived
 from nomad_tui.core.history.dictionaries import GAP_SUBJECT, Subject
 from nomad_tui.core.history.segment import NO_LEVEL, Segment
 from nomad_tui.core.level import Level
@@ -21,9 +21,9 @@ from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.search.facets import Counts, Dimension, split
 from nomad_tui.core.search.row_tests import Cost, RowTests, Undecided, is_among
 
-ROWS_A_STEP: Final = 32
+ROWS_PER_STEP: Final = 32
 """Rows tested beyond their envelope before yielding: a sentence takes 40 µs."""
-PAIRS_A_STEP: Final = 100
+PAIRS_PER_STEP: Final = 100
 """Pairs of object and type decided before yielding."""
 
 Decision: TypeAlias = bool | Undecided
@@ -120,7 +120,7 @@ class Matcher:
             # A number is reused for another subject once the first one's events are evicted.
             if known is None or known[0] is not subject_of(number):
                 decided += 1
-                if decided % PAIRS_A_STEP == 0:
+                if decided % PAIRS_PER_STEP == 0:
                     yield
                     if self._is_evicted(segment):
                         shown.clear()
@@ -205,7 +205,7 @@ class Matcher:
                     yield
                     if self._is_evicted(segment):
                         break
-                    rows_left, bytes_left = ROWS_A_STEP - 1, BYTES_A_STEP
+                    rows_left, bytes_left = ROWS_PER_STEP - 1, BYTES_PER_STEP
             if remaining.test(segment, row):
                 shown.append(row)
         self._derived.keep()

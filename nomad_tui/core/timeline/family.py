@@ -14,12 +14,12 @@ FOLDED: Final = ("Evaluation", "Deployment", "Allocation")
 """Topics of which a job may have any number of objects."""
 SHOWN: Final = {"Evaluation": 40, "Deployment": 20, "Allocation": 40}
 """Initial number of objects per topic, in addition to those that the focus refers to."""
-SHOWN_OF_CHILDREN: Final = 3
+SHOWN_CHILDREN: Final = 3
 SHOWN_UNCOUNTED: Final = 3
 """Up to this many are shown themselves instead of being counted in a row."""
 SHOWN_MORE: Final = 200
 """Additional objects for each opening of the row for the rest."""
-KEYS_A_STEP: Final = 1_000
+KEYS_PER_STEP: Final = 1_000
 """Objects examined before yielding."""
 WATCHER: Final = "deployment-watcher"
 """Trigger of the evaluations that a running deployment creates."""
@@ -98,7 +98,7 @@ class Members:
     def forget_evicted(self, history: History) -> Iterator[None]:
         for topic in list(self._of):
             for number, key in enumerate(list(self._of[topic])):
-                if number % KEYS_A_STEP == 0:
+                if number % KEYS_PER_STEP == 0:
                     yield
                 if history.newest(*key) is None and key in self._of[topic]:
                     member = self._of[topic].pop(key)
@@ -134,7 +134,7 @@ class Family:
         self.shown: dict[ObjectKey, None] = {}
         self.brief: set[ObjectKey] = set()
         """Objects shown only because they are few, in one line each."""
-        self.limits = {topic: SHOWN_OF_CHILDREN if child else limit for topic, limit in SHOWN.items()}
+        self.limits = {topic: SHOWN_CHILDREN if child else limit for topic, limit in SHOWN.items()}
         self.opened: set[str] = set()
         self.records: dict[ObjectKey, ObjectRecords] = {}
         self.creators: dict[str, ObjectKey] = {}

@@ -24,7 +24,7 @@ MAX_EVENTS: Final = 200
 """Maximum events read of one object, the newest ones."""
 MAX_TASK_EVENTS: Final = 400
 """Maximum task events read of one payload; Nomad keeps 10 per task."""
-STEPS_A_PAUSE: Final = 256
+EVENTS_PER_STEP: Final = 256
 """Events of an object skipped before yielding."""
 
 
@@ -95,7 +95,7 @@ class ObjectRecords:
                 sequences.append(at)
             at = history.previous(at)
             passed += 1
-            if passed % STEPS_A_PAUSE == 0:
+            if passed % EVENTS_PER_STEP == 0:
                 yield
         return sequences
 

@@ -24,14 +24,14 @@ from nomad_tui.core.updates import Gap
 
 MAX_NEAR: Final = 60
 """Maximum objects linked to the focus by a chain of IDs, which are always shown."""
-CHILDREN: Final = 20
+SHOWN_CHILDREN: Final = 20
 """Initial number of jobs below the one that they were dispatched or launched from."""
-OPENED_CHILDREN: Final = 40
+MORE_CHILDREN: Final = 40
 """Additional jobs for each opening."""
 MAX_GAPS: Final = 50
 """Maximum gaps shown, the newest ones."""
 GAP_LENGTH: Final = 300
-ROWS_A_STEP: Final = 256
+ROWS_PER_STEP: Final = 256
 """Rows of the stream examined before yielding."""
 
 
@@ -60,7 +60,7 @@ class EventTimeline:
         self._node: NodeTrace | None = None
         self._alone: ObjectRecords | None = None
         self._parent: ObjectKey | None = None
-        self._children_shown = CHILDREN
+        self._children_shown = SHOWN_CHILDREN
         self._more_children = 0
         if job:
             self._main = Family(namespace, job, self.focus)
@@ -199,7 +199,7 @@ class EventTimeline:
                 self._seen = history.first
             segment = history.segment_of(self._seen)
             start = self._seen - segment.first
-            stop = min(len(segment), start + ROWS_A_STEP)
+            stop = min(len(segment), start + ROWS_PER_STEP)
             for row in range(start, stop):
                 number = segment.subject[row]
                 if number == GAP_SUBJECT:
@@ -258,7 +258,7 @@ class EventTimeline:
         if self._node is not None:
             self._node.open_rest(kind)
         elif kind == "Job":
-            self._children_shown += OPENED_CHILDREN
+            self._children_shown += MORE_CHILDREN
         elif (family := self._families.get(("Job", row.key[1], row.key[2]))) is not None:
             family.open_rest(kind)
         else:

@@ -15,7 +15,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from nomad_tui.core.history.event_row import ABOUT, BACKLOG, EventRow, GapRow, row
+from nomad_tui.core.history.event_row import APPROXIMATE, BACKLOG_MARK, EventRow, GapRow, row
 from nomad_tui.core.history.history import History
 from nomad_tui.core.level import Level
 from nomad_tui.core.objects.parts import Part, Role, Sentence
@@ -60,7 +60,7 @@ class Clock(msgspec.Struct, frozen=True):
         nanoseconds, exact = event.when()
         if nanoseconds is None:
             return " " * TIME_WIDTH
-        return self._format(nanoseconds) if exact else f"{ABOUT}{self._format(nanoseconds)[:8]}".ljust(TIME_WIDTH)
+        return self._format(nanoseconds) if exact else f"{APPROXIMATE}{self._format(nanoseconds)[:8]}".ljust(TIME_WIDTH)
 
     def format_received(self, event: EventRow) -> str:
         """When its bytes arrived; blank for events from a server's buffer or a recording."""
@@ -112,7 +112,7 @@ def margin(row: EventRow | GapRow, palette: Palette, live: bool) -> list[Segment
         return [Segment(" " * MARGIN, palette["plain"])]
     mark, style = LEVEL_MARKS.get(row.level, (" ", "plain"))
     if live and row.waited:
-        return [Segment(mark, palette[style]), Segment(BACKLOG, palette["backlog"])]
+        return [Segment(mark, palette[style]), Segment(BACKLOG_MARK, palette["backlog"])]
     return [Segment(mark + " " * (MARGIN - 1), palette[style])]
 
 

@@ -376,7 +376,7 @@ def level(event: ObjectEvent[Allocation]) -> Level:
         return Level.WARNING if now.has_been_rescheduled else Level.CHANGE
     if before is None:
         return max(_LEVELS.get(now.client_status, Level.ROUTINE), _unhealthy(now, None))
-    found = [_of_task_event(one) for _, one in new_events(now, before)]
+    found = [_task_event_level(one) for _, one in new_events(now, before)]
     if now.client_status != before.client_status:
         found.append(_LEVELS.get(now.client_status, Level.CHANGE))
         if before.client_status == "running" and now.client_status == "pending":
@@ -408,7 +408,7 @@ def _unhealthy(now: Allocation, before: Allocation | None) -> Level:
     return Level.WARNING if is_news else Level.ROUTINE
 
 
-def _of_task_event(event: TaskEvent) -> Level:
+def _task_event_level(event: TaskEvent) -> Level:
     if (event.details or {}).get("oom_killed") == "true":
         return Level.FAILURE
     if event.type == "Terminated":
