@@ -1,1 +1,1 @@
-"""Event sinks: definitions of where events go, and what brings them there with nothing lost."""
+"""Event sinks: their definitions, and delivery without loss."""

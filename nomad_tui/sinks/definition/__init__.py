@@ -1,1 +1,1 @@
-"""Sink definitions: read, checked, written."""
+"""Reads, checks and writes sink definitions."""

@@ -1,4 +1,4 @@
-"""Checks that concern more than one field of a definition."""
+"""Checks that involve more than one field of a definition."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from nomad_tui.sinks.definition.codecs import with_variables
 from nomad_tui.sinks.definition.definition import HTTP, Definition, Format, Kind
 
 SUFFIXES: Final = (".toml", ".json")
-"""Of the files of definitions."""
+"""Suffixes of definition files."""
 EXAMPLES: Final = {
     Kind.WEBHOOK: "https://example.com/hook",
     Kind.FILE: "/var/log/nomad-events.ndjson",
@@ -23,11 +23,11 @@ EXAMPLES: Final = {
     Kind.ALERTMANAGER: "http://alertmanager:9093",
     Kind.LOKI: "http://loki:3100",
 }
-"""Of addresses."""
+"""Example addresses."""
 
 
 def address(kind: Kind, text: str, path: FieldPath) -> str:
-    """The address as it is used. Raises `FieldError`."""
+    """The address in the form in which it is stored. Raises `FieldError`."""
     match kind:
         case Kind.STDOUT | Kind.EXEC:
             return text
@@ -96,7 +96,7 @@ def check_pairs(definition: Definition, reader: FieldReader[Definition]) -> Iter
 
 
 def _check_templates(definition: Definition, reader: FieldReader[Definition]) -> Iterator[FieldError]:
-    """A template where one is needed, one only, and groups only where something is rendered from them."""
+    """Checks that a template is given exactly if required, only one, and that only rendered sinks are grouped."""
     sources = [name for name in ("template", "template_file") if name in reader.given]
     if definition.format is Format.TEMPLATE:
         if definition.kind is not Kind.WEBHOOK:
@@ -118,7 +118,7 @@ def _check_templates(definition: Definition, reader: FieldReader[Definition]) ->
 
 
 def check_url(text: str, path: FieldPath, schemes: tuple[str, ...], example: str) -> None:
-    """Does not check what variables stand for. Raises `FieldError`."""
+    """Checks a URL, but not the values of its variables. Raises `FieldError`."""
     wanted = f"write one such as {example}"
     filled = with_variables(text, path)
     if text.startswith("${") or reads_file(text):

@@ -1,4 +1,4 @@
-"""Codecs of the fields that only a sink's definition has."""
+"""Codecs of fields that only sink definitions have."""
 
 import base64
 import binascii
@@ -14,13 +14,13 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL
 
 LONGEST_ID: Final = 64
-"""Characters; an ID is also the name of a file."""
+"""Characters; an ID is also a file name."""
 
 PLACEHOLDERS: Final = ("region", "topic", "type", "namespace", "key", "index")
-"""What the template of a subject may name."""
+"""Placeholders allowed in a subject template."""
 
 LABEL_VALUES: Final = ("region", "namespace", "topic", "type", "job", "group", "node", "level")
-"""What the value of a label may name."""
+"""Placeholders allowed in a label's value."""
 METHODS: Final = ("POST", "PUT", "PATCH")
 LONGEST_TEMPLATE: Final = 100_000
 """Characters."""
@@ -41,7 +41,7 @@ _NO_STREAM_NAME: Final = re.compile(r"[\s.*>/\\]|[^\x21-\x7e]")
 
 
 class _AnyVariable(dict[str, str]):
-    """An environment in which every variable is `1`: also a host, and a port."""
+    """An environment in which every variable is `1`, which is valid as a host and as a port."""
 
     def get(self, name: str, default: object = None) -> str:
         return "1"
@@ -54,7 +54,7 @@ _ANY_VARIABLE: Final = _AnyVariable()
 
 
 def with_variables(text: str, path: FieldPath) -> str:
-    """A text with something in the place of each `${VARIABLE}`. Raises `FieldError` where one is not written so."""
+    """The text with a dummy value for each `${VARIABLE}`. Raises `FieldError` for a malformed reference."""
     try:
         return text if reads_file(text) else resolve(text, _ANY_VARIABLE)
     except ValueUnavailableError as error:

@@ -33,7 +33,7 @@ from nomad_tui.sinks.definition.codecs import (
 
 
 class Kind(StrEnum):
-    """By the names that `type` may have."""
+    """Values are the names in `type`."""
 
     WEBHOOK = "webhook"
     FILE = "file"
@@ -50,44 +50,44 @@ class Kind(StrEnum):
 
 class Format(StrEnum):
     NOMAD = "nomad"
-    """The frame as Nomad's 1.0 beta posted it, with the events that match; several in one request are an array."""
+    """The frame as in Nomad's 1.0 beta, with the events that match; several per request are an array."""
     EVENT = "event"
-    """One object for one event; several in one request are an array."""
+    """One object per event; several per request are an array."""
     CLOUDEVENTS = "cloudevents"
-    """Structured JSON of CloudEvents 1.0, batched JSON where `max_events` is above 1."""
+    """Structured JSON of CloudEvents 1.0; batched JSON if `max_events` is above 1."""
     TASKS = "tasks"
-    """One object for each task event of an allocation, once; nothing for other events."""
+    """One object per task event of an allocation, each once; nothing for other events."""
     TEMPLATE = "template"
-    """What the definition's template makes of an event or a batch."""
+    """The output of the definition's template for an event or a batch."""
 
 
 class GroupBy(StrEnum):
-    """What the events of one message have in common."""
+    """The property by which events are grouped into one message."""
 
     JOB = "job"
-    """What belongs to no job is grouped by node, else by object."""
+    """Events without a job are grouped by node, otherwise by object."""
     NODE = "node"
     OBJECT = "object"
 
 
 class Begin(StrEnum):
-    """Where a sink starts that has never run."""
+    """Where a sink starts when it runs for the first time."""
 
     NOW = "now"
-    """At what is journaled after it was first seen. An empty journal begins with all that the server's buffer holds."""
+    """With records journaled after the sink was first seen. An empty journal starts with the server's whole buffer."""
     OLDEST = "oldest"
-    """At the oldest that the journal holds."""
+    """With the oldest record in the journal."""
 
 
 class Sync(StrEnum):
-    """When a file's content is made to survive a loss of power."""
+    """When a file's content is synced to disk."""
 
     BATCH = "batch"
     """Before each batch is acknowledged."""
     INTERVAL = "interval"
     """Once a second, and when the file is closed."""
     NEVER = "never"
-    """Whenever the operating system does."""
+    """Left to the operating system."""
 
 
 WEBHOOK: Final = frozenset((Kind.WEBHOOK,))
@@ -107,9 +107,9 @@ EXEC: Final = frozenset((Kind.EXEC,))
 ADDRESSED: Final = frozenset(Kind) - {Kind.STDOUT, Kind.EXEC}
 
 MOST_EVENTS: Final = 10_000
-"""In one batch."""
+"""Per batch."""
 MOST_GROUPED: Final = 100_000
-"""Events of one window."""
+"""Events per window."""
 _HOUR: Final = 3600.0
 _DAY: Final = 86_400.0
 
@@ -118,7 +118,7 @@ class Batch(msgspec.Struct, frozen=True):
     max_events: Annotated[
         int, Field(integer(1, MOST_EVENTS), "events per batch; the format `nomad` never divides a frame")
     ] = 1
-    """A frame in `Format.NOMAD` is never divided, so one request may hold more."""
+    """A frame in `Format.NOMAD` is never split, so a request may contain more."""
     max_wait: Annotated[float, Field(duration(0, _HOUR), "how long the first event of a batch waits for others")] = 1.0
 
 
@@ -126,7 +126,7 @@ class Retry(msgspec.Struct, frozen=True):
     max_attempts: Annotated[
         int, Field(integer(1, 1000), "attempts at a refused delivery before it becomes a dead letter")
     ] = 8
-    """What is only unavailable is tried for as long as it takes."""
+    """Deliveries to an unavailable receiver are retried without a limit."""
     min_backoff: Annotated[
         float,
         Field(
@@ -150,7 +150,7 @@ class Tls(msgspec.Struct, frozen=True):
 
 
 class Rotation(msgspec.Struct, frozen=True):
-    """Of a file; None for never."""
+    """Rotation of a file; None for never."""
 
     size: Annotated[int | None, Field(byte_size(1024), "start a new file at this size", FILE)] = msgspec.field(
         default=None, name="rotate_size"
@@ -176,9 +176,9 @@ class JetStream(msgspec.Struct, frozen=True):
             NATS,
         ),
     ] = "nomad.{region}.{topic}.{type}"
-    """What NATS does not allow in a token becomes `_`."""
+    """Characters that NATS does not allow in a token become `_`."""
     create: Annotated[bool, Field(FLAG, "create a missing stream", NATS)] = False
-    """With the limits below."""
+    """Created with the limits below."""
     max_age: Annotated[float | None, Field(duration(1), "how long a created stream keeps events", NATS)] = None
     max_bytes: Annotated[int | None, Field(byte_size(1024), "size limit of a created stream", NATS)] = None
     replicas: Annotated[int, Field(integer(1, 5), "servers that keep a created stream", NATS)] = 1
@@ -190,7 +190,7 @@ class JetStream(msgspec.Struct, frozen=True):
 
 
 class Definition(msgspec.Struct, frozen=True, eq=False):
-    """By these fields it is read and written, explained in the manual, and compared."""
+    """These fields define how it is read, written, documented and compared."""
 
     id: Annotated[str, Field(ID, "name of the sink; its cursor belongs to this name")]
     kind: Annotated[Kind, Field(choice(Kind), "type of receiver; `sink list --types` describes each")] = msgspec.field(
@@ -204,7 +204,7 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
             ADDRESSED,
         ),
     ] = ""
-    """May hold `${VARIABLE}`, which is filled in when the sink is opened."""
+    """May contain `${VARIABLE}`, which is resolved when the sink is opened."""
     subscription: Annotated[Subscription, Field(TOPICS, "topics, and which keys of each")] = msgspec.field(
         default=Subscription(), name="topics"
     )
@@ -221,7 +221,7 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
         tuple[tuple[str, str], ...],
         Field(HEADERS, "sent with each request; values may hold `${VARIABLE}` or be `file:PATH`", HTTP),
     ] = ()
-    """With values as they were written."""
+    """Values as written, with unresolved references."""
     secret: Annotated[
         str | None,
         Field(SECRET, "signs each request (Standard Webhooks): `whsec_…`, `${VARIABLE}` or `file:PATH`", WEBHOOK),
@@ -268,7 +268,7 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
             "chats and incidents, else all",
         ),
     ] = None
-    """None for what the type has."""
+    """None for the type's default."""
     template: Annotated[
         str | None, Field(TEMPLATE, 'Jinja2 template of the body, for `format = "template"`', WEBHOOK)
     ] = None
@@ -311,14 +311,14 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
             LABELLED,
         ),
     ] = None
-    """None for those that the type has."""
+    """None for the type's default."""
     alert_to: Annotated[str | None, Field(ID, "sink that reports when this one fails and recovers")] = None
     alert_after: Annotated[
         float, Field(duration(1), "time without an acknowledgement before `alert_to` reports it")
     ] = 300.0
     resend: Annotated[float, Field(duration(1, _HOUR), "how often a lasting alert is sent again", ALERTMANAGER)] = 60.0
     origin: Path | None = None
-    """The file that defines it; not compared."""
+    """The file that defines it; ignored by comparisons."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Definition):
@@ -326,36 +326,36 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
         return all(key.of(self) == key.of(other) for key in keys(Definition))
 
     def __ne__(self, other: object) -> bool:
-        return not self == other  # a struct's own would go by identity
+        return not self == other  # a struct's own compares by identity
 
     def __hash__(self) -> int:
         return hash(self.id)
 
     def __repr__(self) -> str:
-        """All but the secret."""
+        """Omits the secrets."""
         shown = (name for name in self.__struct_fields__ if name not in ("secret", "routing_key"))
         return f"Definition({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
     @property
     def least_level(self) -> Level:
-        """The level from which on events are sent."""
+        """The lowest level that is sent."""
         if self.level is not None:
             return self.level
         return Level.WARNING if self.kind in CHATS | INCIDENTS else Level.ROUTINE
 
     @property
     def is_grouped(self) -> bool:
-        """Whether several events may be one message."""
+        """Whether several events may be combined into one message."""
         return self.group_by is not None or self.max_age is not None
 
     @property
     def keeps_frames(self) -> bool:
-        """Whether the events of a frame are never divided."""
+        """Whether the events of a frame are never split."""
         return self.kind in FORMATTED and self.format is Format.NOMAD
 
     @property
     def is_rendered(self) -> bool:
-        """Whether what is sent is derived from events, such as their sentences and levels."""
+        """Whether the output is derived from events, such as their sentences and levels."""
         return (
             self.kind in CHATS | INCIDENTS | {Kind.LOKI}
             or self.format in (Format.TEMPLATE, Format.TASKS)
@@ -365,27 +365,28 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def needs_earlier(self) -> bool:
-        """Whether what is sent depends on earlier events: a sentence says what has changed."""
+        """Whether the output depends on earlier events: a sentence describes what has changed."""
         if self.least_level == Level.ROUTINE and not self.is_grouped and self.template is not None:
             return any(name in self.template for name in (*_DERIVED, *_BUILDING))
         return self.is_rendered
 
     @property
     def together(self) -> Batch:
-        """What is acknowledged as one. Sinks that write event by event anyway take what there is, without waiting,
-        unless `batch` asks for more: a file is synced, and the cursor moved, once for all of it."""
+        """The size of a batch that is acknowledged as a whole. Types that write single events anyway batch what is
+        available, without waiting, unless `batch` asks for more: a file is then synced, and the cursor advanced, once
+        per batch."""
         if self.is_grouped:
             return Batch(MOST_GROUPED, self.window if self.group_by is not None else self.batch.max_wait)
         if self.kind is Kind.PAGERDUTY:
             return Batch()
-        if self.kind not in TOGETHER or self.batch.max_events > 1:
+        if self.kind not in BATCH_SIZES or self.batch.max_events > 1:
             return self.batch
-        return Batch(TOGETHER[self.kind], 0.0)
+        return Batch(BATCH_SIZES[self.kind], 0.0)
 
 
 _BUILDING: Final = ("~", "+", "\\", "join", "format", "replace")
-"""What a template may put such a name together with."""
+"""Operators and filters with which a template could build such a name."""
 _DERIVED: Final = ("sentence", "level", "object", "node", "changes")
-"""Names of a template that stand for what is derived from an event and the one before."""
-TOGETHER: Final = {Kind.FILE: 500, Kind.STDOUT: 500, Kind.NATS: 256, Kind.LOKI: 500, Kind.ALERTMANAGER: 50}
-"""Events."""
+"""Template names whose value is derived from an event and the previous one."""
+BATCH_SIZES: Final = {Kind.FILE: 500, Kind.STDOUT: 500, Kind.NATS: 256, Kind.LOKI: 500, Kind.ALERTMANAGER: 50}
+"""Events per batch."""

@@ -30,7 +30,7 @@ FOLDER: Final = "sinks"
 
 
 class NoSinkError(LookupError):
-    """The text names the sink that is not defined, and the command that lists those that are."""
+    """The text names the missing sink, and the command that lists all sinks."""
 
     def __init__(self, id: str) -> None:  # noqa: A002
         super().__init__(f"No sink {printable(id, 80)} is defined. `nomad-tui sink list` lists those that are.")
@@ -39,15 +39,15 @@ class NoSinkError(LookupError):
 @dataclass(frozen=True, slots=True)
 class Loaded:
     definitions: dict[str, Definition] = field(default_factory=dict)
-    """By ID: those of files, by the files' names, then those of `config.toml`."""
+    """By ID: those of files, sorted by file name, then those of `config.toml`."""
     mistakes: list[DefinitionError] = field(default_factory=list)
-    """What defines no sink; the others do all the same."""
+    """Definitions that are invalid; the others are used."""
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Warnings by ID, as sentences."""
 
 
 class Definitions:
-    """Blocks while it reads and writes."""
+    """All methods block on file access."""
 
     def __init__(self, config: Path) -> None:
         """`config` is the configuration folder; nothing in it need exist."""
@@ -56,7 +56,7 @@ class Definitions:
         self._config: Final = config
 
     def read(self) -> Loaded:
-        """All definitions. Several sinks with one ID are a mistake; none of them is used."""
+        """All definitions. An ID defined more than once is a mistake, and none of its definitions is used."""
         found: dict[str, list[Reading]] = {}
         mistakes: list[DefinitionError] = []
         for each in self._each():
@@ -67,7 +67,7 @@ class Definitions:
         loaded = Loaded(mistakes=mistakes)
         for name, (reading, *others) in found.items():
             if others:
-                mistakes.append(_twice(reading.definition, others[0].definition))
+                mistakes.append(_defined_twice(reading.definition, others[0].definition))
                 continue
             loaded.definitions[name] = reading.definition
             if reading.notes:
@@ -78,7 +78,7 @@ class Definitions:
         return loaded
 
     def signature(self) -> object:
-        """Differs from the one before whenever a file that may define a sink was added, changed or removed."""
+        """A value that changes whenever a file that may define a sink is added, changed or removed."""
         try:
             files = self._files()
         except FileError as error:
@@ -86,10 +86,10 @@ class Definitions:
         return tuple(_signature(file) for file in (self.settings, *files))
 
     def register(self, text: str, name: str = "The definition") -> tuple[Definition, Path, bool]:
-        """Puts a definition into the folder as it was given, in the place of the one with its ID if there is one.
+        """Stores the text of a definition in the folder; replaces the sink with the same ID, if any.
 
-        `name` is what it is called in a mistake. Returns it, its file, and whether there was one before. Raises
-        `DefinitionErrors`, and `FileError` where it cannot be written, or what has the ID is no file of its own.
+        `name` identifies the text in mistakes. Returns the definition, its file, and whether it replaced another.
+        Raises `DefinitionErrors`, and `FileError` if it cannot be written or the existing sink has no file of its own.
         """
         definition, suffix = self.parse(text, name), _suffix(text)
         target = self.folder / f"{definition.id}{suffix}"
@@ -102,7 +102,7 @@ class Definitions:
         if before is None:
             write_text(target, text)
         else:
-            # One step each: a reader of the folder finds the sink once, and tells TOML from JSON.
+            # Each step is atomic: a reader of the folder finds the sink once, in the dialect of its suffix.
             write_text(before, text)
             target = before if before.suffix == suffix else _renamed(before, target)
         return replace(definition, origin=target), target, before is not None
@@ -112,9 +112,9 @@ class Definitions:
         return read_definition(text, name, self.folder / f"new{_suffix(text)}")
 
     def deregister(self, id: str) -> Path:  # noqa: A002
-        """Removes the file that defines a sink, whether or not there is a mistake in it, and returns it.
+        """Removes the file that defines a sink, even if it has a mistake, and returns its path.
 
-        Raises `NoSinkError`, and `FileError` where that cannot be done.
+        Raises `NoSinkError`, and `FileError` if it cannot be removed.
         """
         file = self._file_of(id)
         if file is None:
@@ -126,7 +126,7 @@ class Definitions:
         return file
 
     def _file_of(self, id: str) -> Path | None:  # noqa: A002
-        """The one file of a sink. Raises `FileError` if it is in `config.toml`, or in several files."""
+        """The single file of a sink. Raises `FileError` if it is in `config.toml`, or in several files."""
         held = list(dict.fromkeys(file for file, other in self._holders() if other == id))
         if not held:
             return None
@@ -138,7 +138,7 @@ class Definitions:
         return held[0]
 
     def _holders(self) -> Iterator[tuple[Path, str]]:
-        """The files with the IDs of what they define, or would without their mistakes."""
+        """Files and the IDs of the sinks that they define, including invalid ones."""
         for each in self._each():
             origin = each.definition.origin if isinstance(each, Reading) else each.origin
             found = each.definition.id if isinstance(each, Reading) else each.sink
@@ -170,7 +170,7 @@ class Definitions:
         yield from self._tables()
 
     def _tables(self) -> Iterator[Reading | DefinitionError]:
-        """Those of `config.toml`."""
+        """The sinks in `config.toml`."""
         try:
             tables = settings.read_sinks(self._config)
         except FileError as error:
@@ -183,7 +183,8 @@ class Definitions:
                 yield from mistakes.errors
 
     def _files(self) -> list[Path]:
-        """Those that may define a sink, by their names: an editor's own begin with a dot or end otherwise."""
+        """Files that may define a sink, by name; an editor's temporary files start with a dot or have other
+        suffixes."""
         try:
             return sorted(
                 file
@@ -203,31 +204,31 @@ def _suffix(text: str) -> str:
 
 
 def shown_address(definition: Definition) -> str:
-    """Where it sends, safe to draw and without secrets."""
+    """The sink's address, safe to display and without secrets."""
     if definition.kind is Kind.EXEC:
         return printable(shown_command(definition.command), 200)
     address = definition.address
     if definition.kind is Kind.NATS:
         address = ",".join(map(without_credentials, address.split(",")))
-    if definition.kind in CHATS and not refers(address):  # who knows the path of a chat's address may post there
+    if definition.kind in CHATS and not refers(address):  # whoever knows the path of a chat's address can post there
         address = f"{'/'.join(address.split('/', 3)[:3])}/{ELLIPSIS}"
     return printable(masked_text(address, REDACTED), 200) or "standard output"
 
 
 def _about(mistake: DefinitionError, file: Path) -> DefinitionError:
-    """In a file of its own whose ID cannot be read: it is usually called like it."""
+    """If the ID cannot be read, assumes the file's name, which usually equals it."""
     mistake.sink = mistake.sink or file.stem
     return mistake
 
 
-def _twice(one: Definition, other: Definition) -> DefinitionError:
+def _defined_twice(one: Definition, other: Definition) -> DefinitionError:
     files = " and ".join(dict.fromkeys(shown(each.origin) for each in (one, other) if each.origin is not None))
     what = f"the sink {one.id} is defined twice, so neither is used: give one another ID, or remove it"
     return DefinitionError(files, what, sink=one.id, origin=one.origin)
 
 
 def _unreported(definition: Definition, loaded: Loaded) -> str:
-    """Why no definition can report that this sink fails; "" where one can, or none is to."""
+    """Why no sink will report this one's failure; "" if one will, or none is configured."""
     to = definition.alert_to
     if to is None or to in loaded.definitions:
         return ""

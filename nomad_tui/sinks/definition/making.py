@@ -1,4 +1,4 @@
-"""The questions that make a sink: the same for `nomad-tui sink new` and for the dashboard."""
+"""The questions for creating a sink, shared by `nomad-tui sink new` and the dashboard."""
 
 import shlex
 from collections.abc import Collection
@@ -22,22 +22,22 @@ _NO: Final = ("n", "no")
 @dataclass(frozen=True, slots=True)
 class Question:
     setting: str
-    """What it is about, as in a definition."""
+    """The key in a definition."""
     text: str
     default: str = ""
-    """The answer of an empty line; without one the question needs an answer."""
+    """The answer if the line is empty; without a default, an answer is required."""
     hint: str = ""
 
 
 class Making:
-    """A definition that is made by answering the questions of its type, in order."""
+    """A definition created by answering its type's questions, in order."""
 
     def __init__(self, kind: Kind, taken: Collection[str]) -> None:
-        """`taken` are the IDs that other sinks have."""
+        """`taken` are the IDs of existing sinks."""
         self.kind = kind
         self.questions: Final = tuple(_questions(kind, taken))
         self.answers: dict[str, str] = {}
-        """By the setting."""
+        """By setting."""
         self._taken = taken
 
     @property
@@ -46,7 +46,7 @@ class Making:
         return next((each for each in self.questions if each.setting not in self.answers), None)
 
     def answer(self, question: Question, typed: str) -> str:
-        """Takes an answer, unless something is wrong with it: returns what, in a sentence."""
+        """Stores an answer. If it is invalid, returns the mistake as a sentence instead."""
         typed = typed.strip() or question.default
         if not typed:
             return f"{question.text}: an answer is needed."
@@ -62,7 +62,7 @@ class Making:
         return mistake
 
     def take_back(self) -> Question | None:
-        """Forgets the last answer, and returns its question."""
+        """Removes the last answer, and returns its question."""
         answered = [each for each in self.questions if each.setting in self.answers]
         if not answered:
             return None
@@ -70,11 +70,11 @@ class Making:
         return answered[-1]
 
     def definition(self) -> str:
-        """The TOML of the answers so far."""
+        """The answers so far as TOML."""
         return tomli_w.dumps(self._table())
 
     def _table(self) -> dict[str, Any]:
-        """Raises `ValueError` for a command with a quote that is never closed."""
+        """Raises `ValueError` for a command with an unclosed quote."""
         table: dict[str, Any] = {"id": self.answers.get("id", self.kind.value), "type": self.kind.value}
         for setting, typed in self.answers.items():
             match setting:

@@ -1,4 +1,4 @@
-"""A definition of a sink from what was written: TOML, or JSON that begins with the beta's object.
+"""Parses sink definitions: TOML, or JSON in the form of the beta's object.
 
 id = "deployments"
 type = "webhook"
@@ -23,14 +23,14 @@ from nomad_tui.sinks.definition import checking
 from nomad_tui.sinks.definition.definition import ADDRESSED, Definition, JetStream, Kind
 
 MOST_NAMED: Final = 3
-"""Types that a mistake names."""
+"""Types listed in a mistake."""
 LONGEST_MESSAGE: Final = 600
 IGNORED: Final = {
     "latestindex": "the journal knows how far a sink has got",
     "createindex": "it belongs to Nomad's own records",
     "modifyindex": "it belongs to Nomad's own records",
 }
-"""What the beta's object holds beside settings, and why it is not one here."""
+"""Fields of the beta's object that are not settings here, and why."""
 ALIASES: Final = {
     "name": "id",
     "kind": "kind",
@@ -41,11 +41,11 @@ ALIASES: Final = {
     "env": "inherit",
     "pass_env": "inherit",
 }
-"""Settings by what others call them."""
+"""Settings by the names that other tools use."""
 
 
 class DefinitionError(ValueError):
-    """A text that defines no sink. `str()` of it says which file, the place in it, what is wrong and what to write."""
+    """A mistake in a definition. `str()` contains the file, the field, what is wrong and what to write."""
 
     def __init__(
         self, name: str, what: str, *, place: str = "", sink: str | None = None, origin: Path | None = None
@@ -53,14 +53,14 @@ class DefinitionError(ValueError):
         located = f"{name}: " * bool(name) + f"`{place}` " * bool(place) + what
         super().__init__(printable(f"{located}.", LONGEST_MESSAGE))
         self.place = place
-        """Such as `batch.max_events`; "" for the entire text."""
+        """Such as `batch.max_events`; "" for the whole text."""
         self.sink = sink
-        """The ID of the sink, if it can be read."""
+        """The sink's ID, if it can be read."""
         self.origin = origin
 
 
-class DefinitionErrors(ValueError):  # noqa: N818  # all that is wrong in one definition
-    """A line for each in `str()`."""
+class DefinitionErrors(ValueError):  # noqa: N818  # all mistakes of one definition
+    """`str()` has one line per mistake."""
 
     def __init__(self, errors: Iterable[DefinitionError]) -> None:
         self.errors = tuple(errors)
@@ -75,7 +75,7 @@ class Reading:
 
 
 def read_definition(text: str, name: str, origin: Path | None) -> Definition:
-    """Read a file's text; mistakes call it `name`. Relative paths start at the folder of `origin`.
+    """Parses a file's text; mistakes refer to it as `name`. Relative paths are resolved against the folder of `origin`.
 
     Raises `DefinitionErrors`.
     """
@@ -100,7 +100,7 @@ def read_with_notes(text: str, name: str, origin: Path | None) -> Reading:
         what = f"is not JSON: {_decapitalised(error.msg)} (at line {error.lineno}, column {error.colno})"
     except RecursionError:
         what = "is nested too deeply: a sink needs no more than two levels"
-    except ValueError:  # a number of more digits than Python converts
+    except ValueError:  # an integer with more digits than Python converts
         what = "holds a number that is too long: write a shorter one"
     raise DefinitionErrors([DefinitionError(name, what, origin=origin)])
 
@@ -108,7 +108,7 @@ def read_with_notes(text: str, name: str, origin: Path | None) -> Reading:
 def read_table(
     table: Mapping[str, Any], name: str, origin: Path | None, dialect: Dialect = Dialect.TOML, within: str = ""
 ) -> Reading:
-    """Read a parsed table; `within` is the prefix of each place, such as `sink[1].`.
+    """Reads a parsed table; `within` is the prefix of each path, such as `sink[1].`.
 
     Raises `DefinitionErrors`.
     """
@@ -213,7 +213,7 @@ def _decapitalised(text: str) -> str:
 
 
 def _json(text: str) -> dict[str, Any]:
-    """Raises `json.JSONDecodeError`; what follows the object is a mistake too."""
+    """Raises `json.JSONDecodeError`, also for data after the object."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table: dict[str, Any] = {}

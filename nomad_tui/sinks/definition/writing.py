@@ -29,11 +29,11 @@ MEANINGS: Final = {
     Kind.LOKI: "log lines in Grafana Loki",
 }
 WIDTH: Final = 78
-"""Cells of a line."""
+"""Cells per line."""
 
 
 def settings_of(kind: Kind) -> Iterator[Key]:
-    """Those that a type has, its own first."""
+    """The settings of a type, those specific to it first."""
     every = [key for key in keys(Definition) if key.attribute not in ("id", "kind")]
     yield from (key for key in every if kind in key.field.kinds)
     yield from (key for key in every if not key.field.kinds)
@@ -79,24 +79,24 @@ def _default(key: Key) -> Any:
 
 _ALWAYS: Final = ("id", "kind")
 _BETA: Final = (*_ALWAYS, "address", "subscription")
-"""What the beta's object always has."""
+"""Keys that the beta's object always has."""
 _REFERENCE: Final = re.compile(r"\$\{[^}]*\}")
 _NO_SECRET: Final = re.compile(r"\s*(?:(?:Basic|Bearer|Digest|Key|Splunk|Token)\s*)?", re.IGNORECASE)
-"""What may surround a variable in a header: the scheme of the credentials."""
+"""What may surround a variable in a header: an authentication scheme."""
 
 
 def write_definition(definition: Definition) -> str:
-    """TOML that reads back to an equal definition, its secrets included."""
+    """TOML that is read back as an equal definition, including its secrets."""
     return tomli_w.dumps(_nested(definition, Dialect.TOML, _ALWAYS))
 
 
 def as_json(definition: Definition) -> dict[str, Any]:
-    """The beta's object with further settings in the same words; it reads back to an equal definition."""
+    """The beta's object, with additional settings in the same style; it is read back as an equal definition."""
     return _nested(definition, Dialect.JSON, _BETA)
 
 
 def left_out(definition: Definition) -> Iterator[str]:
-    """The defaults that `write_definition` leaves out, a line each: `timeout = "10s"`."""
+    """The defaults that `write_definition` omits, one line each: `timeout = "10s"`."""
     for key in keys(Definition):
         if key.attribute not in _ALWAYS and _has(definition, key) and key.of(definition) == key.default:
             value = None if key.default is None else key.field.codec.write(key.default)
@@ -105,27 +105,27 @@ def left_out(definition: Definition) -> Iterator[str]:
 
 
 def without_secrets(definition: Definition) -> Definition:
-    """The definition without secrets written in headers, keys and URLs."""
-    headers = tuple((name, value if _says_where(value) else REDACTED) for name, value in definition.headers)
+    """The definition with secrets in headers, keys and URLs masked."""
+    headers = tuple((name, value if _is_reference(value) else REDACTED) for name, value in definition.headers)
     secret, routing_key = definition.secret, definition.routing_key
     return replace(
         definition,
         address=_address(definition),
         headers=headers,
-        secret=secret if secret is None or _says_where(secret) else REDACTED,
-        routing_key=routing_key if routing_key is None or _says_where(routing_key) else REDACTED,
+        secret=secret if secret is None or _is_reference(secret) else REDACTED,
+        routing_key=routing_key if routing_key is None or _is_reference(routing_key) else REDACTED,
         proxy=None if definition.proxy is None else masked_text(definition.proxy, REDACTED),
     )
 
 
 def _address(definition: Definition) -> str:
-    if definition.kind in CHATS and not _says_where(definition.address):
+    if definition.kind in CHATS and not _is_reference(definition.address):
         return f"{'/'.join(definition.address.split('/', 3)[:3])}/{REDACTED}"
     return masked_text(definition.address, REDACTED)
 
 
-def _says_where(text: str) -> bool:
-    """Whether a value only refers to a variable or file, apart from a scheme such as Bearer."""
+def _is_reference(text: str) -> bool:
+    """Whether a value consists only of references to variables or a file, apart from a scheme such as Bearer."""
     if reads_file(text):
         return True
     return refers(text) and all(_NO_SECRET.fullmatch(piece) for piece in _REFERENCE.split(text))
@@ -153,5 +153,5 @@ def _has(definition: Definition, key: Key) -> bool:
 
 
 def _topics(topics: dict[str, list[str]]) -> list[str]:
-    """As they are typed: `Deployment` and `Job:web`."""
+    """Topics as they are typed: `Deployment` and `Job:web`."""
     return [topic if key == ALL else f"{topic}:{key}" for topic, keys in topics.items() for key in keys]
