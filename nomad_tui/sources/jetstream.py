@@ -39,7 +39,7 @@ REFUSED_DELAY: Final = 30.0
 FRAME_WINDOW: Final = 0.05
 """Seconds for which a message may wait for others of its frame."""
 READ_TIMEOUT: Final = 5.0
-REMEMBERED: Final = 128 * 1024
+MAX_KNOWN_IDS: Final = 128 * 1024
 """Message IDs kept to recognize duplicates."""
 CLOUDEVENTS: Final = "application/cloudevents"
 GAP: Final = "Gap"
@@ -74,7 +74,7 @@ class JetStreamSource:
         self._created: datetime | None = None
         self._before_start = self.start.is_bounded and not self.start.live
         self._began = 0
-        self._known = KnownIds(REMEMBERED)
+        self._known = KnownIds(MAX_KNOWN_IDS)
         self._last_index = 0
         self._missing_since: float | None = None
         """When messages before the next one were found to be missing."""
@@ -220,7 +220,7 @@ class JetStreamSource:
                 self._next = message.sequence + 1
                 if not self._is_wanted(message):
                     continue
-                decoded = _decoded(message)
+                decoded = _decode_message(message)
                 if isinstance(decoded, Frame) and (not group or _is_one_frame(group[-1], (message, decoded))):
                     group.append((message, decoded))
                     continue
@@ -255,7 +255,7 @@ class JetStreamSource:
         return _number(message, "Nomad-Index", self.start.index) < self.start.index
 
     def _frames(self, group: list[tuple[Message, Frame]]) -> Iterator[Update]:
-        frames = _joined([frame for _, frame in group])
+        frames = _join_frames([frame for _, frame in group])
         for frame in frames:
             frame.fresh = group[0][0].sequence > self._fresh_after
             if self._missing_since is not None:
@@ -283,7 +283,7 @@ def _is_one_frame(before: tuple[Message, Frame], after: tuple[Message, Frame]) -
     )
 
 
-def _decoded(message: Message) -> Frame | Gap | Unreadable | None:
+def _decode_message(message: Message) -> Frame | Gap | Unreadable | None:
     content = message.data
     try:
         if message.headers.get("Content-Type", "").startswith(CLOUDEVENTS):
@@ -304,7 +304,7 @@ def _gap(record: GapRecord) -> Gap:
     return record.gap(reason)
 
 
-def _joined(frames: list[Frame]) -> list[Frame]:
+def _join_frames(frames: list[Frame]) -> list[Frame]:
     """Joins frames that were published as single events into one frame."""
     if len(frames) < 2:
         return frames

@@ -53,24 +53,24 @@ class Pages:
 
     async def begin(self) -> None:
         """Seeks to the start; await it before the first page."""
-        await self._do(self._begin)
+        await self._in_thread(self._begin)
 
     async def next(self) -> list[Update]:
         """The next page; empty at the end of the journal, which may grow later. Raises `JournalError`."""
-        return await self._do(self._next)
+        return await self._in_thread(self._next)
 
     async def changed(self) -> bool:
         """Whether the journal has been written to since the last call."""
-        return await self._do(self._reader.changed)
+        return await self._in_thread(self._reader.changed)
 
     async def overview(self) -> Overview | None:
         """The status of the runner and its sinks; None if the file was replaced since it was opened."""
-        return await self._do(self._overview)
+        return await self._in_thread(self._overview)
 
     async def close(self) -> None:
-        await self._do(self._reader.close)
+        await self._in_thread(self._reader.close)
 
-    async def _do(self, function: Callable[[], Result]) -> Result:
+    async def _in_thread(self, function: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
     # In the thread
@@ -241,7 +241,7 @@ class JournalSource:
                     for update in page:
                         yield update
                 if self.follow:
-                    async for update in self._following(pages, region):
+                    async for update in self._follow(pages, region):
                         yield update
         except JournalError as error:
             yield Unreadable(f"reading the journal failed: {error}", b"", 0, cut=True)
@@ -249,7 +249,7 @@ class JournalSource:
         else:
             yield Ended("end of journal")
 
-    async def _following(self, pages: Pages, region: str | None) -> AsyncGenerator[Update, None]:
+    async def _follow(self, pages: Pages, region: str | None) -> AsyncGenerator[Update, None]:
         """Records committed from now on, and the status of their writer; ends if the file is replaced."""
         attempt = losses = heard = 0
         waits = delays(self._pace.shortest_delay)

@@ -263,15 +263,15 @@ class LiveServer:
                         yield update
                 if permissions is None:
                     return
-                readers = self._divided(permissions, undivided)
+                readers = self._readers_per_namespace(permissions, undivided)
                 self._begin(readers)
                 watch.permissions = permissions
                 yield Permitted(permissions)
                 begun_at = monotonic()
-                async with aclosing(self._several(readers, permissions)) as several:
+                async with aclosing(self._merged_updates(readers, permissions)) as several:
                     async for update in several:
                         yield update
-                undivided = self._reunite(undivided, readers)
+                undivided = self._undivided_reader(undivided, readers)
                 if monotonic() - begun_at > self.settings.settled:
                     waits = delays(self.settings.shortest_delay)
                 await asyncio.sleep(next(waits))  # a server may refuse what it allowed in the probe
@@ -304,7 +304,7 @@ class LiveServer:
 
     # One stream per namespace
 
-    def _divided(self, permissions: Permissions, undivided: Reader) -> list[Reader]:
+    def _readers_per_namespace(self, permissions: Permissions, undivided: Reader) -> list[Reader]:
         """A reader for each readable namespace; topics without a namespace are read by the first one that may."""
         readers: list[Reader] = []
         taken: frozenset[str] = frozenset()
@@ -321,7 +321,7 @@ class LiveServer:
             readers.append(reader)
         return readers
 
-    def _reunite(self, before: Reader, readers: list[Reader]) -> Reader:
+    def _undivided_reader(self, before: Reader, readers: list[Reader]) -> Reader:
         """A reader of all namespaces that continues where those of single namespaces stopped. `before` is the reader of
         all namespaces that they had replaced."""
         undivided = self._reader(self.connection, self.subscription)
@@ -342,7 +342,7 @@ class LiveServer:
         undivided.resume(continuity.joined_with(parts), restricted=True)
         return undivided
 
-    async def _several(self, readers: list[Reader], permissions: Permissions) -> AsyncGenerator[Update, None]:
+    async def _merged_updates(self, readers: list[Reader], permissions: Permissions) -> AsyncGenerator[Update, None]:
         """The updates of several readers; ends when the token's permissions have changed."""
         stop = self._watch.permissions_changed
         self._rebuilt.clear()

@@ -108,9 +108,9 @@ class Recording:
 
     def check(self) -> None:
         """Raises `RecordingError` if a path is missing or not a recording; called before the dashboard opens."""
-        self._documents = [document for path in self.paths for document in self._found(path)]
+        self._documents = [document for path in self.paths for document in self._documents_at(path)]
 
-    def _found(self, path: str) -> list[Document]:
+    def _documents_at(self, path: str) -> list[Document]:
         """The documents at a path. Raises `RecordingError`."""
         found = find(path, self.max_line, follow=self.follow)
         if found[0].path != path:  # a document inside the directory
@@ -122,7 +122,7 @@ class Recording:
             self._documents = await asyncio.to_thread(self._find_documents)
         end = None
         if self.part.start.since is not None and not self.follow and not self.is_pipe:
-            end = await self._end(self._documents)
+            end = await self._newest_time(self._documents)
             if end is not None:
                 at = datetime.fromtimestamp(end // SECOND)
                 yield Noted(f"--since counts back from the recording's end, {at:%Y-%m-%d %H:%M:%S}.")
@@ -146,7 +146,7 @@ class Recording:
         found: list[Document] = []
         for path in self.paths:
             try:
-                found += self._found(path)
+                found += self._documents_at(path)
             except RecordingError:
                 found.append(Document(path))  # the error is reported when its turn comes
         return found
@@ -188,7 +188,7 @@ class Recording:
                         last = update.index if update.index >= 0 else last
                     yield update
 
-    async def _end(self, documents: Sequence[Document]) -> int | None:
+    async def _newest_time(self, documents: Sequence[Document]) -> int | None:
         """The time of the newest event that has one, in ns since 1970."""
         kinds = dict(self._kinds)
         newest: list[int] = []
@@ -237,25 +237,25 @@ class Recording:
                         continue
                     if member != before:
                         if before:
-                            for update in self._rest(document, before, capture):
+                            for update in self._finish(document, before, capture):
                                 yield update
                         capture, before = Capture(self.max_line), member
                     known = capture.read_any
                     for found in capture.feed(chunk):
                         if not known:
                             known = True
-                            for update in self._kind(document, member, capture):
+                            for update in self._note_format(document, member, capture):
                                 yield update
                         yield found
         except READ_ERRORS as error:
             trouble = Unreadable(f"reading the recording failed: {reason(error)}", b"", 0, cut=True)
-        for update in self._rest(document, before, capture):
+        for update in self._finish(document, before, capture):
             yield update
         if trouble is not None:
             self._failed = self._is_truncated = True
             yield trouble
 
-    def _kind(self, document: Document, member: str, capture: Capture) -> Iterator[Update]:
+    def _note_format(self, document: Document, member: str, capture: Capture) -> Iterator[Update]:
         """Notes the format, and yields a note if it is not plain NDJSON."""
         self._read_any = True
         kind = capture.kind
@@ -268,12 +268,12 @@ class Recording:
             if kind != NDJSON:
                 yield Noted(f"{name} is read as {kind}.")
 
-    def _rest(self, document: Document, member: str, capture: Capture) -> Iterator[Update]:
+    def _finish(self, document: Document, member: str, capture: Capture) -> Iterator[Update]:
         known = capture.read_any
         for found in capture.finish():
             if not known:
                 known = True
-                yield from self._kind(document, member, capture)
+                yield from self._note_format(document, member, capture)
             yield found
         if capture.skipped and capture.read_any:
             one = capture.skipped == 1

@@ -216,7 +216,7 @@ class Growing(Interruptible):
             while not self.closed:
                 some: bytes | None = self._file.read(len(space) - 1)
                 if self._was_truncated():
-                    some = self._from_start()
+                    some = self._restart()
                 elif not some:
                     some = self._next_file()
                     if some is None and select.select([self._wake], [], [], POLL_EVERY)[0]:
@@ -240,7 +240,7 @@ class Growing(Interruptible):
         self._head = max(head, self._head, key=len)
         return False
 
-    def _from_start(self) -> bytes:
+    def _restart(self) -> bytes:
         self._file.seek(0)
         self._head = b""
         self._skips_line = False
@@ -260,7 +260,7 @@ class Growing(Interruptible):
         if (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino):
             if now.st_size >= self._file.tell():
                 return None
-            return self._from_start()
+            return self._restart()
         # A writer keeps using the old file until it has opened the new one.
         if not stat.S_ISREG(now.st_mode) or not now.st_size:
             return None
@@ -294,13 +294,13 @@ def _rotated_after(path: Path, held: os.stat_result, now: os.stat_result, head: 
         with suppress(OSError):
             status = each.stat()
             if status.st_ino not in known and status.st_mtime_ns > held.st_mtime_ns and status.st_mtime_ns:
-                if head and suffix[1] and _begins_with(each, head):
+                if head and suffix[1] and _starts_with(each, head):
                     continue
                 found.append((status.st_mtime_ns, each))
     return [each for _, each in sorted(found)]
 
 
-def _begins_with(packed: Path, head: bytes) -> bool:
+def _starts_with(packed: Path, head: bytes) -> bool:
     """Raises `OSError`."""
     with packed.open("rb", buffering=0) as file:
         unpacking = _Compressed(file)

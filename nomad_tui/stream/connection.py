@@ -215,7 +215,7 @@ class StreamConnection:
                 # The server still holds older frames but not the last one seen: it was set back.
                 before = min(strange or doubt.frame.index, doubt.frame.index)
                 doubt.joined.gap = Gap(GapReason.REBUILT, doubt.last_index, before, gap.away if gap else 0.0)
-        if not (yield from self._take(doubt.frame, doubt.joined, was_set_back=False)):
+        if not (yield from self._accept(doubt.frame, doubt.joined, was_set_back=False)):
             yield from self._read()
 
     def leave(self) -> list[Update]:
@@ -251,7 +251,7 @@ class StreamConnection:
                     update.fresh = update.index > newest
                 sent = update.events
                 if narrow is not None:
-                    update = _narrowed(update, narrow)
+                    update = _select_events(update, narrow)
                 tentative = self._is_resuming and not continuity.is_proven
                 joined = continuity.join(update, self._away, sent, tentative=tentative)
                 if steady and not (joined.gap or joined.missed or joined.unread):
@@ -266,7 +266,7 @@ class StreamConnection:
                     last_index = continuity.seen.last_index if gap is None else gap.after
                     self.doubt = Doubt(update, joined, last_index, self._older)
                     return
-                if (yield from self._take(update, joined, was_set_back)):
+                if (yield from self._accept(update, joined, was_set_back)):
                     return
                 steady = self.progressed and self.start is None
             elif update is not None:
@@ -279,7 +279,7 @@ class StreamConnection:
         self.together = self.heartbeats.heard(self._beats, self._now)
         self._beats = 0
 
-    def _take(self, frame: Frame, joined: Joined, was_set_back: bool) -> Generator[Update, None, bool]:
+    def _accept(self, frame: Frame, joined: Joined, was_set_back: bool) -> Generator[Update, None, bool]:
         """Yields the gaps before a frame, then its new events. `was_set_back` if the server lost history during this
         connection, after it had continued where the last one stopped.
 
@@ -326,7 +326,7 @@ def request(
     return [("index", str(index)), *subscription.parameters(beta, resumption.witnesses)]
 
 
-def _narrowed(frame: Frame, subscription: Subscription) -> Frame:
+def _select_events(frame: Frame, subscription: Subscription) -> Frame:
     """The frame with only the requested events. Its original line is kept only if no event is dropped."""
     wanted = [event for event in frame.events if subscription.admits(event)]
     if len(wanted) == len(frame.events):

@@ -12,7 +12,7 @@ from nomad_tui.nomad.client import SILENCE
 from nomad_tui.nomad.release_discovery import HARMLESS_TTL, PATIENCE
 from nomad_tui.stream.connection import BACKLOG_SECONDS, HEARTBEAT
 from nomad_tui.stream.start import Start
-from nomad_tui.stream.timing import NOTICED_FROM, SHORTEST_PERIOD, elapsed
+from nomad_tui.stream.timing import SHORTEST_PERIOD, SUSPENSION_THRESHOLD, elapsed
 
 LEADER_WATCHED_EVERY: Final = 30.0
 """Seconds between two checks whether the cluster has a leader."""
@@ -30,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # Waiting for a server
     silence: float = SILENCE
-    """Without a byte, after which a stream is considered dead."""
+    """Idle time after which a stream is considered dead."""
     first_line: float | None = None
     """Minimum wait for a stream's first line, whose absence means a refusal; None for
     `nomad.probing.SHORTEST_PATIENCE`."""
@@ -53,7 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     longest_delay_while_starting: float = 2.0
     """Short, because a restarted server holds the events of this time only in its buffer."""
     settled: float = 10.0
-    """After which a connection counts as good even if it brought nothing new, and the delay is reset to the shortest,
+    """Age at which a connection counts as good even if it brought nothing new, and the delay is reset to the shortest,
     as after every connection that made progress. A server that accepts and ends each connection at once would otherwise
     be asked twice a second."""
     shortest_cut_period: float = SHORTEST_PERIOD
@@ -64,9 +64,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     longest_line: float = 300.0
     """Limit for a line to end before reconnecting; doubled each time it is reached."""
     standstill: float = 10.0
-    """Without reading, after which a server may have dropped this reader."""
+    """Time without reading after which a server may have dropped this reader."""
     standstill_over: float = 1.0
-    """Wait for the server that proves it has not: everything sent before has then been read."""
+    """A wait for the server of this length proves that it has not: everything sent before has then been read."""
 
     # Changes of the topic selection
     selection_settle: float = 3.0
@@ -76,15 +76,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # Checks beside the stream
     sleep_checked_every: float = 2.0
-    sleep_noticed_from: float = NOTICED_FROM
+    sleep_noticed_from: float = SUSPENSION_THRESHOLD
     leader_watched_every: float = LEADER_WATCHED_EVERY
     leader_awaited_every: float = 5.0
-    """While the cluster has no leader."""
+    """Interval while the cluster has no leader."""
     permissions_watched_every: float = 45.0
     """Long, because a server may keep the connection of a refused stream for two minutes, and each check opens one
     stream per capability."""
     releases_checked_every: float = HARMLESS_TTL
-    """While topics are left out because reading them harms the servers."""
+    """Interval while topics are left out because reading them harms the servers."""
     namespaces_wait: float = 300.0
     """Duration of a blocking query for changes of the list of namespaces."""
     namespaces_again: float = 60.0
@@ -92,6 +92,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     # Several streams of one cluster
     window: float = 0.25
-    """For which a frame waits for those of the other streams: streams of one server are some milliseconds apart."""
+    """Time for which a frame waits for those of other streams: streams of one server are some milliseconds apart."""
     first_window: float = 3.0
-    """For which the first frames wait until every stream has begun, since each one begins with its buffer."""
+    """Time for which the first frames wait until every stream has begun, since each one begins with its buffer."""

@@ -29,15 +29,15 @@ SLICE: Final = 0.004
 """Seconds of reading before yielding to the event loop."""
 SLICE_WITH_KEYS: Final = 0.003
 PAUSE_WITH_KEYS: Final = 0.002
-KEYS_COUNT_FOR: Final = 0.3
+KEY_PRIORITY_SECONDS: Final = 0.3
 """Seconds after a key press during which input has priority."""
 FLOOD_BYTES: Final = 64 * 1024
 """Bytes read in one turn of the event loop that exceed a cluster's usual rate."""
-TURNS: Final = 8
+RECENT_TURNS: Final = 8
 FLOODED_TURNS: Final = 3
-"""Of the last `TURNS` turns, how many must exceed `FLOOD_BYTES`; a single one may follow any long redraw."""
+"""Of the last `RECENT_TURNS` turns, how many must exceed `FLOOD_BYTES`; a single one may follow any long redraw."""
 FLOOD_SECONDS: Final = 0.5
-"""For which a flood lasts unless more data arrives."""
+"""Duration of a flood unless more data arrives."""
 
 
 class State(StrEnum):
@@ -160,14 +160,14 @@ class Pace:
         self._bytes = 0
         """Bytes read in this turn of the event loop."""
         self._is_counting = False
-        self._floods: deque[bool] = deque(maxlen=TURNS)
+        self._floods: deque[bool] = deque(maxlen=RECENT_TURNS)
         """For each of the last turns, whether it brought `FLOOD_BYTES`."""
         self._flooded_at = 0.0
 
     @property
     def has_keys(self) -> bool:
         """Whether a key was pressed a moment ago: low-priority work should wait for the next one."""
-        return perf_counter() - self.last_key < KEYS_COUNT_FOR
+        return perf_counter() - self.last_key < KEY_PRIORITY_SECONDS
 
     @property
     def is_flooded(self) -> bool:
@@ -195,7 +195,7 @@ class Pace:
             self._is_counting = True
             asyncio.get_running_loop().call_soon(self._end_turn)
         now = perf_counter()
-        if now - self.last_key < KEYS_COUNT_FOR:
+        if now - self.last_key < KEY_PRIORITY_SECONDS:
             if now - self._turn > SLICE_WITH_KEYS:
                 await asyncio.sleep(PAUSE_WITH_KEYS)
                 self._turn = perf_counter()

@@ -11,7 +11,7 @@ from typing import Final
 from nomad_tui.nomad import diagnose
 from nomad_tui.nomad.cases import Kind, Trouble, by_inquiry
 
-CUTS: Final = 3
+MIN_CUTS: Final = 3
 """Cuts in a row after about the same time that are not a coincidence."""
 SHORTEST_PERIOD: Final = 2.0
 """Seconds; a shorter period may be a server that ends each connection at once."""
@@ -26,8 +26,8 @@ class Cuts:
 
     def __init__(self, shortest_period: float = SHORTEST_PERIOD) -> None:
         self._shortest_period = shortest_period
-        self._lasted: deque[float] = deque(maxlen=CUTS)
-        self._silent: deque[float] = deque(maxlen=CUTS)
+        self._lasted: deque[float] = deque(maxlen=MIN_CUTS)
+        self._silent: deque[float] = deque(maxlen=MIN_CUTS)
 
     def named(self, trouble: Trouble, lasted: float, silent: float) -> Trouble:
         """The trouble that ended a connection, or its likely cause if connections end at regular intervals.
@@ -42,7 +42,7 @@ class Cuts:
         self._silent.append(silent)
         for case, times in ((by_inquiry.CUT_WHEN_IDLE, self._silent), (by_inquiry.CUT_REGULARLY, self._lasted)):
             if is_regular(times, self._shortest_period):
-                named = diagnose.fill(case, seconds=diagnose.in_words(sum(times) / len(times)), times=str(CUTS))
+                named = diagnose.fill(case, seconds=diagnose.in_words(sum(times) / len(times)), times=str(MIN_CUTS))
                 return replace(named, kind=trouble.kind)
         return trouble
 
@@ -50,17 +50,17 @@ class Cuts:
 def is_regular(times: deque[float], shortest_period: float = SHORTEST_PERIOD) -> bool:
     longest, shortest = max(times), min(times)
     return (
-        len(times) == CUTS
+        len(times) == MIN_CUTS
         and shortest >= shortest_period
         and longest - shortest <= max(TOLERANCE_SECONDS, TOLERANCE * longest)
     )
 
 
-NOTICED_FROM: Final = 5.0
+SUSPENSION_THRESHOLD: Final = 5.0
 """Seconds; the event loop of a busy machine is late by less."""
 
 
-def _clock_of_machine() -> Callable[[], float]:
+def _suspend_aware_clock() -> Callable[[], float]:
     """A clock in seconds that includes the machine's sleep, which `time.monotonic` does on neither Linux nor macOS."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         number = time.CLOCK_BOOTTIME
@@ -71,7 +71,7 @@ def _clock_of_machine() -> Callable[[], float]:
     return partial(time.clock_gettime, number)
 
 
-elapsed: Final = _clock_of_machine()
+elapsed: Final = _suspend_aware_clock()
 """Seconds from an arbitrary origin, including sleep."""
 
 
@@ -79,7 +79,7 @@ class Suspension:
     """Detects that the program did not run for a while; call `noticed` every `interval` seconds."""
 
     def __init__(
-        self, interval: float, clock: Callable[[], float] = elapsed, noticed_from: float = NOTICED_FROM
+        self, interval: float, clock: Callable[[], float] = elapsed, noticed_from: float = SUSPENSION_THRESHOLD
     ) -> None:
         self.interval = interval
         self._noticed_from = noticed_from

@@ -24,7 +24,7 @@ from nomad_tui.nomad.diagnose import NomadError
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
 from nomad_tui.stream.settings import Settings
-from nomad_tui.stream.timing import CUTS, Cuts, is_regular
+from nomad_tui.stream.timing import MIN_CUTS, Cuts, is_regular
 from nomad_tui.ui.dialogs.copies import server_of
 from tests.stream.test_live import SECONDS, SOON, Reader, frame
 
@@ -96,7 +96,7 @@ def test_what_nomad_says_is_its_own_behind_nginx_too(status: int, body: bytes, k
     ],
 )
 def test_times_are_regular_or_not(times: tuple[float, ...], regular: bool) -> None:
-    assert is_regular(deque(times, CUTS)) is regular
+    assert is_regular(deque(times, MIN_CUTS)) is regular
 
 
 def test_cuts_at_a_regular_period_are_named() -> None:
@@ -181,9 +181,9 @@ async def test_a_proxy_that_cuts_regularly_is_named_in_a_live_stream() -> None:
         )
         async with aclosing(source.updates()) as updates:
             reader = Reader(source, updates)
-            await reader.until(lambda: len(reader.all(Retrying)) >= CUTS)
+            await reader.until(lambda: len(reader.all(Retrying)) >= MIN_CUTS)
             assert "proxy" in reader.all(Retrying)[-1].what
-            assert len(reader.all(Connected)) == CUTS
+            assert len(reader.all(Connected)) == MIN_CUTS
 
 
 async def test_a_server_behind_a_path_and_a_header_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from nomad_tui.stream.connection import Heartbeats
 from nomad_tui.stream.reader import Reader as OneReader
 from nomad_tui.stream.reports import Reports
 from nomad_tui.stream.settings import Settings
-from nomad_tui.stream.timing import NOTICED_FROM, Suspension
+from nomad_tui.stream.timing import SUSPENSION_THRESHOLD, Suspension
 from tests.odd_servers import buffering_proxy
 from tests.stream.test_live import SECONDS, SOON, Reader, asked, event, following, frame, frames
 
@@ -47,7 +47,7 @@ def warnings(reader: Reader, concern: Concern) -> list[Warned]:
 def test_a_suspension_is_noticed_once_and_the_odd_delay_is_not() -> None:
     now = 1000.0
     suspension = Suspension(2.0, lambda: now)
-    for passed in (2.0, 2.1, 2.0 + NOTICED_FROM - 0.1):
+    for passed in (2.0, 2.1, 2.0 + SUSPENSION_THRESHOLD - 0.1):
         now += passed
         assert suspension.noticed() == 0
     now += 3602.0
