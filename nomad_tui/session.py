@@ -75,7 +75,7 @@ class Session:
         """Reads until the source ends."""
         async with aclosing(self.source.updates()) as updates:
             async for update in updates:
-                self._take(update)
+                self._apply(update)
                 await self.pace.give_turn(len(update.line) if isinstance(update, Frame) else 0)
         self.pace.end()
 
@@ -98,7 +98,7 @@ class Session:
         self.status.per_second.append(received - self._counted)
         self._counted = received
 
-    def _take(self, update: Update) -> None:
+    def _apply(self, update: Update) -> None:
         if isinstance(update, Frame | Gap):
             self.history.add(update, self._wall_clock())
         elif isinstance(update, Noted):

@@ -96,7 +96,7 @@ def run(connections: Connections, folders: Folders, ids: Sequence[str], **option
             click.echo(f"nomad-tui: {mistake}", err=True)
         if loaded.mistakes:
             raise ConfigurationFailure("No sink can run. Correct the mistakes above.")
-    return _keep(connections.start, folders, Wanted(definitions, frozenset(ids)), **options)
+    return _run_service(connections.start, folders, Wanted(definitions, frozenset(ids)), **options)
 
 
 @click.command(cls=Command, epilog="nomad-tui record --keep 7d --max-size 4GiB")
@@ -111,10 +111,10 @@ def record(connections: Connections, folders: Folders, **options: Any) -> int:
     """
     from nomad_tui.sinks.runner.runner import Wanted
 
-    return _keep(connections.start, folders, Wanted(None), **options)
+    return _run_service(connections.start, folders, Wanted(None), **options)
 
 
-def _keep(
+def _run_service(
     connection: Connection,
     folders: Folders,
     wanted: Any,

@@ -73,7 +73,7 @@ def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool
             "Name a sink or the numbers of dead letters, or give --all: sink dead-letters lists them."
         )
     with JournalReader(journal) as reader:
-        letters = _chosen(reader, loaded, which)
+        letters = _selected_letters(reader, loaded, which)
     if not letters:
         click.echo("No dead letters to resend.")
         return 0
@@ -124,7 +124,7 @@ def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since
         f"{number_of(done.events, 'event')} of the journal {again} to {id}, or what its definition selects of them: "
         f"from index {done.index:,} on, received {age(now - done.received)}{oldest}."
     )
-    click.echo(_deliverer(done.runner))
+    click.echo(_who_delivers(done.runner))
     if done.cursor.paused:
         click.echo(f"It is paused: `nomad-tui sink resume {id}` resumes it.")
     return 0
@@ -141,7 +141,7 @@ def pause(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
 def resume(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
     _pause(journal, id, False)
     overview = _overview(journal)
-    click.echo(f"{printable(id)} is resumed. {_deliverer(overview.runner if overview.alive else None)}")
+    click.echo(f"{printable(id)} is resumed. {_who_delivers(overview.runner if overview.alive else None)}")
     return 0
 
 
@@ -186,7 +186,7 @@ def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Pat
         _echo_wrapped(f"No runner uses this journal{heard}. `nomad-tui sink run` starts one.")
     else:
         _echo_wrapped(
-            f"Runner {_named(runner)} for {duration(now - runner.started)}: "
+            f"Runner {_runner_name(runner)} for {duration(now - runner.started)}: "
             f"stream {printable(runner.state) or 'starting'}, {runner.rate:g} events/s, "
             f"{number_of(runner.gaps, 'gap')}."
         )
@@ -341,7 +341,7 @@ def _run(definition: Definition, work: Coroutine[Any, Any, R]) -> R:
         raise ConfigurationFailure(f"The sink {definition.id} cannot be used: {error}") from None
 
 
-def _chosen(reader: JournalReader, loaded: Loaded, which: Sequence[str]) -> list[DeadLetter]:
+def _selected_letters(reader: JournalReader, loaded: Loaded, which: Sequence[str]) -> list[DeadLetter]:
     """The dead letters that the arguments select. Raises `click.ClickException` if one does not exist."""
     if not which:
         return reader.letters(limit=sys.maxsize)
@@ -410,13 +410,13 @@ def _title(letter: DeadLetter) -> str:
     return printable(f"({letter.topic}/{letter.type} {letter.key}, index {letter.index:,})", 120)
 
 
-def _deliverer(runner: RunnerStatus | None) -> str:
+def _who_delivers(runner: RunnerStatus | None) -> str:
     if runner is None:
         return "No runner is alive: the next `nomad-tui sink run` delivers."
-    return f"The runner {_named(runner)} delivers."
+    return f"The runner {_runner_name(runner)} delivers."
 
 
-def _named(runner: RunnerStatus) -> str:
+def _runner_name(runner: RunnerStatus) -> str:
     return f"{runner.pid} on {printable(runner.host, 60)}"
 
 

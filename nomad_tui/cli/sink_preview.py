@@ -21,7 +21,7 @@ from nomad_tui.sources.recording import Recording
 
 def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: int) -> int:  # noqa: A002
     definition = defined(loaded, id)
-    records, region = (_collected(files), "") if files else newest_records(journal, last)
+    records, region = (_read_recordings(files), "") if files else newest_records(journal, last)
     sent = failed = 0
     for each in previews(definition, records, region):
         sent += len(each.bodies)
@@ -41,7 +41,7 @@ def _shown(text: str) -> str:
     return "\n".join(map(printable, text.split("\n"))) if sys.stdout.isatty() else text
 
 
-def _collected(files: Sequence[str]) -> list[Record]:
+def _read_recordings(files: Sequence[str]) -> list[Record]:
     """The frames and gaps of recordings. Raises `click.ClickException`."""
 
     async def read() -> AsyncIterator[Record]:

@@ -36,8 +36,8 @@ from nomad_tui.sources.live import LiveServer, SeenFrames
 from nomad_tui.sources.source import Source
 from nomad_tui.stream.status import Pace, StreamStatus
 
-HELD_EVENTS: Final = 100_000
-HELD_BYTES: Final = 128 * 1024 * 1024
+HISTORY_EVENTS: Final = 100_000
+HISTORY_BYTES: Final = 128 * 1024 * 1024
 """Limits of the events kept to find what changed: an object's previous event is rarely further back."""
 FLUSH_INTERVAL: Final = 0.05
 """Seconds for which a printed event may wait to be written together with others."""
@@ -113,7 +113,7 @@ class _Tail:
         self._newest = SeenFrames()
         self._errors = errors
         is_report = options.output is Output.REPORT
-        self._history = History() if is_report else History(HELD_EVENTS, HELD_BYTES)
+        self._history = History() if is_report else History(HISTORY_EVENTS, HISTORY_BYTES)
         self._reported: list[int] | None = [] if is_report else None
         """Rows of the report, which is written at the end."""
         self._derived = Derived(self._history)
@@ -216,7 +216,7 @@ class _Tail:
         if isinstance(source, Recording) and source.is_pipe:
             self._notice("Times without a date count back from now: where a pipe ends is not known yet.")
             return
-        history = History(HELD_EVENTS, HELD_BYTES)
+        history = History(HISTORY_EVENTS, HISTORY_BYTES)
         async with aclosing(source.updates()) as updates:
             async for update in updates:
                 if isinstance(update, Frame):
@@ -233,7 +233,7 @@ class _Tail:
         while True:
             async with aclosing(self._source.updates()) as updates:
                 async for update in updates:
-                    self._take(update)
+                    self._apply(update)
                     if self._writer.size >= self._options.buffered:
                         if isinstance(self._source, LiveServer):
                             break
@@ -241,9 +241,9 @@ class _Tail:
                     await pace.give_turn()
                 else:
                     return
-            self._source = await self._after_stall(self._source)
+            self._source = await self._resume_after_stall(self._source)
 
-    async def _after_stall(self, source: LiveServer) -> LiveServer:
+    async def _resume_after_stall(self, source: LiveServer) -> LiveServer:
         """Waits, disconnected, until the output accepts more; then resumes the stream."""
         left = time_ns()
         self._count_idleness(connected=False)
@@ -296,7 +296,7 @@ class _Tail:
         self._idle_since = monotonic() if connected else None
         self._connection_changed.set()
 
-    def _take(self, update: Update) -> None:
+    def _apply(self, update: Update) -> None:
         status = self._status
         region = status.region
         is_new_warning = isinstance(update, Warned) and status.warnings.get(update.concern) != update

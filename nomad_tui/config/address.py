@@ -51,7 +51,7 @@ class Address(msgspec.Struct, frozen=True):
     def loopback(self) -> bool:
         if self.socket is not None or self.host == "localhost":
             return True
-        number = _number(self.host)
+        number = _ip_address(self.host)
         return number is not None and number.is_loopback
 
 
@@ -75,7 +75,7 @@ def parse_address(text: str) -> tuple[Address, Credentials | None]:
     """
     if text.startswith("unix:"):
         return _unix_address(text.removeprefix("unix:")), None
-    _refuse_invisible(text)
+    _reject_invisible(text)
     parts = _split(text)
     if parts.scheme not in DEFAULT_PORTS:
         raise ValueError(f"the scheme {parts.scheme} is not supported, use http, https or unix")
@@ -104,10 +104,10 @@ def proxy_for(address: Address, environ: Mapping[str, str], *, socks: bool = Tru
     else:
         return None
     exceptions = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
-    if any(_covers(entry.strip().lower(), address) for entry in exceptions.split(",")):
+    if any(_matches(entry.strip().lower(), address) for entry in exceptions.split(",")):
         return None
     try:
-        _refuse_invisible(text)
+        _reject_invisible(text)
         parts = _split(text)
         if parts.scheme not in (PROXY_PORTS if socks else DEFAULT_PORTS):
             usable = "http, https or socks5" if socks else "http or https"
@@ -141,7 +141,7 @@ def _split(text: str) -> SplitResult:
         raise ValueError(f"that is not a URL, write something like {DEFAULT}") from None
 
 
-def _refuse_invisible(text: str) -> None:
+def _reject_invisible(text: str) -> None:
     """`urlsplit` silently drops tabs and line breaks, so a pasted address could lead to another host."""
     if not text.isprintable() or " " in text:
         raise ValueError(f"it contains a space or a control character, write something like {DEFAULT}")
@@ -182,31 +182,31 @@ def _credentials(parts: SplitResult) -> Credentials | None:
     return unquote(parts.username), unquote(parts.password or "")
 
 
-def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
 
 
-def _covers(entry: str, address: Address) -> bool:
+def _matches(entry: str, address: Address) -> bool:
     """Whether an entry of NO_PROXY matches: `*`, a network, or an IP address or name with or without a port.
     `.example.com` matches only names below it, `example.com` itself too."""
     if entry == "*":
         return True
-    number = _number(address.host)
+    number = _ip_address(address.host)
     if "/" in entry:
         try:
             return number is not None and number in ipaddress.ip_network(entry, strict=False)
         except ValueError:
             return False
     name, colon, port = entry.rpartition(":")
-    if not colon or not port.isdigit() or _number(entry) is not None:
+    if not colon or not port.isdigit() or _ip_address(entry) is not None:
         name, port = entry, str(address.port)
     name = name.strip("[]").removeprefix("*")
     if not name or port != str(address.port):
         return False
     if number is not None:
-        return _number(name) == number
+        return _ip_address(name) == number
     host = address.host.rstrip(".")
     return host == name or host.endswith(f".{name.removeprefix('.')}")

@@ -188,16 +188,16 @@ class FieldReader(Generic[T]):
         for name, raw in table.items():
             inner = self._tables.get(self._dialect.folded(name))
             if inner is None:
-                self._take(name, raw)
+                self._assign(name, raw)
             elif isinstance(raw, Mapping):
                 for member, value in raw.items():
-                    self._take(f"{inner}.{member}", value)
+                    self._assign(f"{inner}.{member}", value)
             elif raw is not None:
                 self.errors.append(
                     self.path_of(inner).error(f"is {quoted(raw)}: write a table; {self._members(inner)}")
                 )
 
-    def _take(self, name: str, raw: object) -> None:
+    def _assign(self, name: str, raw: object) -> None:
         key = self._by_name.get(self._dialect.folded(name))
         if key is None:
             what = f"is not a setting{self._what}: {self._suggestion(name)}"

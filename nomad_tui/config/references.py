@@ -37,8 +37,8 @@ def resolve(text: str, environ: Mapping[str, str] = os.environ) -> str:
     a request without its token would be refused permanently. Raises `ValueUnavailableError`.
     """
     if reads_file(text):
-        return _first_line(_filled(text.removeprefix(FILE), environ))
-    return _filled(text, environ)
+        return _first_line(_expand(text.removeprefix(FILE), environ))
+    return _expand(text, environ)
 
 
 def reads_file(text: str) -> bool:
@@ -51,7 +51,7 @@ def refers(text: str) -> bool:
     return reads_file(text) or any(found["name"] for found in _REFERENCE.finditer(text))
 
 
-def _filled(text: str, environ: Mapping[str, str]) -> str:
+def _expand(text: str, environ: Mapping[str, str]) -> str:
     def value(found: re.Match[str]) -> str:
         if found["literal"]:
             return "${"

@@ -150,7 +150,7 @@ class SavedFilters:
         own: dict[str, SavedFilter] = {}
         taken: set[str] = set()
         for name, entry in _entries(self._content).items():
-            found = self._checked(name, entry, taken)
+            found = self._validated(name, entry, taken)
             if found is not None:
                 own[found.name] = found
                 taken |= {found.key} if found.key else set()
@@ -163,27 +163,27 @@ class SavedFilters:
         ]
         self.filters = (*own.values(), *presets)
 
-    def _checked(self, name: str, entry: object, taken: set[str]) -> SavedFilter | None:
+    def _validated(self, name: str, entry: object, taken: set[str]) -> SavedFilter | None:
         """One filter of the file, without its key if that is invalid."""
         try:
             found = msgspec.convert(entry, _Entry)
             Filter.parse(found.filter)
         except msgspec.ValidationError as error:
-            self._complain(name, str(error).replace(" - at `$.", " at `"))
+            self._report(name, str(error).replace(" - at `$.", " at `"))
             return None
         except FilterError as error:
-            self._complain(name, f"at character {error.position + 1}: {error}")
+            self._report(name, f"at character {error.position + 1}: {error}")
             return None
         key = None if found.key is None else found.key.upper()
         if key is not None and key not in KEYS:
-            self._complain(name, f'its key may be {KEYS[0]} to {KEYS[-1]}, not "{found.key}"')
+            self._report(name, f'its key may be {KEYS[0]} to {KEYS[-1]}, not "{found.key}"')
             key = None
         elif key in taken:
-            self._complain(name, f"another filter has {key} already")
+            self._report(name, f"another filter has {key} already")
             key = None
         return SavedFilter(printable(name, LONGEST_NAME), printable(found.filter), key)
 
-    def _complain(self, name: str, what: str) -> None:
+    def _report(self, name: str, what: str) -> None:
         if not self.trouble and self._file is not None:
             self.trouble = printable(f'{self._file}, filter "{name}": {what.rstrip(".")}.', 500)
 

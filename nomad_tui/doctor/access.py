@@ -37,7 +37,7 @@ async def token(subject: Subject) -> AsyncGenerator[Item, None]:
         if finding.verdict is Verdict.REFUSED and subject.connection.sends_token:
             # Workload identities are unknown to /v1/acl/token/self, but the stream accepts them.
             yield Begun("token", "trying the token on the stream")
-            async with aclosing(_probed(subject, _wanted(subject), [subject.connection.namespace])) as answers:
+            async with aclosing(_probe(subject, _topics_to_check(subject), [subject.connection.namespace])) as answers:
                 subject.probed = [each async for each in answers]
             if any(each.allowed for each in subject.probed):
                 sentence = "The stream accepts the token. It is a workload identity: the server does not name it."
@@ -163,7 +163,7 @@ async def topics(subject: Subject) -> AsyncGenerator[Item, None]:
     if subject.server is not None and subject.server.publishes is False:
         yield Finding("topics", Verdict.SKIPPED, "The server publishes no events.")
         return
-    names = _wanted(subject)
+    names = _topics_to_check(subject)
     watched = subject.connection.namespace
     probed: list[Probed] = []
     if subject.probed:
@@ -172,7 +172,7 @@ async def topics(subject: Subject) -> AsyncGenerator[Item, None]:
             yield _cell(each)
     else:
         yield Begun("topics", f"opening {len(names)} topics, four at a time")
-        async with aclosing(_probed(subject, names, [watched])) as answers:
+        async with aclosing(_probe(subject, names, [watched])) as answers:
             async for each in answers:
                 probed.append(each)
                 yield _cell(each)
@@ -180,7 +180,7 @@ async def topics(subject: Subject) -> AsyncGenerator[Item, None]:
     single = [each.topic for each in probed if each.allowed is False and is_namespaced(each.topic)]
     if watched == ALL and single and listed:
         yield Begun("topics", f"opening {len(single)} topics in {len(listed)} namespaces")
-        async with aclosing(_probed(subject, single, listed)) as answers:
+        async with aclosing(_probe(subject, single, listed)) as answers:
             async for each in answers:
                 probed.append(each)
                 yield _cell(each)
@@ -249,7 +249,7 @@ def _named(some: Sequence[ServerList]) -> str:
     return ", ".join(f"{one.topic.lower()}s" for one in some)
 
 
-def _wanted(subject: Subject) -> list[str]:
+def _topics_to_check(subject: Subject) -> list[str]:
     """The topics to check."""
     wanted = subject.subscription.released_topics
     if wanted is not None:
@@ -258,7 +258,7 @@ def _wanted(subject: Subject) -> list[str]:
     return names + [each for each in subject.subscription.unknown_topics if each not in names]
 
 
-def _probed(subject: Subject, names: Sequence[str], places: Sequence[str]) -> AsyncGenerator[Probed, None]:
+def _probe(subject: Subject, names: Sequence[str], places: Sequence[str]) -> AsyncGenerator[Probed, None]:
     version = subject.server.version if subject.server is not None else None
     patience = subject.patience.topic
     return probe(subject.open_client, names, places, beta=subject.beta, patience=patience, version=version)
@@ -305,7 +305,7 @@ def _topics(
         Verdict.REFUSED,
         _describe(permissions, measured["asked"]),
         remedy,
-        policy(refused, _lacking(permissions, watched, listed)),
+        policy(refused, _refusing_namespaces(permissions, watched, listed)),
         measured,
     )
 
@@ -336,6 +336,6 @@ def _remedy(refused: Sequence[str]) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _lacking(permissions: Permissions, watched: str, listed: Sequence[str]) -> list[str]:
+def _refusing_namespaces(permissions: Permissions, watched: str, listed: Sequence[str]) -> list[str]:
     """The namespaces in which a topic is refused; `*` if all are watched."""
     return [watched] if watched != ALL or not listed else [ALL]

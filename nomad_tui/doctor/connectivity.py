@@ -22,7 +22,7 @@ from nomad_tui.doctor.subject import ERRORS, Subject, failed
 from nomad_tui.nomad.certificate import shown_certificate
 from nomad_tui.nomad.client import CONNECT_TIMEOUT, Client
 
-NAMED: Final = 3
+MAX_LISTED: Final = 3
 """Names or addresses listed before the rest is only counted."""
 CERTIFICATE_SOON: Final = 14 * 86_400
 """Seconds before a certificate's expiry at which it is noted."""
@@ -294,9 +294,9 @@ def _endpoint(connection: Connection) -> tuple[str, int]:
 
 
 def _listed(texts: tuple[str, ...]) -> str:
-    if len(texts) <= NAMED:
+    if len(texts) <= MAX_LISTED:
         return enumerated(texts) or "no name"
-    return f"{', '.join(texts[:NAMED])} and {len(texts) - NAMED} more"
+    return f"{', '.join(texts[:MAX_LISTED])} and {len(texts) - MAX_LISTED} more"
 
 
 def _error_text(error: Exception) -> str:

@@ -29,7 +29,7 @@ CHECKS: Final[tuple[str, ...]] = (
 """All checks, in the order in which they run; `address` has a finding for each address."""
 
 
-_PLACES: Final = {topic: place for place, topic in enumerate(KINDS)}
+_ORDER: Final = {topic: place for place, topic in enumerate(KINDS)}
 
 
 class Verdict(StrEnum):
@@ -159,7 +159,7 @@ class Examination:
     @property
     def rows(self) -> list[tuple[str, dict[str, Cell]]]:
         """`cells` in the usual order of topics, not in the order of the answers."""
-        return sorted(self.cells.items(), key=lambda row: (_PLACES.get(row[0], len(_PLACES)), row[0]))
+        return sorted(self.cells.items(), key=lambda row: (_ORDER.get(row[0], len(_ORDER)), row[0]))
 
     @property
     def namespaces(self) -> list[str]:

@@ -114,7 +114,7 @@ def table_lines(examination: Examination, width: int) -> list[Line]:
     for namespaces in _columns(examination.namespaces, width - topic_width - need_width - 2):
         if lines:
             lines.append(())
-        heads = [_cut(namespace) for namespace in namespaces]
+        heads = [_heading(namespace) for namespace in namespaces]
         lines.append(((" " * 2 + " " * topic_width, Ink.QUIET), *((f"{head}  ", Ink.STRONG) for head in heads)))
         for topic, row in examination.rows:
             if row.keys().isdisjoint(namespaces):
@@ -133,7 +133,7 @@ def _need(row: Mapping[str, Cell]) -> str:
     return next((f"needs {cell.needed}" for cell in row.values() if cell.access is Access.REFUSED), "")
 
 
-def _cut(namespace: str) -> str:
+def _heading(namespace: str) -> str:
     """A namespace as a heading of the table, shortened."""
     name = namespace if namespace != "*" else "* (all)"
     return name if len(name) <= NAMESPACE_WIDTH else f"{name[: NAMESPACE_WIDTH - 1]}…"
@@ -144,7 +144,7 @@ def _columns(namespaces: Sequence[str], room: int) -> Iterator[list[str]]:
     columns: list[str] = []
     used = 0
     for namespace in namespaces:
-        needs = len(_cut(namespace)) + 2
+        needs = len(_heading(namespace)) + 2
         if columns and used + needs > room:
             yield columns
             columns, used = [], 0

@@ -13,7 +13,7 @@ from nomad_tui.nomad.release_discovery import Evidence, ServerReleases, discover
 from nomad_tui.nomad.releases import SERVER_BUGS
 from nomad_tui.stream.topic_selection import UNKNOWN_TOPICS, allowed_trouble, asked_topics, left_out_trouble
 
-NAMED: Final = 3
+MAX_LISTED: Final = 3
 """Servers whose releases are listed before the rest is only counted."""
 REGION_DOWN: Final = "No server of the region is reachable."
 NO_LEADER: Final = "The cluster has no leader, so it neither writes nor answers."
@@ -93,11 +93,11 @@ def _describe_releases(subject: Subject, releases: ServerReleases) -> str:
             return "The release is unknown: the token lacks node:read and agent:read. The stream does not need them."
         case Evidence.REFUSAL:
             return "The server is Nomad 1.8.20, 1.10.8, 1.11.2 or later, judging by how it refuses."
-    named = [f"Nomad {build}{f' on {name}' if name else ''}" for name, build in releases.builds[:NAMED]]
+    named = [f"Nomad {build}{f' on {name}' if name else ''}" for name, build in releases.builds[:MAX_LISTED]]
     if len({build for _, build in releases.builds}) == 1:
         named = [named[0] if len(releases.builds) == 1 else f"Nomad {releases.builds[0][1]} on all servers"]
-    elif len(releases.builds) > NAMED:
-        named.append(f"{len(releases.builds) - NAMED} more servers")
+    elif len(releases.builds) > MAX_LISTED:
+        named.append(f"{len(releases.builds) - MAX_LISTED} more servers")
     by_client = server is not None and not server.is_server
     return f"{', '.join(named)}{', through a client agent' if by_client else ''}."
 

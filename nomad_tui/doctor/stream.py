@@ -20,7 +20,7 @@ HELD_BACK_SECONDS: Final = 0.01
 CLOCK_TOLERANCE: Final = SECOND
 """ns by which the clocks may differ without a note."""
 
-UNBUFFER: Final = (
+UNBUFFER_REMEDY: Final = (
     "Turn off response buffering in the proxy (nginx: `proxy_buffering off`), "
     "or set NOMAD_ADDR (--address) to the server itself."
 )
@@ -30,7 +30,7 @@ async def stream(subject: Subject) -> AsyncGenerator[Item, None]:
     if subject.server is not None and subject.server.publishes is False:
         yield Finding("stream", Verdict.SKIPPED, "The server publishes no events.")
         return
-    chosen = _chosen(subject)
+    chosen = _readable_subscription(subject)
     if chosen is None:
         yield Finding("stream", Verdict.SKIPPED, "The token may read none of these topics.")
         return
@@ -65,7 +65,7 @@ async def stream(subject: Subject) -> AsyncGenerator[Item, None]:
     yield finding
 
 
-def _chosen(subject: Subject) -> tuple[Subscription, str, bool] | None:
+def _readable_subscription(subject: Subject) -> tuple[Subscription, str, bool] | None:
     """Subscription, namespace, and whether that is everything requested; None if nothing may be read."""
     watched, permissions = subject.connection.namespace, subject.permissions
     if permissions is None or permissions.everything:
@@ -93,7 +93,7 @@ def _first_byte(subject: Subject, listening: Listening, what: str) -> Finding:
             Verdict.BROKEN,
             f"{what} is open, but nothing arrived within {waited:.0f} s. This release sends a first "
             "line immediately, so a proxy buffers it.",
-            UNBUFFER,
+            UNBUFFER_REMEDY,
             measured=measured,
         )
     return Finding(
@@ -203,7 +203,7 @@ def _heartbeat_finding(listening: Listening, patience: float) -> Finding:
                 "heartbeat",
                 Verdict.BROKEN,
                 "Two heartbeats arrived together. Servers send them 30 s apart, so a proxy buffers the stream.",
-                UNBUFFER,
+                UNBUFFER_REMEDY,
                 measured=measured,
             )
         return Finding("heartbeat", Verdict.OK, f"One every {seconds:.3g} s.", measured=measured)
@@ -212,7 +212,7 @@ def _heartbeat_finding(listening: Listening, patience: float) -> Finding:
             "heartbeat",
             Verdict.BROKEN,
             f"No byte arrived in {patience:.0f} s. Servers send a heartbeat every 30 s, so a proxy buffers the stream.",
-            UNBUFFER,
+            UNBUFFER_REMEDY,
             measured=measured,
         )
     return Finding(

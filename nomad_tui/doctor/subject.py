@@ -71,12 +71,12 @@ class Listening:
         if self.first_byte is None:
             self.first_byte = now
         for line in self._splitter.feed(chunk):
-            self._take(line, now)
+            self._parse_line(line, now)
         self.unreadable += len(self._splitter.oversized)
         self._splitter.oversized.clear()
         return True
 
-    def _take(self, line: bytes, now: float) -> None:
+    def _parse_line(self, line: bytes, now: float) -> None:
         match decode(line):
             case Heartbeat():
                 self.heartbeats.append(now)

@@ -62,7 +62,7 @@ class _Printed:
             async for item in items:
                 examination.take(item)
                 if isinstance(item, Finding):
-                    self._take(item)
+                    self._print_finding(item)
                 self._show_running()
         examination.complete = True
         self._print_skipped()
@@ -75,7 +75,7 @@ class _Printed:
                 self._print([(), *part])
         return examination.exit_code
 
-    def _take(self, finding: Finding) -> None:
+    def _print_finding(self, finding: Finding) -> None:
         if self._skipped and not report.belongs(self._skipped, finding):
             self._print_skipped()
         if finding.verdict is Verdict.SKIPPED:
