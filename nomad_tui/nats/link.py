@@ -29,7 +29,7 @@ INFO_ATTEMPTS: Final = 5
 LARGEST_KEY: Final = 64 * 1024
 """Bytes read from a file with credentials."""
 
-UNREADABLE: Final = (ValueError, TypeError, KeyError, AttributeError)
+INVALID_RESPONSE: Final = (ValueError, TypeError, KeyError, AttributeError)
 """Exceptions of the library for a response that is not JetStream's."""
 
 Answer = TypeVar("Answer")
@@ -191,7 +191,7 @@ class NatsLink:
             return await answer
         except NotFoundError:
             raise
-        except UNREADABLE as error:
+        except INVALID_RESPONSE as error:
             raise NatsError(
                 f"JetStream of {self.server} failed", f"its answer cannot be read: {error}", "Check the server's log"
             ) from None

@@ -12,7 +12,7 @@ from nats.js.api import PubAck
 from nats.js.errors import APIError, NoStreamResponseError
 
 from nomad_tui.core.text import printable
-from nomad_tui.nats.link import UNREADABLE, NatsLink, trouble
+from nomad_tui.nats.link import INVALID_RESPONSE, NatsLink, trouble
 
 LONGEST_TOKEN: Final = 128
 """Characters; a server accepts subjects of about 4 KB."""
@@ -60,7 +60,7 @@ class Publisher:
 
     async def open(self) -> None:
         try:
-            await self.link.client.subscribe(f"{self._inbox}.*", cb=self._take)
+            await self.link.client.subscribe(f"{self._inbox}.*", cb=self._on_reply)
         except (nats.errors.Error, OSError) as error:
             raise trouble(error, self.link.server) from None
 
@@ -88,7 +88,7 @@ class Publisher:
         if not done.cancelled():
             done.exception()  # errors after the first one are ignored
 
-    async def _take(self, msg: Msg) -> None:
+    async def _on_reply(self, msg: Msg) -> None:
         future = self._expected.get(msg.subject)
         if future is None or future.done():
             return
@@ -104,5 +104,5 @@ class Publisher:
             )
         except APIError as error:
             future.set_exception(error)
-        except UNREADABLE:
+        except INVALID_RESPONSE:
             future.set_exception(APIError(description="its acknowledgement cannot be read"))

@@ -105,7 +105,7 @@ class Reading:
         self._inbox = self._link.client.new_inbox()
         try:
             self._subscription = await self._link.client.subscribe(
-                f"{self._inbox}.*", cb=self._take, pending_msgs_limit=0, pending_bytes_limit=0
+                f"{self._inbox}.*", cb=self._on_message, pending_msgs_limit=0, pending_bytes_limit=0
             )
         except (nats.errors.Error, OSError) as error:
             raise trouble(error, self._link.server) from None
@@ -119,7 +119,7 @@ class Reading:
         """
         loop = asyncio.get_running_loop()
         if not self._received:
-            await self._ask()
+            await self._pull()
             lost: asyncio.Future[Any] = loop.create_future()
             self._link.watch(lost)
             word = asyncio.ensure_future(self._arrived.wait())
@@ -154,7 +154,7 @@ class Reading:
         except (nats.errors.Error, OSError):
             pass  # the server deletes it after `INACTIVE_THRESHOLD`
 
-    async def _ask(self) -> None:
+    async def _pull(self) -> None:
         if self._outstanding > BATCH // 4 or self._lost:
             return
         self._requests += 1
@@ -176,12 +176,12 @@ class Reading:
         except (nats.errors.Error, OSError) as error:
             raise trouble(error, self._link.server) from None
 
-    async def _take(self, msg: Msg) -> None:
+    async def _on_message(self, msg: Msg) -> None:
         self.heard = asyncio.get_running_loop().time()
         headers: dict[str, str] = msg.headers or {}
         status = headers.get("Status")
         if status is not None and not msg.reply.startswith("$JS.ACK."):
-            self._take_status(status, headers)
+            self._on_status(status, headers)
             return
         tokens = msg.reply.split(".")
         sequence, delivered, time, pending = map(int, tokens[5:9] if len(tokens) == 9 else tokens[7:11])
@@ -195,7 +195,7 @@ class Reading:
             self._received.append(Message(sequence, time, pending, headers, msg.data))
         self._arrived.set()
 
-    def _take_status(self, status: str, headers: dict[str, str]) -> None:
+    def _on_status(self, status: str, headers: dict[str, str]) -> None:
         if status == "100":
             self._arrived.set()
             return

@@ -47,10 +47,10 @@ class Lists:
             self._index, self._objects = index, {topic: {} for topic in TOPICS.values()}
             for frame in recording.frames:
                 if frame.index is not None and frame.index <= index:
-                    self._take(frame.sent)
+                    self._apply(frame.sent)
         return self._objects[topic]
 
-    def _take(self, line: bytes) -> None:
+    def _apply(self, line: bytes) -> None:
         for envelope, text in events(line)[1]:
             of_topic = self._objects.get(envelope.topic)
             if of_topic is None:

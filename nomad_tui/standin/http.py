@@ -176,7 +176,7 @@ class Listener:
 
     def open(self) -> None:
         """Starts to listen; port 0 is replaced with a free one, which is kept from then on."""
-        self._listen(self._bound())
+        self._listen(self._bind())
 
     def close(self) -> None:
         """Stops listening; connections stay open."""
@@ -188,7 +188,7 @@ class Listener:
     def refusing(self) -> Iterator[None]:
         """Keeps the address but refuses connections."""
         self._stop_listening()
-        bound = self._bound()  # stays bound: otherwise the port may be assigned to a reconnecting client's own socket
+        bound = self._bind()  # stays bound: otherwise the port may be assigned to a reconnecting client's own socket
         try:
             yield
         finally:
@@ -203,7 +203,7 @@ class Listener:
         if self._connections:
             await asyncio.wait(set(self._connections))
 
-    def _bound(self) -> socket.socket:
+    def _bind(self) -> socket.socket:
         """A socket bound to the server's address that refuses connections."""
         path = self._unix_path
         bound = socket.socket(socket.AF_INET if path is None else socket.AF_UNIX)

@@ -367,7 +367,7 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
     def needs_earlier(self) -> bool:
         """Whether the output depends on earlier events: a sentence describes what has changed."""
         if self.least_level == Level.ROUTINE and not self.is_grouped and self.template is not None:
-            return any(name in self.template for name in (*_DERIVED, *_BUILDING))
+            return any(name in self.template for name in (*_DERIVED, *_COMPOSING))
         return self.is_rendered
 
     @property
@@ -384,7 +384,7 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
         return Batch(BATCH_SIZES[self.kind], 0.0)
 
 
-_BUILDING: Final = ("~", "+", "\\", "join", "format", "replace")
+_COMPOSING: Final = ("~", "+", "\\", "join", "format", "replace")
 """Operators and filters with which a template could build such a name."""
 _DERIVED: Final = ("sentence", "level", "object", "node", "changes")
 """Template names whose value is derived from an event and the previous one."""

@@ -59,7 +59,7 @@ class Definitions:
         """All definitions. An ID defined more than once is a mistake, and none of its definitions is used."""
         found: dict[str, list[Reading]] = {}
         mistakes: list[DefinitionError] = []
-        for each in self._each():
+        for each in self._read_all():
             if isinstance(each, Reading):
                 found.setdefault(each.definition.id, []).append(each)
             else:
@@ -73,7 +73,7 @@ class Definitions:
             if reading.notes:
                 loaded.notes[name] = reading.notes
         for name, definition in loaded.definitions.items():
-            if warning := _unreported(definition, loaded):
+            if warning := _alert_warning(definition, loaded):
                 loaded.notes[name] = (*loaded.notes.get(name, ()), warning)
         return loaded
 
@@ -94,7 +94,7 @@ class Definitions:
         definition, suffix = self.parse(text, name), _suffix(text)
         target = self.folder / f"{definition.id}{suffix}"
         before = self._file_of(definition.id)
-        other = next((id for file, id in self._holders() if file == target and id != definition.id), None)  # noqa: A001
+        other = next((id for file, id in self._defining_files() if file == target and id != definition.id), None)  # noqa: A001
         if other is not None and (before is None or before.suffix != suffix):
             raise FileError(
                 f"{shown(target)} defines another sink, {other}. Rename that file: this sink needs its name."
@@ -127,7 +127,7 @@ class Definitions:
 
     def _file_of(self, id: str) -> Path | None:  # noqa: A002
         """The single file of a sink. Raises `FileError` if it is in `config.toml`, or in several files."""
-        held = list(dict.fromkeys(file for file, other in self._holders() if other == id))
+        held = list(dict.fromkeys(file for file, other in self._defining_files() if other == id))
         if not held:
             return None
         if self.settings in held:
@@ -137,15 +137,15 @@ class Definitions:
             raise FileError(f"The sink {id} is defined in {files}. Remove all but one.")
         return held[0]
 
-    def _holders(self) -> Iterator[tuple[Path, str]]:
+    def _defining_files(self) -> Iterator[tuple[Path, str]]:
         """Files and the IDs of the sinks that they define, including invalid ones."""
-        for each in self._each():
+        for each in self._read_all():
             origin = each.definition.origin if isinstance(each, Reading) else each.origin
             found = each.definition.id if isinstance(each, Reading) else each.sink
             if origin is not None and found is not None:
                 yield origin, found
 
-    def _each(self) -> Iterator[Reading | DefinitionError]:
+    def _read_all(self) -> Iterator[Reading | DefinitionError]:
         try:
             files = self._files()
         except FileError as error:
@@ -161,12 +161,12 @@ class Definitions:
             except FileNotFoundError:
                 if file.is_symlink():
                     what = f"{shown(file)} links to a file that does not exist. Correct the link."
-                    yield _about(_unreadable(what, file), file)
+                    yield _with_sink(_unreadable(what, file), file)
             except DefinitionErrors as mistakes:
-                yield from (_about(mistake, file) for mistake in mistakes.errors)
+                yield from (_with_sink(mistake, file) for mistake in mistakes.errors)
             except (FileError, OSError) as error:
                 what = str(error) if isinstance(error, FileError) else f"{shown(file)} cannot be read: {reason(error)}."
-                yield _about(_unreadable(what, file), file)
+                yield _with_sink(_unreadable(what, file), file)
         yield from self._tables()
 
     def _tables(self) -> Iterator[Reading | DefinitionError]:
@@ -215,7 +215,7 @@ def shown_address(definition: Definition) -> str:
     return printable(masked_text(address, REDACTED), 200) or "standard output"
 
 
-def _about(mistake: DefinitionError, file: Path) -> DefinitionError:
+def _with_sink(mistake: DefinitionError, file: Path) -> DefinitionError:
     """If the ID cannot be read, assumes the file's name, which usually equals it."""
     mistake.sink = mistake.sink or file.stem
     return mistake
@@ -227,7 +227,7 @@ def _defined_twice(one: Definition, other: Definition) -> DefinitionError:
     return DefinitionError(files, what, sink=one.id, origin=one.origin)
 
 
-def _unreported(definition: Definition, loaded: Loaded) -> str:
+def _alert_warning(definition: Definition, loaded: Loaded) -> str:
     """Why no sink will report this one's failure; "" if one will, or none is configured."""
     to = definition.alert_to
     if to is None or to in loaded.definitions:

@@ -106,7 +106,7 @@ class Making:
 
 
 def _questions(kind: Kind, taken: Collection[str]) -> list[Question]:
-    asked = [Question("id", "ID", _free(kind.value, taken))]
+    asked = [Question("id", "ID", _unused_id(kind.value, taken))]
     if kind is Kind.EXEC:
         asked.append(Question("command", "Command", hint="The program and its arguments; no shell reads them."))
     elif kind is Kind.PAGERDUTY:
@@ -120,5 +120,5 @@ def _questions(kind: Kind, taken: Collection[str]) -> list[Question]:
     return asked
 
 
-def _free(kind: str, taken: Collection[str]) -> str:
+def _unused_id(kind: str, taken: Collection[str]) -> str:
     return next(each for each in (kind, *(f"{kind}-{number}" for number in range(2, 10_000))) if each not in taken)

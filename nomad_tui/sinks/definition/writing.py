@@ -87,12 +87,12 @@ _NO_SECRET: Final = re.compile(r"\s*(?:(?:Basic|Bearer|Digest|Key|Splunk|Token)\
 
 def write_definition(definition: Definition) -> str:
     """TOML that is read back as an equal definition, including its secrets."""
-    return tomli_w.dumps(_nested(definition, Dialect.TOML, _ALWAYS))
+    return tomli_w.dumps(_to_table(definition, Dialect.TOML, _ALWAYS))
 
 
 def as_json(definition: Definition) -> dict[str, Any]:
     """The beta's object, with additional settings in the same style; it is read back as an equal definition."""
-    return _nested(definition, Dialect.JSON, _BETA)
+    return _to_table(definition, Dialect.JSON, _BETA)
 
 
 def left_out(definition: Definition) -> Iterator[str]:
@@ -131,7 +131,7 @@ def _is_reference(text: str) -> bool:
     return refers(text) and all(_NO_SECRET.fullmatch(piece) for piece in _REFERENCE.split(text))
 
 
-def _nested(definition: Definition, dialect: Dialect, always: tuple[str, ...]) -> dict[str, Any]:
+def _to_table(definition: Definition, dialect: Dialect, always: tuple[str, ...]) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for key in keys(Definition):
         value = key.of(definition)

@@ -20,7 +20,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.nomad.diagnose import in_words
 from nomad_tui.sinks.delivery.sink import RejectedError, UnavailableError
 
-QUOTED: Final = 200
+QUOTED_CHARACTERS: Final = 200
 """Characters of a response that are quoted."""
 SECRET_PART: Final = 16
 """Length from which a path segment may be a secret, whatever it looks like."""
@@ -80,7 +80,7 @@ def judged(given: Answer, settings: Settings) -> str:
     answered = f"{address} answered {answer}" + (f", it said '{reply}'" if reply else "")
     if 300 <= status < 400:
         location = given.headers.get("Location", "")
-        where = f" and points to {_place(location, settings.hidden)}" if location else ""
+        where = f" and points to {_masked_location(location, settings.hidden)}" if location else ""
         raise RejectedError(
             f"{address} answered {answer}{where}: redirects are not followed. "
             "Write the final address into the definition.",
@@ -101,14 +101,14 @@ def first_line(answer: Answer, hidden: tuple[str, ...]) -> str:
     """The first line of a response, with secrets masked."""
     if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
         return ""
-    text = answer.body[: 16 * QUOTED].decode("utf-8", "replace").strip()
+    text = answer.body[: 16 * QUOTED_CHARACTERS].decode("utf-8", "replace").strip()
     if text.startswith("<"):
         return "a web page"
     line = " ".join(text.partition("\n")[0].split())
     return quoted(line, hidden)
 
 
-def _place(location: str, hidden: tuple[str, ...]) -> str:
+def _masked_location(location: str, hidden: tuple[str, ...]) -> str:
     return quoted(without_credentials(re.split(r"[?#]", location, maxsplit=1)[0]), hidden)
 
 
@@ -116,7 +116,7 @@ def quoted(text: str, hidden: tuple[str, ...]) -> str:
     """A receiver's text, with secrets masked, safe to display."""
     for each in hidden:
         text = text.replace(each, MASK)
-    return printable(masked_text(text), QUOTED)
+    return printable(masked_text(text), QUOTED_CHARACTERS)
 
 
 def secrets_of_target(path: str, query: str) -> Iterator[str]:

@@ -203,7 +203,7 @@ class JetStreamSink:
             self._log_once("stream_differs_from_definition", **differences)
 
     async def _create(self, link: NatsLink) -> StreamInfo:
-        wanted = self._wanted()
+        wanted = self._stream_config()
         try:
             stream = await link.call(link.manager.add_stream(wanted))
         except NotFoundError as error:
@@ -213,7 +213,7 @@ class JetStreamSink:
         log.info("stream_created", sink=self._definition.id, stream=self._stream, subjects=wanted.subjects)
         return stream
 
-    def _wanted(self) -> StreamConfig:
+    def _stream_config(self) -> StreamConfig:
         jetstream = self._definition.jetstream
         window = min(jetstream.duplicate_window, jetstream.max_age or jetstream.duplicate_window)
         return StreamConfig(
@@ -230,7 +230,7 @@ class JetStreamSink:
 
     def _differences(self, config: StreamConfig) -> dict[str, str]:
         """Differences in the limits that the definition sets."""
-        wanted = self._wanted()
+        wanted = self._stream_config()
         return {
             name: f"{actual} where the definition says {value}"
             for name in ("max_age", "max_bytes", "num_replicas", "duplicate_window")
@@ -252,13 +252,13 @@ class JetStreamSink:
     # Publishing
 
     async def _deliver(self, publisher: Publisher, delivery: Delivery, progress: _Progress) -> None:
-        for messages in self._portions(delivery):
+        for messages in self._chunks(delivery):
             if self._window is not None and not delivery.test:
                 oldest = min(message.item.received for message in messages)
                 await self._stored.update(publisher.link, self._window, oldest)
             await self._publish(publisher, messages, progress)
 
-    def _portions(self, delivery: Delivery) -> Iterator[list[_Message]]:
+    def _chunks(self, delivery: Delivery) -> Iterator[list[_Message]]:
         portion: list[_Message] = []
         size = 0
         for item in delivery.items:
@@ -312,7 +312,7 @@ class JetStreamSink:
             if not self._is_known(message, progress):
                 sent = monotonic()
                 acknowledgement = await self._acknowledged(publisher, await self._send(publisher, message, ""))
-                self._take(message, acknowledgement, sent, progress)
+                self._record(message, acknowledgement, sent, progress)
         if fitting < len(messages):
             size = messages[fitting].size
             raise RejectedError(
@@ -346,7 +346,7 @@ class JetStreamSink:
                         acknowledgement = await self._acknowledged(publisher, waited)
                     except APIError:
                         break
-                    self._take(message, acknowledgement, sent, progress)
+                    self._record(message, acknowledgement, sent, progress)
                 settled += 1
             else:
                 self._broken_batches = 0
@@ -375,7 +375,7 @@ class JetStreamSink:
             headers = headers | {"Nats-Expected-Last-Msg-Id": after}
         return await publisher.publish(message.subject, message.content, headers)
 
-    def _take(self, message: _Message, acknowledgement: PubAck, sent: float, progress: _Progress) -> None:
+    def _record(self, message: _Message, acknowledgement: PubAck, sent: float, progress: _Progress) -> None:
         progress.done += 1
         progress.duplicates += bool(acknowledgement.duplicate)
         progress.last = max(progress.last, acknowledgement.seq)
@@ -391,7 +391,7 @@ class JetStreamSink:
                 await self._check_leader(publisher)
             return future.result()
         except NoStreamResponseError:
-            raise UnavailableError(await self._why_nobody(publisher.link)) from None
+            raise UnavailableError(await self._explain_no_responder(publisher.link)) from None
         except APIError as error:
             reason = printable(error.description or "", LONGEST_REASON) or f"error {error.err_code}"
             match error.err_code:
@@ -427,7 +427,7 @@ class JetStreamSink:
         await self._disconnect(publisher)
         raise UnavailableError(what)
 
-    async def _why_nobody(self, link: NatsLink) -> str:
+    async def _explain_no_responder(self, link: NatsLink) -> str:
         try:
             stream = await link.stream_info(self._stream)
         except NatsError as error:

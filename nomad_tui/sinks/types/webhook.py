@@ -186,7 +186,7 @@ class Webhook:
                         raise UnavailableError(unreachable(error, settings.connection)) from None
         except TimeoutError:
             if progress.answer is None:
-                raise UnavailableError(self._too_slow(address, progress)) from None
+                raise UnavailableError(self._timeout_message(address, progress)) from None
         assert settings is not None and progress.answer is not None
         return self.judge(progress.answer, settings)
 
@@ -266,7 +266,7 @@ class Webhook:
         """Raises `ValueError` with a sentence that contains no secret."""
         definition = self._definition
         text = resolve(definition.address, self._environ)
-        address, credentials = _parsed(text, "address")
+        address, credentials = _parse_url(text, "address")
         hidden = [text] if refers(definition.address) else []
         headers: dict[str, str] = {}
         for name, value in definition.headers:
@@ -297,7 +297,7 @@ class Webhook:
         return Settings(connection, url, headers, self._signers(), tuple(hidden))
 
     def _proxy(self) -> Proxy:
-        address, credentials = _parsed(resolve(self._definition.proxy or "", self._environ), "proxy")
+        address, credentials = _parse_url(resolve(self._definition.proxy or "", self._environ), "proxy")
         return Proxy(str(address), "proxy", credentials)
 
     def _signers(self) -> tuple[Signer, ...]:
@@ -342,7 +342,7 @@ class Webhook:
             self._base = depends, _without(_merged(defaults, settings.headers), own)
         return self._base[1]
 
-    def _too_slow(self, address: str, progress: _Progress) -> str:
+    def _timeout_message(self, address: str, progress: _Progress) -> str:
         patience = in_words(self._definition.timeout)
         if progress.connected:
             return (
@@ -363,7 +363,7 @@ def _template(definition: Definition) -> "DeliveryTemplate | None":
     return DeliveryTemplate(definition)
 
 
-def _parsed(text: str, key: str) -> tuple[Address, Credentials | None]:
+def _parse_url(text: str, key: str) -> tuple[Address, Credentials | None]:
     try:
         if not text.startswith(("http://", "https://")):
             raise ValueError("it must begin with http:// or https://")
