@@ -99,7 +99,7 @@ class _Group(CommandGroup):
         try:
             code = run()
         except click.ClickException as error:
-            message = error.format_message().replace("\n\t", " ")  # click lists choices one a line
+            message = error.format_message().replace("\n\t", " ")  # click writes one choice per line
             click.echo(f"nomad-tui: {message}", err=True)
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt):

@@ -164,7 +164,7 @@ class CommandGroup(Command, click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
             name, command, rest = super().resolve_command(ctx, args)
-        except click.NoSuchCommand as error:  # click itself knows only commands that have been imported
+        except click.NoSuchCommand as error:  # click itself knows only imported commands
             raise click.NoSuchCommand(error.command_name, possibilities=self.list_commands(ctx), ctx=ctx) from None
         if name is not None and command is not None:
             given = _given_before(ctx)

@@ -324,7 +324,7 @@ class _Tail:
                     self._history.add(update, time_ns())
                 self._write_error(f"gap: {update.sentence}")
             case Unreadable():
-                if status.unreadable <= UNREADABLE_SHOWN or update.cut:  # that a file breaks off is always said
+                if status.unreadable <= UNREADABLE_SHOWN or update.cut:  # always report a truncated file
                     excerpt = printable(masked_text(update.excerpt.decode("utf-8", "replace")), 100)
                     self._notice(f"unreadable, {update.reason}{f': {excerpt}' if excerpt else '.'}")
             case Retrying():
