@@ -1,4 +1,4 @@
-"""What keys do about the connection: retry, switch, examine, and the page of a first start without a server."""
+"""Actions on the connection: retry, switch and examine; and the page of a first start without a server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOT_A_CLUSTER: Final = "Only available when connected to a cluster."
 
 
 class ConnectionActions:
-    """What is not on the first picture is imported on demand: the picture does not wait for it."""
+    """Imports on demand what the first drawing does not need."""
 
     def __init__(self, dashboard: Dashboard) -> None:
         self._dashboard = dashboard
@@ -69,7 +69,7 @@ class ConnectionActions:
         self._panes.app.push_screen(page)
 
     def sync(self) -> None:
-        """Shows the page of a first start while no server has been reached, and closes it once one is."""
+        """Shows the page of a first start until a server has been reached."""
         status = self._session.status
         if self._connections is None or self._connections.names_address:
             return

@@ -1,4 +1,4 @@
-"""What keys of the dashboard do beside filter and selection; most of it is made when it is first used."""
+"""The controllers of the dashboard's actions other than filter and selection; most are created when first used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Controllers:
-    """The first picture does not wait for those that are made on demand, nor for what they import."""
+    """Creates controllers, and imports their modules, on demand, so that the first drawing is not delayed."""
 
     def __init__(self, dashboard: Dashboard) -> None:
         self._dashboard = dashboard
@@ -28,17 +28,17 @@ class Controllers:
         self.marks = MarkKeeper(dashboard)
 
     async def prepare(self) -> None:
-        """After the first picture, makes the parser of filters and reads the watch rules.
+        """After the first drawing, builds the filter parser and loads the watch rules.
 
-        Rules look at earlier events, too.
+        The rules also match events received before.
         """
         await self._dashboard.session.quiet()
         await asyncio.to_thread(load_parser)
         if self._dashboard.panes.is_ready:
-            self.watching  # noqa: B018  # reads the rules
+            self.watching  # noqa: B018  # loads the rules
 
     def made(self, name: str) -> bool:
-        """Whether one of them has been used."""
+        """Whether the controller with this name has been created."""
         return name in vars(self)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What the parts of the dashboard share: the session, the panes, and the owners of filter and selection."""
+"""State shared by the parts of the dashboard: the session, the panes, and the owners of filter and selection."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Switch(msgspec.Struct, frozen=True):
-    """What the next dashboard starts with."""
+    """The result of a dashboard whose operator has switched clusters; the next one starts with it."""
 
     connection: Connection
     filter_text: str
@@ -32,33 +32,33 @@ class Switch(msgspec.Struct, frozen=True):
 
 
 class Demo(msgspec.Struct, frozen=True):
-    """What a dashboard ends with when the recorded cluster is wanted instead."""
+    """The result of a dashboard whose operator has chosen the demo."""
 
     filter_text: str
 
 
 Outcome: TypeAlias = Switch | Demo | None
-"""What a dashboard ends with."""
+"""The result of a dashboard."""
 
 
 class DashboardOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a dashboard is started."""
+    """The options of a dashboard."""
 
     clock: Callable[[], int] = time_ns
-    """ns since 1970."""
+    """Returns ns since 1970."""
     timezone: tzinfo | None = None
     """None for that of the settings, or else this machine's."""
     filter_text: str = ""
     folders: Folders | None = None
-    """Without them, settings are neither read nor kept."""
+    """If None, settings are neither read nor stored."""
     namespace: str = ""
     """Selects the preset filter of that name."""
     reveal: bool = False
     """Whether secrets are shown."""
     connections: Connections | None = None
-    """Those to switch between; None for a recording, a journal, a NATS stream or the demo."""
+    """Connections to switch between; None for a recording, a journal, a NATS stream or the demo."""
     key_pause: float | None = None
-    """Seconds without a key after which the inspector and the filter follow; None for their own."""
+    """Seconds without a key before the inspector and the filter are updated; None for their defaults."""
     seeds: bool = True
     """Whether the overview reads the server's lists once."""
     collects_after: float = QUIET
@@ -66,7 +66,7 @@ class DashboardOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dashboard:
-    """Given to each part that acts on more than one pane."""
+    """Passed to each part that acts on more than one pane."""
 
     def __init__(
         self, session: Session, panes: Panes, filter_bar: FilterBar, filtering: Filtering, options: DashboardOptions

@@ -1,6 +1,6 @@
-"""Takes the shown event out of the dashboard: to the clipboard, a pager, a browser, a file, or as a picture.
+"""Exports the current event: to the clipboard, a pager, a browser or a file; and saves screenshots.
 
-What is masked on the screen is masked in all of it.
+Values that are masked on the screen are masked in every export.
 """
 
 import asyncio
@@ -39,17 +39,17 @@ class ExportActions:
         self._inspecting = dashboard.inspecting
         self._clock = dashboard.options.clock
 
-    # What there is
+    # What can be exported
 
     def _payload(self) -> Payload | None:
-        """The payload that is shown; where there is none, notifies that."""
+        """The payload shown; if there is none, a notification says so."""
         self._inspecting.look()
         if self._inspector.payload is None:
             self._panes.notify(NOTHING, markup=False)
         return self._inspector.payload
 
     def _path(self) -> Path:
-        """Of the row under the cursor; of the payload while another pane has the focus."""
+        """The path of the row under the cursor; of the payload if another pane has the focus."""
         if self._panes.focused is not Pane.INSPECTOR:
             return ()
         match self._inspector.view:
@@ -61,19 +61,19 @@ class ExportActions:
                 return ()
 
     def _choices(self, payload: Payload) -> dict[str, Choice]:
-        """What can be copied, by letter."""
+        """The texts that can be copied, by letter."""
         source = self._session.source
         server: Server | None = server_of(source.connection) if isinstance(source, LiveServer) else None
         gap = self._inspecting.gap
         sentence = "" if gap is None else gap.sentence
-        # A recording does not name the release of the server.
+        # A recording does not contain the server's release.
         harm = self._session.status.csi_read_warning if server is not None else csi_read_warning()
         masking, envelope = self._inspector.masking, self._inspecting.envelope
         found = choices(payload.value, self._path(), masking, envelope, server, sentence, harm)
         return {choice.letter: choice for choice in found}
 
     def _as_file(self, payload: Payload) -> tuple[Callable[[], str], str]:
-        """What makes the event's JSON, and a name for its file."""
+        """A function that returns the event's JSON, and a name for its file."""
         envelope = self._inspecting.envelope
         made = {one.letter: one for one in choices(payload.value, (), self._inspector.masking, envelope, None)}
         if envelope is not None and made["e"].text is not None:
@@ -82,7 +82,7 @@ class ExportActions:
         topic = "gap" if envelope is None else envelope.topic
         return made["s"].made, file_name(topic, "", event.sequence if event else 0)
 
-    # What is done with it
+    # Exporting
 
     def copy(self) -> None:
         payload = self._payload()
@@ -91,12 +91,12 @@ class ExportActions:
             self._panes.app.push_screen(menu, self._copy)
 
     def copy_one(self, letter: str) -> None:
-        """Copies what the menu has under this letter, or notifies why that is not possible."""
+        """Copies the text with this letter in the menu, or notifies why that is not possible."""
         if (choice := self._possible(letter)) is not None:
             self._copy(choice)
 
     def browse(self) -> None:
-        """Opens the object's page in Nomad's web UI, or copies its address where no browser is local."""
+        """Opens the object's page in Nomad's web UI, or copies its address if there is no local browser."""
         if (link := self._possible("u")) is not None:
             self._panes.run_worker(self._open(link), group="browse", exclusive=True)
 
@@ -167,5 +167,5 @@ class ExportActions:
 
     def save_picture(self) -> None:
         app = self._panes.app
-        # The palette that it was chosen in is to be gone first.
+        # After the palette, if the command was chosen there, has closed.
         app.call_after_refresh(lambda: save_picture(app).notify(app))

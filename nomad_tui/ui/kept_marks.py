@@ -1,4 +1,4 @@
-"""The marks of a recording or journal, kept from one run to the next."""
+"""Stores the marks of a recording or journal from one run to the next."""
 
 from collections import Counter
 from typing import Final
@@ -9,26 +9,26 @@ from nomad_tui.core.history.history import History
 from nomad_tui.sources.source import Source, Stored
 from nomad_tui.ui.dashboard import Dashboard
 
-ROWS_AT_ONCE: Final = 50_000
-"""Rows looked through for marks between two turns: about 2 ms."""
+ROWS_PER_TICK: Final = 50_000
+"""Rows searched for marks per tick: about 2 ms."""
 
 
 class MarkKeeper:
-    """Finds the marks again while the events come, and writes them when one is set or removed."""
+    """Restores marks as their events are read, and writes the marks when one is set or removed."""
 
     def __init__(self, dashboard: Dashboard) -> None:
-        """Without folders none are kept, nor for a source that is read only once, such as a server or a pipe."""
+        """Stores nothing without folders, or for a source that cannot be read again, such as a server or a pipe."""
         name, folders = _kept_as(dashboard.session.source), dashboard.options.folders
         self._kept = None if folders is None or name is None else KeptMarks(folders.state, name)
         self._history = dashboard.session.history
         self._events = dashboard.panes.event_list
         self._sought: set[Mark] = set()
-        """Marks of earlier runs whose events have not come yet."""
+        """Marks of earlier runs whose events have not been read yet."""
         self.trouble = self._read()
-        """What kept earlier marks from being read, as sentences."""
+        """Sentences that say why earlier marks could not be read, or ""."""
         self._indexes = {mark.index for mark in self._sought}
         self._next = 0
-        """The first row that was not looked at."""
+        """Sequence number of the first row not searched yet."""
         self._same: Counter[Mark] = Counter()
 
     def _read(self) -> str:
@@ -42,9 +42,9 @@ class MarkKeeper:
         return self._kept.trouble
 
     def restore(self) -> None:
-        """Looks through some of the rows that came since."""
+        """Searches new rows for marks, up to `ROWS_PER_TICK`."""
         history = self._history
-        end = min(history.end, max(self._next, history.first) + ROWS_AT_ONCE)
+        end = min(history.end, max(self._next, history.first) + ROWS_PER_TICK)
         while self._sought and (start := max(self._next, history.first)) < end:
             segment = history.segment_of(start)
             stop = min(end, segment.first + len(segment.index))
@@ -65,7 +65,7 @@ class MarkKeeper:
         return is_sought
 
     def write(self) -> str:
-        """What kept the marks from being written, as sentences; empty if nothing did."""
+        """Writes the marks; returns sentences that say why it could not, or ""."""
         if self._kept is None:
             return ""
         history = self._history
@@ -79,7 +79,7 @@ class MarkKeeper:
 
 
 def _kept_as(source: Source) -> str | None:
-    """The absolute paths of a recording or journal, by which the next run knows it; None for another source."""
+    """The absolute paths that identify a recording or journal in the next run; None for another source."""
     files = source.files if isinstance(source, Stored) else ()
     return "\n".join(str(path.absolute()) for path in files) or None
 
@@ -90,7 +90,7 @@ def _mark(history: History, sequence: int) -> Mark:
 
 
 def _numbered(history: History, sequence: int) -> Mark:
-    """With its place among the same of its index."""
+    """The event's mark with its number among the events of its index that would have the same mark."""
     mark = _mark(history, sequence)
     number = 1
     for before in range(sequence - 1, history.first - 1, -1):

@@ -1,4 +1,4 @@
-"""Widgets that repaint less than Textual does by itself: a repaint makes keys wait, some 20 ms an event looked at."""
+"""Widgets that repaint less than Textual's own: repaints delay keys by some 20 ms per event shown."""
 
 from typing import ClassVar, Final, Self
 
@@ -15,17 +15,17 @@ from textual.widgets import Static
 
 
 class LaidOutOnce(Widget):
-    """A widget that is not scrolled, as the last of the bases: Textual takes the styles of the first alone.
+    """A mixin for widgets that do not scroll. Must be the last base: Textual uses only the first one's styles.
 
-    A layout gives each widget its virtual size, and Textual lays the screen out again when that has changed: only a
-    container that may get scrollbars needs the second layout.
+    Textual lays the screen out again if a layout changes a widget's virtual size, which only containers that may get
+    scrollbars need.
     """
 
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), repaint=False)
 
 
 def component_classes(prefix: str, names: str) -> set[str]:
-    """`prefix--name` for each of the names, which spaces divide."""
+    """`prefix--name` for each name; `names` are separated by spaces."""
     return {f"{prefix}--{name}" for name in names.split()}
 
 
@@ -37,7 +37,7 @@ def set_border_title(widget: Widget, title: Content) -> None:
 
 
 def set_border_subtitle(widget: Widget, subtitle: Content) -> None:
-    """As `set_border_title`, at the bottom."""
+    """As `set_border_title`, for the subtitle."""
     if widget._border_subtitle != subtitle:
         widget._border_subtitle = subtitle
         _refresh_line(widget, widget.outer_size.height - 1)
@@ -49,7 +49,7 @@ def _refresh_line(widget: Widget, y: int) -> None:
 
 
 def show_content(static: Static, content: Content) -> None:
-    """Shows other lines, none of which wraps; lays the screen out anew only if their number changes."""
+    """Shows other lines, none of which may wrap; causes a layout only if their number changes."""
     before = static.content
     if before == content:
         return
@@ -58,9 +58,9 @@ def show_content(static: Static, content: Content) -> None:
 
 
 class LineScrollBar(ScrollBar, LaidOutOnce):
-    """Repaints only the cells that have changed: of a long list that grows, mostly none.
+    """Repaints only the cells that have changed: usually none in a long list that grows.
 
-    Without anything to scroll it has the color of its view.
+    Has the view's background color if there is nothing to scroll.
     """
 
     def __init__(self, thickness: int) -> None:
@@ -107,7 +107,7 @@ class LineScrollBar(ScrollBar, LaidOutOnce):
 
 
 class LineView(ScrollView):
-    """To be drawn by `render_line`, one line a row. The scrollbar keeps its place where there is nothing to scroll."""
+    """A base for views drawn by `render_line`, one line per row. Space for the scrollbar is always reserved."""
 
     DEFAULT_CSS = """
     LineView {
@@ -118,23 +118,23 @@ class LineView(ScrollView):
 
     @property
     def vertical_scrollbar(self) -> ScrollBar:
-        """Made at the first use, as Textual's is."""
+        """Created when first used, as Textual's is."""
         if self._vertical_scrollbar is None:
             self._vertical_scrollbar = bar = LineScrollBar(self.scrollbar_size_vertical)
             self.app._start_widget(self, bar)
         return self._vertical_scrollbar
 
     def set_row_count(self, rows: int) -> None:
-        """Tells the scrollbar how many rows there are.
+        """Sets the number of rows for the scrollbar.
 
-        Assigning `virtual_size` lays out and repaints the screen, some 20 KB to the terminal each time.
+        Assigning `virtual_size` would lay out and repaint the screen, and write some 20 KB to the terminal each time.
         """
         size = Size(self.scrollable_content_region.width, rows)
         self.set_reactive(LineView.virtual_size, size)
         self._scroll_update(size)
 
     def show_at_top(self, row: int) -> None:
-        """Scrolls at once, without animation, so that this row is the first on the screen.
+        """Scrolls, without animation, so that `row` is the first on the screen.
 
         Textual's `set_scroll` neither repaints the rows nor moves the scrollbar's thumb.
         """
@@ -150,29 +150,29 @@ class LineView(ScrollView):
             self.scroll_page_down(animate=False)
 
 
-KEPT_STRIPS: Final = 2_000
-"""Drawn lines that are kept; scrolling through more starts afresh."""
+MAX_CACHED_STRIPS: Final = 2_000
+"""Maximum number of cached lines; the cache is cleared when it is full."""
 
 
 class KeptLines(LineView):
-    """A line is drawn when it is first shown, and kept until something that shows in it changes."""
+    """Renders a line when it is first shown, and caches it until something that it shows changes."""
 
     PREFIX: ClassVar[str]
-    """Of the component classes, such as `payload-tree`; `PREFIX--cursor` is one of them where there is a cursor."""
+    """Prefix of the component classes, such as `payload-tree`. Views with a cursor have `PREFIX--cursor`."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._strips: dict[tuple[int, bool], Strip] = {}
-        """By line, without the cursor and with it."""
+        """Cached lines, by line number and whether the line has the cursor."""
         self._rich_styles: dict[tuple[str, bool], Style] = {}
 
-    def _keep(self, line: int, has_cursor: bool, strip: Strip) -> Strip:
-        if len(self._strips) >= KEPT_STRIPS:
+    def _cache_strip(self, line: int, has_cursor: bool, strip: Strip) -> Strip:
+        if len(self._strips) >= MAX_CACHED_STRIPS:
             self._strips.clear()
         self._strips[line, has_cursor] = strip
         return strip
 
-    def _forget_strips(self) -> None:
+    def _clear_strips(self) -> None:
         self._strips.clear()
         self.refresh()
 
@@ -182,7 +182,7 @@ class KeptLines(LineView):
         self._strips.clear()
 
     def _rich_style(self, components: str, has_cursor: bool = False) -> Style:
-        """Of one component or several, separated by a space."""
+        """The style of one or several components, separated by spaces."""
         style = self._rich_styles.get((components, has_cursor))
         if style is None:
             classes = [f"{self.PREFIX}--{component}" for component in components.split()]

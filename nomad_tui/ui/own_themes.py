@@ -1,4 +1,4 @@
-"""The operator's own themes: each a file `themes/NAME.toml` in the folder of the settings."""
+"""The operator's own themes: files `themes/NAME.toml` in the configuration folder."""
 
 import tomllib
 from pathlib import Path
@@ -14,8 +14,8 @@ from nomad_tui.core.text import printable
 from nomad_tui.ui.themes import NOMAD_DARK, NOMAD_LIGHT, THEMES, VARIABLES
 
 MOST_THEMES: Final = 100
-OF_STYLES: Final = frozenset((*NOMAD_DARK.variables, *VARIABLES)) - {"failure-style"}
-"""Variables of the styles that a theme may set besides its colors."""
+THEME_VARIABLES: Final = frozenset((*NOMAD_DARK.variables, *VARIABLES)) - {"failure-style"}
+"""Variables of the style sheets that a theme may set in addition to its colors."""
 
 
 def _color(raw: object, path: FieldPath) -> str:
@@ -33,8 +33,8 @@ def _variables(raw: object, path: FieldPath) -> dict[str, str]:
         raise path.error(f"is {quoted(raw)}: write a table")
     for name, value in raw.items():
         at = path.member(name)
-        if name not in OF_STYLES:
-            raise at.error(f"is not a variable: write one of {', '.join(sorted(OF_STYLES))}")
+        if name not in THEME_VARIABLES:
+            raise at.error(f"is not a variable: write one of {', '.join(sorted(THEME_VARIABLES))}")
         _color(value, at)
     return raw
 
@@ -43,7 +43,7 @@ _COLOR: Final = FieldCodec(_color)
 
 
 class _OwnTheme(msgspec.Struct, frozen=True):
-    """What is left out is as in `nomad-dark`, or in `nomad-light` with `dark = false`."""
+    """Defaults are those of `nomad-dark`, or with `dark = false`, of `nomad-light`."""
 
     dark: Annotated[bool, Field(FLAG)] = True
     primary: Annotated[str | None, Field(_COLOR)] = None
@@ -60,7 +60,7 @@ class _OwnTheme(msgspec.Struct, frozen=True):
 
 
 def read_themes(folder: Path) -> tuple[tuple[Theme, ...], list[str]]:
-    """The themes in a folder, by name, and what is wrong with the others."""
+    """The valid themes in a folder, sorted by name, and the mistakes in the others."""
     themes: list[Theme] = []
     mistakes: list[str] = []
     try:
@@ -103,7 +103,7 @@ def own_colors() -> tuple[str, ...]:
 
 
 def _derived(base: Theme, own: dict[str, Any]) -> dict[str, str]:
-    """The variables of the base that do not repeat a color that the theme changes."""
+    """The base theme's variables, with the colors that the theme changes replaced."""
     changed = {getattr(base, name) for name in own_colors() if name in own}
     kept = {name: value for name, value in base.variables.items() if value.split()[0] not in changed}
     replaced = {getattr(base, name): own[name] for name in own_colors() if name in own}

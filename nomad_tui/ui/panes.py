@@ -1,4 +1,4 @@
-"""The three panes side by side: which has the focus, which is zoomed, and how wide each is."""
+"""The three panes: their focus, zoom and widths."""
 
 from collections.abc import Collection
 from enum import StrEnum
@@ -17,11 +17,11 @@ from nomad_tui.ui.facets.picker import TopicPicker
 from nomad_tui.ui.keymap import keymap_of
 
 STEP: Final = 4
-"""Cells by which an edge moves."""
+"""Cells by which a key moves an edge."""
 FACETS_LEAST, EVENTS_LEAST, EVENT_LEAST = 16, 40, 30
-"""Least width of a pane, in cells."""
+"""Minimum width of each pane in cells."""
 FACETS_GROWN, GROWS_FROM = 40, 240
-"""Cells of Facets, in a terminal of at least so many."""
+"""Width of Facets in cells, and the minimum width of a terminal in which it has that width by default."""
 
 
 class Pane(StrEnum):
@@ -34,11 +34,11 @@ class EventPanes(Container):
     """Events and Event, side by side or stacked."""
 
     BLANK = True
-    """Covered by its children, so Textual need not draw its lines one by one."""
+    """Covered by its children, so Textual need not draw its lines."""
 
 
 class Panes(Horizontal):
-    """Holds its panes instead of querying for them: the focus also moves while the screen is taken down."""
+    """Refers to its panes directly: a query would fail when the focus moves while the screen is removed."""
 
     BLANK = True
 
@@ -51,7 +51,7 @@ class Panes(Horizontal):
         facets_width: int | None = None,
         event_width: float | None = None,
     ) -> None:
-        """`facets_width` in cells, `event_width` in percent of Events and Event; None for the style sheet's own."""
+        """`facets_width` is in cells, `event_width` in percent of Events and Event; None for the style sheet's."""
         super().__init__(id=id)
         self.topics = topics
         self.event_list = event_list
@@ -63,9 +63,9 @@ class Panes(Horizontal):
         self.facets_width = facets_width
         """Cells; None for the style sheet's."""
         self._shares: tuple[float, float] | None = None if event_width is None else (100 - event_width, event_width)
-        """Of Events and Event in the width that they share side by side; None for the style sheet's."""
+        """Widths of Events and Event side by side, in proportion; None for the style sheet's."""
         self._widths: tuple[int | None, str | None, str | None] = (None, None, None)
-        """Applied to the panes, from left to right; None for the style sheet's."""
+        """Widths applied to the panes, from left to right; None for the style sheet's."""
 
     def compose(self) -> ComposeResult:
         yield self.topics
@@ -74,7 +74,7 @@ class Panes(Horizontal):
             yield self.inspector
 
     def start(self, pane: StartPane, *, follows: bool, folded: Collection[str]) -> None:
-        """Shows what the operator's settings ask for; `folded` are sections of Facets."""
+        """Applies the operator's settings; `folded` are sections of Facets."""
         self.topics.fold(folded)
         if not follows:
             self.event_list.follow(False)
@@ -83,12 +83,12 @@ class Panes(Horizontal):
 
     @property
     def is_ready(self) -> bool:
-        """False while the screen is taken down, when timers still fire and messages still arrive."""
+        """False while the screen is removed, when timers still fire and messages still arrive."""
         return bool(self.app.screen_stack) and self.event_list.is_attached and bool(self.inspector.children)
 
     @property
     def focused(self) -> Pane:
-        """The pane that keys go to; Events while none has the focus."""
+        """The pane that has the focus; Events if none has."""
         focused = self.screen.focused
         holders = [] if focused is None else focused.ancestors_with_self
         if self.topics in holders:
@@ -96,11 +96,11 @@ class Panes(Horizontal):
         return Pane.INSPECTOR if self.inspector in holders else Pane.EVENTS
 
     def go_to(self, pane: Pane) -> None:
-        """Focuses a pane; while another is zoomed, zooms this one instead."""
+        """Focuses a pane; if another is zoomed, zooms this one instead."""
         self.set_class(pane is Pane.TOPICS, "-topics")
         if self.zoomed is not None:
             self.zoom(pane)
-        # At once: `focus` waits for its turn, and keys typed ahead would go to the pane that is being left.
+        # `focus` would be deferred, and keys typed ahead would go to the previous pane.
         match pane:
             case Pane.TOPICS:
                 self.screen.set_focus(self.topics)
@@ -110,14 +110,14 @@ class Panes(Horizontal):
                 self.screen.set_focus(self.inspector.shown_view)
 
     def zoom(self, pane: Pane | None) -> None:
-        """Shows one pane alone; None shows all of them again."""
+        """Shows only one pane; None shows all of them again."""
         self.zoomed = pane
         for one in Pane:
             self.set_class(one is pane, f"-zoom-{one}")
         self._set_widths()
 
     def move_edge(self, direction: int) -> str:
-        """Moves the focused pane's right edge, or the last pane's left one. Returns why it cannot, or ""."""
+        """Moves the focused pane's right edge, or the last pane's left edge. Returns why it cannot, or ""."""
         if self.zoomed is not None:
             return keymap_of(self.app).text("The pane is zoomed. Press {app.zoom} to show all panes.")
         if self.focused is Pane.TOPICS:
@@ -128,7 +128,7 @@ class Panes(Horizontal):
             return "Events and Event are stacked at this width. Only Facets can be resized."
         else:
             both = self.event_list.outer_size.width + self.inspector.outer_size.width
-            # What was chosen last may not be laid out yet.
+            # The last move may not be laid out yet.
             is_same = self._shares is not None and sum(self._shares) == both
             before = (
                 round(self._shares[0]) if self._shares is not None and is_same else self.event_list.outer_size.width
@@ -141,7 +141,7 @@ class Panes(Horizontal):
     @property
     def event_width(self) -> float | None:
         """Percent of the width that Events and Event share; None for the style sheet's."""
-        # Rounded down, so that Events does not lose a cell when the widths are made of it again.
+        # Rounded down so that Events does not lose a cell when the widths are computed from it again.
         return None if self._shares is None else floor(1e6 * self._shares[1] / sum(self._shares)) / 1e4
 
     @property
@@ -149,7 +149,7 @@ class Panes(Horizontal):
         return self.screen.has_class("-wide")
 
     def _set_widths(self) -> None:
-        """Applies the widths that the operator chose where the layout has them; else those of the style sheet."""
+        """Applies the operator's widths if the layout supports them, otherwise the style sheet's."""
         usual = FACETS_GROWN if self.size.width >= GROWS_FROM else None
         facets = (self.facets_width or usual) if self.zoomed is None else None
         most = max(FACETS_LEAST, self.size.width - EVENTS_LEAST)
@@ -162,7 +162,7 @@ class Panes(Horizontal):
         for pane, width, before in zip(
             (self.topics, self.event_list, self.inspector), widths, self._widths, strict=True
         ):
-            if width != before:  # each assignment lays the screen out
+            if width != before:  # each assignment causes a layout
                 pane.styles.width = width
         self._widths = widths
 
@@ -171,5 +171,5 @@ class Panes(Horizontal):
 
     @on(events.DescendantFocus)
     def _fold_topics_away(self) -> None:
-        """A narrow screen shows Facets only while they have the focus."""
+        """Hides Facets on a narrow screen unless they have the focus."""
         self.set_class(self.topics.has_focus, "-topics")

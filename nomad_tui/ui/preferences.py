@@ -1,6 +1,6 @@
-"""The operator's preferences: `[ui]`, `[keys]` and own themes of the settings, and what was chosen in the dashboard.
+"""The operator's preferences: `[ui]` and `[keys]` in config.toml, own themes, and choices made in the dashboard.
 
-A mistake never keeps the dashboard from starting: a wrong setting gets its default, and is reported.
+A mistake never prevents the dashboard from starting: an invalid setting gets its default, and is reported.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ if TYPE_CHECKING:
 
 class Preferences:
     def __init__(self, folders: Folders | None = None) -> None:
-        """None for the defaults, of which nothing is kept."""
+        """None for the defaults; nothing is stored then."""
         self.kept = Kept(None if folders is None else folders.state)
         self.settings = UiSettings()
         self.keymap = STANDARD
         self.own_themes: tuple[Theme, ...] = ()
         self.mistakes: list[str] = []
-        """Everything that is wrong with `config.toml` and the themes, each with its file and, where found, its line."""
+        """Mistakes in `config.toml` and the themes, each with its file and, if known, its line."""
         if folders is None:
             return
-        # Most folders have neither themes nor settings, and a start need not import what would read them.
+        # Most folders have neither themes nor settings; do not import their readers at startup.
         if not is_missing(theme_folder := folders.config / "themes"):
             from nomad_tui.ui.own_themes import read_themes
 
@@ -71,7 +71,7 @@ class Preferences:
             self.mistakes.append(f"{shown(loaded.file)}{f':{line}' if line else ''}: {mistake}.")
 
     def _without_unknown(self, loaded: Loaded) -> list[FieldError]:
-        """Leaves out names that the dashboard does not know; what is wrong with them."""
+        """Removes unknown names from the settings, and returns their mistakes."""
         errors = []
         for number, name in enumerate(self.settings.columns or ()):
             if name not in tuple(Column):
@@ -88,24 +88,24 @@ class Preferences:
 
     @property
     def report(self) -> str:
-        """A mistake, or how many there are; empty where there are none."""
+        """The mistake, or the number of mistakes; empty if there are none."""
         if len(self.mistakes) > 1:
             return self.keymap.text(f"{len(self.mistakes)} mistakes in the settings: {{app.warnings}} shows them.")
         return "".join(self.mistakes)
 
     @property
     def warning(self) -> Warned | None:
-        """All mistakes, as long as they are; None where there are none."""
+        """A warning with all mistakes in full; None if there are none."""
         if not self.mistakes:
             return None
         many = "One setting has" if len(self.mistakes) == 1 else f"{len(self.mistakes)} settings have"
         return Warned(Concern.SETTINGS, f"{many} a mistake; the default applies.", " ".join(self.mistakes))
 
-    # What is in force when the dashboard starts
+    # Effective values at startup
 
     @property
     def themes(self) -> Sequence[str]:
-        """By name: the program's, the operator's and Textual's."""
+        """Names of the program's, the operator's and Textual's themes."""
         return list(dict.fromkeys([*(theme.name for theme in (*THEMES, *self.own_themes)), *BUILTIN_THEMES]))
 
     @property
@@ -123,18 +123,18 @@ class Preferences:
 
     @property
     def facets_width(self) -> int | None:
-        """Cells; None for the style's own."""
+        """Cells; None for the style sheet's."""
         width = _within(self._start("facets_width"), FACETS_LEAST, FACETS_MOST)
         return None if width is None else round(width)
 
     @property
     def event_width(self) -> float | None:
-        """Percent of the width that Events and Event share; None for the style's own."""
+        """Percent of the width that Events and Event share; None for the style sheet's."""
         return _within(self._start("event_width"), EVENT_LEAST, EVENT_MOST)
 
     @property
     def folded(self) -> frozenset[str]:
-        """Sections of the facets, by their dimension."""
+        """Folded sections of Facets, by the names of their dimensions."""
         names = self.kept.value("folded", None)
         return frozenset(each for each in names if isinstance(each, str)) if isinstance(names, list) else frozenset()
 
@@ -160,7 +160,7 @@ class Preferences:
         return self.settings.start_pane or StartPane.EVENTS
 
     def effective(self) -> list[tuple[str, str, str]]:
-        """Each setting of `[ui]` as it is when the dashboard starts: name, value, and where it comes from."""
+        """The settings of `[ui]` in effect at startup: name, value, and origin."""
         chosen = {
             "theme": self.theme,
             "columns": ", ".join(self.columns),
@@ -180,10 +180,10 @@ class Preferences:
     def _start(self, name: str) -> Any:
         return self.kept.value(name, getattr(self.settings, name))
 
-    # What was chosen in the dashboard
+    # Choices made in the dashboard
 
     def keep(self, name: str, value: Any) -> None:
-        """Keeps a choice for the next start, by the name of its setting."""
+        """Stores a choice for the next start, by the name of its setting."""
         self.kept.keep(name, value, getattr(self.settings, name, None))
 
 

@@ -1,4 +1,4 @@
-"""The header: what is watched, its state, and how much is held; warnings below it; and the footer with its keys."""
+"""The header with the source, its state and the number of events; warnings below it; and the footer with keys."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 
 LIVE_ONLY: Final = ("app.follow", "app.pause")
-"""Actions that are not offered for a recording or a journal, to which nothing is added."""
+"""Actions that are not shown for a recording or a journal, because no new events arrive."""
 LAST: Final = ("app.help", "app.quit")
-"""Actions whose keys are never left out."""
+"""Actions whose keys are always shown, at the end."""
 GAP: Final = 2
 """Cells between two keys."""
 
@@ -41,7 +41,7 @@ class KeyHints(Widget):
     """
 
     def __init__(self, *, live: bool = True) -> None:
-        """`live` is whether new events come."""
+        """`live` means that new events arrive."""
         super().__init__()
         self._live = live
 
@@ -65,7 +65,7 @@ class KeyHints(Widget):
             at -= width + GAP
 
     def _shown(self) -> list[Binding]:
-        """Those that are shown, from left to right."""
+        """The bindings to show, from left to right."""
         found: dict[str, Binding] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
@@ -93,27 +93,27 @@ def _hint(binding: Binding) -> Content:
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _LAST_WARNING: Final = 5
-"""How long the least of the warnings stays in the header, of 0 for always to 9."""
+"""Rank of the least important warning in the header, from 0 (always shown) to 9."""
 _PROGRAM: Final = "nomad-tui  "
 SHORTEST_NAME: Final = 12
 LONGEST_NAME: Final = 60
-"""Characters of what is watched: a host may have a long name, and a recording a long path."""
-LONGEST_ACCOUNT: Final = 270
+"""Characters of the source's name: a host may have a long name, and a recording a long path."""
+LONGEST_ERROR: Final = 270
 LONGEST_REMEDY: Final = 230
-"""Characters of a trouble's two halves: with when it is tried again they fill eight lines of 80 cells at most, and a
-server's answer quoted in them does not push the remedy off the screen."""
+"""Characters of an error and its remedy. With the time of the next attempt they fill at most eight lines of 80 cells,
+and a quoted answer of the server does not push the remedy off the screen."""
 LONGEST_PROFILE: Final = 20
 WARNING_LINES: Final = 2
-"""Lines that a warning takes at most: the list of warnings has it in full."""
+"""Maximum number of lines of a warning; the list of warnings shows all of it."""
 SHORTEST_REMEDY: Final = 20
 """Characters of a remedy below which it is not begun."""
 _SECOND: Final = 1_000_000_000
 WITHOUT_SERVER: Final = "{app.doctor} check the connection · {app.switch} switch cluster · or run `nomad-tui demo`"
-"""Offered while no server has been reached yet; one line of 80 columns."""
-UNANSWERED_FROM: Final = 5.0
+"""Shown until a server has been reached; one line of 80 columns."""
+UNANSWERED_AFTER: Final = 5.0
 """Seconds after which a connection that was neither accepted nor refused is reported as unanswered."""
 HEARTBEAT_LATE: Final = 45.0
-"""Seconds without a line after which the heartbeat's age is a warning; servers send one every 30 s."""
+"""Seconds without a line after which the heartbeat's age is shown as a warning; servers send one every 30 s."""
 
 _STATES: Final[dict[State, tuple[str, str]]] = {
     State.CONNECTING: ("◌ connecting", "$warning"),
@@ -126,18 +126,18 @@ _STATES: Final[dict[State, tuple[str, str]]] = {
 
 @runtime_checkable
 class Reaching(Protocol):
-    """A source that reaches a server, or one of several."""
+    """A source that connects to a server, or to one of several."""
 
     @property
     def connection(self) -> Connection: ...
 
 
 class Header(Static):
-    """One line of facts, the most important first: what does not fit is left out from the right."""
+    """One line; parts that do not fit are omitted by their rank."""
 
     def sync(self, session: Session, scope: str, mode: str) -> None:
-        """`scope` is where the events come from, such as `global · all namespaces`; untrusted text. `mode` is what
-        the list does with new ones: `paused`, `following` or nothing."""
+        """`scope` is what the events cover, such as `global · all namespaces`; untrusted. `mode` is the state of the
+        list: `paused`, `following` or ""."""
         width = self.content_region.width or self.app.size.width
         line = header(session, scope, width, self.app.theme_variables, mode)
         if line != self.content:
@@ -147,9 +147,9 @@ class Header(Static):
 def header(
     session: Session, scope: str, width: int, colors: Mapping[str, str] | None = None, mode: str = ""
 ) -> Content:
-    """The header's content in at most `width` cells, unless not even the essential fits.
+    """The header's content in at most `width` cells, unless even the essential parts do not fit.
 
-    `colors` are those of the theme, by which a profile may name its own.
+    `colors` are the theme's, by the names that a profile may use.
     """
     status, history, live = session.status, session.history, session.source.live
     state, color = _STATES[status.state]
@@ -162,7 +162,7 @@ def header(
     elif status.state is State.LIVE and Concern.LINE in status.warnings:
         state, color = "● stalled", "$warning"
     version = f" {printable(status.version, 20)}" if status.version else ""
-    # In the order of the screen; the number says how long a part stays when the line gets short.
+    # In display order, each with its rank: parts with a higher rank are omitted first.
     parts: list[tuple[int, Content]] = [
         (9 if live else 4, Content.from_markup("[$quiet]$scope[/]", scope=printable(scope, 60))),
         (0, Content.from_markup(f"[{color}]$state[/][$quiet]$version[/]", state=state, version=version)),
@@ -179,7 +179,7 @@ def header(
         late = "$warning" if heard > HEARTBEAT_LATE else "$quiet"
         parts.append((6, Content.from_markup(f"[{late}]♥ $age[/]", age=duration(int(heard) * _SECOND))))
     if live:
-        # Events of a recording come as fast as they are read, which says nothing about the cluster.
+        # The rate at which a recording is read says nothing about the cluster.
         parts += [
             (7, Content.from_markup("$rate/s", rate=count(round(status.rate)))),
             (8, Content.from_markup("[$primary]$bars[/]", bars=_bars(list(status.per_second)))),
@@ -199,7 +199,7 @@ def header(
         connection = session.source.connection
         before += _profile(connection.profile, colors or {})
         after = _which(status.to, connection)
-    # A long name gives way to the warnings, but never altogether.
+    # A long name is shortened in favor of warnings.
     room = width - before.cell_length - after.cell_length - facts(_LAST_WARNING).cell_length
     to = printable(status.to.removeprefix("http://"), min(LONGEST_NAME, max(SHORTEST_NAME, room)))
     name = before + Content.from_markup("[b]$to[/]", to=to) + after
@@ -211,7 +211,7 @@ def header(
 
 
 def _profile(profile: Profile | None, colors: Mapping[str, str]) -> Content:
-    """The profile's name on its color: which cluster this is must be seen before anything else."""
+    """The profile's name on its color, so that the cluster is recognized at once."""
     if profile is None:
         return Content("")
     name = f" {printable(profile.name, LONGEST_PROFILE)} "
@@ -224,7 +224,7 @@ def _profile(profile: Profile | None, colors: Mapping[str, str]) -> Content:
 
 
 def _which(to: str, connection: Connection) -> Content:
-    """Which of several servers is read, in the order in which the operator named them."""
+    """The number of the current server among several, in the operator's order."""
     names = [str(each.address) for each in connection.servers]
     if len(names) < 2 or to not in names:
         return Content("")
@@ -266,7 +266,7 @@ ORDER: Final = (
     Concern.CLOCK,
     Concern.SETTINGS,
 )
-"""What may hide the most events first."""
+"""Warnings by importance: those that may hide the most events come first."""
 
 
 def in_order(warnings: Mapping[Concern, Warned]) -> list[Warned]:
@@ -275,14 +275,14 @@ def in_order(warnings: Mapping[Concern, Warned]) -> list[Warned]:
 
 
 def _is_receiving(status: Status) -> bool:
-    """Whether a connection's first line is coming, but slowly: a warning says so."""
+    """Whether a connection's first line is arriving slowly, which has its own warning."""
     return status.state is State.CONNECTING and Concern.LINE in status.warnings
 
 
 class Trouble(Static):
-    """While the stream is not there: what happened, why, and what to do.
+    """While the stream is interrupted, the error and its remedy.
 
-    While it is there, the most important of the warnings that the operator has not put away. Hidden otherwise.
+    Otherwise the most important warning that the operator has not hidden, if any.
     """
 
     def __init__(self, id: str | None = None) -> None:  # noqa: A002
@@ -290,7 +290,7 @@ class Trouble(Static):
         self._put_away: dict[Concern, Warned] = {}
 
     def put_away(self, status: Status) -> None:
-        """Shows none of the present warnings again until it says something else, or has been over meanwhile."""
+        """Hides the current warnings; one is shown again if its text changes, or if it recurs."""
         self._put_away = dict(status.warnings)
 
     def sync(self, session: Session) -> None:
@@ -316,7 +316,7 @@ class Trouble(Static):
         unanswered = session.clock() - status.connecting_since
         if _is_receiving(status):
             return None
-        if status.state is State.CONNECTING and unanswered > UNANSWERED_FROM:
+        if status.state is State.CONNECTING and unanswered > UNANSWERED_AFTER:
             what = f"No answer from {status.to} for {unanswered:.0f} s, no error yet."
             where = "NOMAD_ADDR (--address)" if isinstance(session.source, Reaching) else "its address"
             remedy = f"If this continues, check {where} and any proxy."
@@ -335,7 +335,7 @@ class Trouble(Static):
         offer = f"\n{keymap_of(self.app).text(WITHOUT_SERVER)}" if is_lost and status.state is not State.REFUSED else ""
         return Content.from_markup(
             "[b]$what[/] $remedy [$quiet]$again$offer[/]",
-            what=printable(what, LONGEST_ACCOUNT),
+            what=printable(what, LONGEST_ERROR),
             remedy=printable(remedy, LONGEST_REMEDY),
             again=again,
             offer=offer,
@@ -348,7 +348,7 @@ class Trouble(Static):
         keys = keymap_of(self.app).text("{app.warnings} to read and hide")
         if len(waiting) > 1:
             keys = f"1 of {len(waiting)}, {keys}"
-        # Words are not broken, so that a line holds a little less than its width.
+        # Lines break between words, so they are a little shorter than the width.
         room = WARNING_LINES * (self.app.size.width - 12) - len(keys)
         what = printable(waiting[0].what, max(room, len("▲ ")))
         remedy = printable(waiting[0].remedy, room - len(what)) if room - len(what) > SHORTEST_REMEDY else ""

@@ -1,7 +1,7 @@
-"""The themes and their colors; every color has a glyph beside it.
+"""The themes and their colors.
 
-Color is never the only signal: topics have a glyph, statuses their word. Topics share one quiet hue, so that a color
-in a row is a status; failure is the strongest of these.
+Color is never the only signal: topics have a glyph, statuses a word. Topics share one muted hue, so that a color in a
+row means a status; failure is the strongest.
 """
 
 from collections.abc import Iterable, Mapping
@@ -129,7 +129,7 @@ NOMAD_COLOR_BLIND: Final = Theme(
         "footer-description-foreground": "#98a2ad",
     },
 )
-"""After Okabe and Ito: blue, yellow and orange differ with any color vision, and by their brightness."""
+"""Okabe and Ito's palette: blue, yellow and orange are distinct with any color vision, and in brightness."""
 
 NOMAD_TERMINAL: Final = Theme(
     name="nomad-terminal",
@@ -156,7 +156,7 @@ NOMAD_TERMINAL: Final = Theme(
         "chosen-blurred": "ansi_bright_black",
     },
 )
-"""The 16 colors as the terminal has them, on its own ground."""
+"""The terminal's own 16 colors and background."""
 
 THEMES: Final = (NOMAD_DARK, NOMAD_LIGHT, NOMAD_HIGH_CONTRAST, NOMAD_COLOR_BLIND, NOMAD_TERMINAL)
 
@@ -168,21 +168,21 @@ VARIABLES: Final = {
     "chosen-blurred": "#7f8b97 18%",
     "failure-style": "bold",
 }
-"""What the styles use beyond Textual's own variables, for themes that do not set them.
+"""Defaults for variables of the style sheets that Textual does not have.
 
-`quiet` and `faint` are plain colors because Textual's own muted ones, `auto` with an opacity, come out as white in
-content that is not a label.
+`quiet` and `faint` are plain colors because Textual's muted ones, `auto` with an opacity, are drawn as white in content
+that is not a label.
 """
 
 CONTRAST: Final = 4.5
-"""Least ratio between a text that matters and its ground, as WCAG 2 counts it."""
+"""Minimum contrast ratio of a text and its background, by WCAG 2."""
 FAILURE_CONTRAST: Final = 7.0
-"""The same for a failure in our own themes."""
+"""Minimum contrast ratio of a failure in this program's own themes."""
 _STEPS: Final = 40
 
 
 def contrast(one: Color, other: Color) -> float:
-    """The ratio of two opaque colors, 1 to 21, by WCAG 2."""
+    """The contrast ratio of two opaque colors, 1 to 21, by WCAG 2."""
     brighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (brighter + 0.05) / (darker + 0.05)
 
@@ -195,7 +195,7 @@ def _luminance(color: Color) -> float:
 
 
 def legible(color: Color, grounds: Iterable[Color], ratio: float) -> Color:
-    """`color`, as much nearer to white or to black as it needs to have `ratio` on each of the grounds."""
+    """`color`, blended with white or black as far as necessary for a contrast of `ratio` on each of the `grounds`."""
     found = list(grounds)
     end = WHITE if contrast(WHITE, found[0]) > contrast(BLACK, found[0]) else BLACK
     blends = (color.blend(end, step / _STEPS) for step in range(_STEPS))
@@ -205,10 +205,10 @@ def legible(color: Color, grounds: Iterable[Color], ratio: float) -> Color:
 def legible_variables(
     theme: Theme, variables: Mapping[str, str], *, no_color: bool, few_colors: bool
 ) -> dict[str, str]:
-    """The variables of a theme that are to be others, so that statuses and times can be read, under the cursor too.
+    """Replacements for a theme's variables that make statuses and times legible, also under the cursor.
 
-    `no_color` is whether the terminal is to show greys only, `few_colors` whether it has 16 colors: a failure is
-    reversed there, as in a theme of those, and the cursor's ground is one that differs from the background.
+    `no_color` limits the terminal to grays; `few_colors` means that it has 16 colors. In both cases, as in a theme of
+    16 colors, failures are in reverse video, and the cursor's background differs from the normal one.
     """
     plain = {"failure-style": "bold reverse" if no_color or few_colors or theme.ansi else "bold"}
     if theme.ansi:
@@ -231,7 +231,7 @@ def legible_variables(
 
 
 def ink(style: Style) -> Style:
-    """A style without its ground, so that the row it is drawn on may have one of its own."""
+    """A style without its background color, so that the row's own is used."""
     return Style(
         color=style.color,
         bold=style.bold,

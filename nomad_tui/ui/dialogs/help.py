@@ -1,4 +1,4 @@
-"""The help of `?`: the keys of what has the focus, its page of the manual, and then all other pages."""
+"""The help of `?`: the keys of the focused widget, its page of the manual, and then all other pages."""
 
 import asyncio
 import textwrap
@@ -20,12 +20,12 @@ from nomad_tui.ui.event.text_viewer import Pieces, Span, TextView
 from nomad_tui.ui.keymap import KeyMap
 
 WIDEST: Final = 80
-"""Cells of a line at most."""
+"""Maximum line length in cells."""
 KEY_WIDTH: Final = 16
 KEYS: Final = "keys"
-"""The manual's page about keys. The help shows the keys in force instead."""
+"""Topic of the manual's page about keys, in place of which the help shows the operator's keys."""
 COMMON: Final = (Context.APP, Context.MOVE, Context.SCROLL, Context.PAGE)
-"""Contexts that do not say what has the focus."""
+"""Contexts that do not identify the focused widget."""
 
 PAGES: Final = {
     Context.FACETS: "dashboard",
@@ -45,11 +45,11 @@ PAGES: Final = {
     Context.WARNINGS: "troubleshooting",
     Context.UNREADABLE: "gaps",
 }
-"""The topics of the manual's pages about a context."""
+"""The manual's topic about each context."""
 
 
 def key_lines(context: Context, keymap: KeyMap, width: int) -> Iterator[Pieces]:
-    """The keys in force in a context and what they do."""
+    """The operator's keys in a context and what they do."""
     title = TITLES[context]
     yield (("title", f"── {title} " + "─" * (width - 4 - len(title))),)
     for keys, sentence in keymap.described(actions(context)):
@@ -66,9 +66,9 @@ class Line(NamedTuple):
     pieces: tuple[tuple[str, str], ...]
     """Component classes and texts."""
     links: tuple[str, ...] = ()
-    """The topic that each piece leads to, with `#` and the section if it names one; empty for none."""
+    """The link target of each piece: a topic, with `#` and a section if the link has one; empty for no link."""
     section: str = ""
-    """The anchor of the section that begins here."""
+    """Anchor of the section that starts here."""
 
 
 @lru_cache(maxsize=200)
@@ -112,7 +112,7 @@ def _line(segmented: Sequence[Segment], topic: str) -> Line:
 
 
 def _target(link: str, topic: str) -> str:
-    """Where a link of a topic's page leads to in the manual; empty for an address."""
+    """The target of a link in the manual; empty for an address outside it."""
     page, has_section, section = link.partition("#")
     if "/" in page or not (page.endswith(".md") or (has_section and not page)):
         return ""
@@ -132,16 +132,16 @@ class Link(NamedTuple):
     start: int
     end: int
     target: str
-    """A topic, with `#` and a section if the link names one."""
+    """A topic, with `#` and a section if the link has one."""
 
 
 class Document:
-    """Pages as one text, with the places where they begin and those of their links."""
+    """Pages as one text, with the offsets of the pages and links."""
 
     def __init__(self) -> None:
         self.lines: list[Pieces] = []
         self.starts: dict[str, int] = {}
-        """By topic, and by topic, `#` and section."""
+        """Offsets of pages by topic, and of sections by topic, `#` and anchor."""
         self.links: list[Link] = []
         self._end = 0
 
@@ -159,22 +159,22 @@ class Document:
 
     @property
     def topics(self) -> list[str]:
-        """In their order."""
+        """The topics in order of their pages."""
         return [target for target in self.starts if "#" not in target]
 
     def topic_at(self, place: int) -> str:
         return max((self.starts[topic], topic) for topic in self.topics if self.starts[topic] <= place)[1]
 
     def find(self, target: str) -> int | None:
-        """Where a page or section begins; for a section that it lacks, the page; None if the page is not there."""
+        """Offset of a page or section; for an unknown section, of its page; None for an unknown page."""
         return self.starts.get(target, self.starts.get(target.partition("#")[0]))
 
 
 class HelpView(TextView):
-    """The text of the help, in which links can be chosen."""
+    """The text of the help, with links that can be selected."""
 
     class Moved(Message):
-        """Another row is the first in view."""
+        """The view was scrolled."""
 
     class Followed(Message):
         def __init__(self, target: str) -> None:
@@ -185,14 +185,14 @@ class HelpView(TextView):
         super().__init__()
         self.links: Sequence[Link] = ()
         self.link: Link | None = None
-        """The chosen one."""
+        """The selected link."""
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         self.post_message(self.Moved())
 
     def step_link(self, step: int) -> None:
-        """Choose the next or the previous link; from the rows in view, if the chosen one is out of view."""
+        """Select the next or the previous link; if the selected one is out of view, start at the rows in view."""
         top, bottom = self.top, self.bottom
         chosen = self.link if self.link in self.links else None
         if chosen is not None and top <= chosen.start < bottom:
@@ -206,7 +206,7 @@ class HelpView(TextView):
         if beyond:
             self.link = beyond[0] if step > 0 else beyond[-1]
             self._bring_into_view(self.link.start)
-            self._forget_strips()
+            self._clear_strips()
 
     def follow(self) -> None:
         if self.link is not None:
@@ -248,9 +248,9 @@ class HelpScreen(TextPage):
         self._document = Document()
         self._width = 0
         self._awaited = ""
-        """The page or section to go to once it is there."""
+        """The page or section to go to once it is prepared."""
         self._back: list[int] = []
-        """The places from which links were followed."""
+        """Offsets of the text at the top when links were followed."""
 
     def write(self, width: int) -> None:
         if width == self._width:
@@ -261,12 +261,12 @@ class HelpScreen(TextPage):
 
     async def _complete(self, width: int) -> None:
         others = [page.topic for page in pages()]
-        self._put(await asyncio.to_thread(self._document_of, width, others))  # a second on a slow machine
+        self._put(await asyncio.to_thread(self._document_of, width, others))  # takes a second on a slow machine
         if self._awaited:
             self._go_to(self._awaited)
 
     def _document_of(self, width: int, others: Sequence[str]) -> Document:
-        """The keys and the page of what has the focus, and then these pages."""
+        """The keys and the page of the focused widget, followed by the pages `others`."""
         width = min(width, WIDEST)
         document = Document()
         groups = [(*key_lines(context, self._keymap, width), ()) for context in self._contexts]
@@ -294,7 +294,7 @@ class HelpScreen(TextPage):
 
     @property
     def _topic(self) -> str:
-        """Of the page at the top of the view."""
+        """Topic of the page at the top of the view."""
         return self._document.topic_at(self.help_view.top)
 
     def _go_to(self, target: str) -> None:
@@ -320,7 +320,7 @@ class HelpScreen(TextPage):
     def action_step_page(self, step: int) -> None:
         topics = self._document.topics
         if not topics:
-            return  # the key came before the first page was laid out
+            return  # the first page is not laid out yet
         self._go_to(topics[max(0, min(topics.index(self._topic) + step, len(topics) - 1))])
 
     def action_manual(self) -> None:
@@ -333,7 +333,7 @@ class HelpScreen(TextPage):
 
 
 def _contexts(node: DOMNode) -> Iterable[Context]:
-    """Of the keys that a widget declares."""
+    """The contexts of a widget's bindings."""
     for binding in node.BINDINGS:
         if isinstance(binding, Binding) and binding.id in BY_ID:
             yield BY_ID[binding.id].context

@@ -117,7 +117,7 @@ class ChangesView(RowView):
     def show_ages(self, now_ns: int) -> None:
         """Show ages relative to another time, in ns since 1970."""
         self._now_ns = now_ns
-        self._forget_strips()
+        self._clear_strips()
 
     @property
     def rows(self) -> ChangeRows:
@@ -157,7 +157,7 @@ class ChangesView(RowView):
             self._rows = rows_of(self._changes, self.folding, self._masking, self.shows_noise)
         self._cursor = self._rows.find(path)
         self._note()
-        self._forget_strips()
+        self._clear_strips()
 
     def _note(self) -> None:
         """Wrap the sentences above the rows at the pane's width."""
@@ -188,7 +188,7 @@ class ChangesView(RowView):
         before = self._lines_above
         self._note()
         if self._lines_above != before:
-            self._forget_strips()
+            self._clear_strips()
 
     # Rows
 

@@ -109,7 +109,7 @@ class PayloadTree(RowView):
     def show_ages(self, now_ns: int) -> None:
         """Show ages relative to another time, in ns since 1970."""
         self._shown.show_ages(now_ns)
-        self._forget_strips()
+        self._clear_strips()
 
     @property
     def folding(self) -> Folding:
@@ -164,7 +164,7 @@ class PayloadTree(RowView):
         """Shows the current rows, with the cursor on `path`."""
         self._cursor = self.rows.find(path)
         self.set_row_count(self.row_count)
-        self._forget_strips()
+        self._clear_strips()
 
     def _refold(self) -> None:
         path = self._path
@@ -241,7 +241,7 @@ class PayloadTree(RowView):
             if self._shown.is_text:
                 self._cursor = min(line, max(0, self.row_count - 1))
         self._shown.clear_writer()
-        self._forget_strips()
+        self._clear_strips()
         self.post_message(self.MaskingChanged())
 
     # Searching
@@ -262,7 +262,7 @@ class PayloadTree(RowView):
     def look_for(self, wanted: Wanted) -> None:
         self._undo_find()
         find = self._shown.look_for(wanted)
-        self._forget_strips()
+        self._clear_strips()
         if self._shown.wanted is None:
             return
         if find.count:
@@ -290,7 +290,7 @@ class PayloadTree(RowView):
         self._undo_find()
         self._before_find = None
         self._shown.wanted = None
-        self._forget_strips()
+        self._clear_strips()
 
     def _go_to(self, path: Path) -> list[tuple[Path, bool | None]]:
         """Move the cursor to a path and unfold its parents; returns their previous state."""
@@ -382,7 +382,7 @@ class PayloadTree(RowView):
     def action_utc(self) -> None:
         self._shown.in_utc = not self._shown.in_utc
         self._shown.clear_writer()
-        self._forget_strips()
+        self._clear_strips()
 
     def action_reveal(self) -> None:
         """Reveal the secret under the cursor and everything below it, or mask it again."""

@@ -109,7 +109,7 @@ class RowView(KeptLines, can_focus=True):
                 strip = self._draw((("note", self._lines_above[line]),), False, width, 0)
             else:
                 strip = self._draw(self._pieces(row, width, bool(self._shift)), has_cursor, width, self._shift)
-            self._keep(line, has_cursor, strip)
+            self._cache_strip(line, has_cursor, strip)
         return strip
 
     def _pieces_behind(self, _line: int) -> Pieces:
@@ -175,7 +175,7 @@ class RowView(KeptLines, can_focus=True):
     def _set_shift(self, shift: int) -> None:
         if shift != self._shift:
             self._shift = shift
-            self._forget_strips()
+            self._clear_strips()
 
     def action_move(self, rows: int) -> None:
         self._move_to(self._cursor + rows)

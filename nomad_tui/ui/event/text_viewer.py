@@ -161,7 +161,7 @@ class TextView(KeptLines, can_focus=True):
             rows[line] = len(places)
         self._rows_end = list(accumulate(rows))
         self.set_row_count(self._rows_end[-1] if self._rows_end else 0)
-        self._forget_strips()
+        self._clear_strips()
 
     def on_resize(self) -> None:
         if self._wrapped_at == max(1, self.scrollable_content_region.width - self._gutter):
@@ -205,7 +205,7 @@ class TextView(KeptLines, can_focus=True):
         width = self.scrollable_content_region.width
         if not self._rows_end or row >= self._rows_end[-1]:
             return Strip.blank(width, self._rich_style("text"))
-        return self._strips.get((row, False)) or self._keep(row, False, self._draw(row, width))
+        return self._strips.get((row, False)) or self._cache_strip(row, False, self._draw(row, width))
 
     def _draw(self, row: int, width: int) -> Strip:
         line, start, end = self._span(row)
@@ -271,7 +271,7 @@ class TextView(KeptLines, can_focus=True):
             self._bring_into_view(self._spans[self._here][0])
         else:
             self.scroll_to(y=top, animate=False)
-        self._forget_strips()
+        self._clear_strips()
         if self._wanted is not None:
             self._report_match()
 
@@ -284,7 +284,7 @@ class TextView(KeptLines, can_focus=True):
         self._before_find = self._wanted = None
         self._spans = []
         self._here = -1
-        self._forget_strips()
+        self._clear_strips()
 
     def action_find_next(self, step: int) -> None:
         if self._wanted is None:
@@ -293,7 +293,7 @@ class TextView(KeptLines, can_focus=True):
         if self._spans:
             self._here = (self._here + step) % len(self._spans)
             self._bring_into_view(self._spans[self._here][0])
-            self._forget_strips()
+            self._clear_strips()
         self._report_match()
 
     def _bring_into_view(self, place: int) -> None:

@@ -162,7 +162,7 @@ class Timeline(RowView):
         else:
             self._cursor = min(self._cursor, max(0, len(self._shown) - 1))
         self._bring_cursor_into_view()
-        self._forget_strips()
+        self._clear_strips()
 
     def _find_cursor(self) -> int | None:
         rows = self._rows

@@ -99,7 +99,7 @@ class LetterList(RowView):
         heading = f"{'when':>{WHEN_WIDTH}}  {'index':>{INDEX_WIDTH}}  {'event':<{self._event_width}}  why"
         self.heading.update(heading, layout=False)
         self.set_row_count(len(letters))
-        self._forget_strips()
+        self._clear_strips()
 
     def on_resize(self) -> None:
         self.show(self._letters)

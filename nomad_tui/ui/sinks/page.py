@@ -101,7 +101,7 @@ class SinkList(RowView):
             self._widths = widths
             self.heading.update(heading(widths), layout=False)
             self.set_row_count(len(drawn))
-            self._forget_strips()
+            self._clear_strips()
         else:
             for row, (before, now) in enumerate(zip(self._drawn, drawn, strict=True)):
                 if before != now:
