@@ -1,4 +1,4 @@
-"""The palette: the dashboard's commands with their keys, found by synonyms too."""
+"""The palette: the dashboard's commands with their keys, searchable by synonyms too."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,7 +20,7 @@ class RunsActions(Protocol):
     """The screen that the palette was opened on."""
 
     def owner(self, namespace: str, context: Context) -> DOMNode:
-        """What runs an action: by its namespace, such as `app`, or else by its context."""
+        """The node that runs an action: by its namespace, such as `app`, or else by its context."""
 
 
 def run(action: Action, screen: RunsActions) -> object:
@@ -54,8 +54,8 @@ class Commands(Provider):
 
 
 class Palette(CommandPalette, Modal[None]):
-    """Textual 8.2.8 ends the program over a second Enter that comes before the palette has closed, and over a page key
-    that comes before its list is laid out."""
+    """Textual 8.2.8 exits on a second Enter before the palette has closed, and on a page key before its list is laid
+    out."""
 
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).size:

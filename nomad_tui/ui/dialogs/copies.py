@@ -1,6 +1,6 @@
-"""Everything about the event under the cursor that can be copied, each with what it would be.
+"""The texts about the event under the cursor that can be copied, with previews.
 
-What is masked on the screen is masked in all of it.
+Values that are masked on the screen are masked in every text.
 """
 
 import os
@@ -56,7 +56,7 @@ SECRET: Final = "This is a secret: press {tree.reveal} to reveal it first."
 
 
 def server_of(connection: Connection, environ: Mapping[str, str] = os.environ) -> Server:
-    """The connection without its secrets, and which settings Nomad's command line reads from the operator's shell."""
+    """The connection without its secrets, and which of its settings the Nomad CLI reads from the operator's shell."""
     address = connection.address
 
     def text(path: object) -> str | None:
@@ -75,7 +75,7 @@ def server_of(connection: Connection, environ: Mapping[str, str] = os.environ) -
         if addresses.parse_address(environ.get(ADDRESS.variable or "") or addresses.DEFAULT)[0] == address:
             known.add("address")
     except ValueError:
-        pass  # the variable is wrong, and a flag has named the address instead
+        pass  # the variable is invalid, and a flag has set the address instead
     if environ.get(TLS_SKIP_VERIFY.variable or ""):
         known.add("skip_verify")
     return Server(
@@ -106,7 +106,7 @@ _VARIABLE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
 def _in_shell(name: str, value: str) -> str:
-    """A placeholder for a header's value between double quotes: the value may be a secret."""
+    """A placeholder, for use in double quotes, for a header's value, which may be a secret."""
     if _VARIABLE.fullmatch(value) is not None:
         return value
     if reads_file(value) and printable(value) == value and "$" not in value:
@@ -123,11 +123,11 @@ def choices(
     gap: str = "",
     harm: str = "",
 ) -> tuple[Choice, ...]:
-    """What can be copied of an event of which `path` is under the cursor.
+    """The texts that can be copied of an event with `path` under the cursor.
 
-    `payload` is as it came, secrets and all; without an `envelope` it is no event's but that of a `gap`, which is its
-    sentence, and without a `server` the event comes from a recording. Every text is without the secrets that `masking`
-    masks. `harm` is what reading a CSI volume does to the servers, or may.
+    `payload` is as received, including secrets; the texts do not contain those that `masking` masks. Without an
+    `envelope` it is the payload of a gap, and `gap` the gap's sentence; without a `server` the event is from a
+    recording. `harm` says how reading a CSI volume harms or may harm the servers.
     """
     of_payload = _Copies(payload, path, masking)
     return (
@@ -141,11 +141,11 @@ def choices(
 
 
 _MISSING: Final = Raw()
-"""What a path that leads nowhere leads to."""
+"""The value at a path that does not exist."""
 
 
 class _Copies:
-    """What can be copied of one place in one payload."""
+    """The texts that can be copied of one path in a payload."""
 
     def __init__(self, payload: Value, path: Path, masking: Masking) -> None:
         self.payload = payload
@@ -162,7 +162,7 @@ class _Copies:
 
     @property
     def is_hidden(self) -> bool:
-        """Whether the screen shows something else in the place of what is there, or of a part of it."""
+        """Whether the value, or a part of it, is masked on the screen."""
         return not self.is_shown and masked(self.at, secret=self.is_secret) is not self.at
 
     def value(self) -> Choice:
@@ -213,7 +213,7 @@ class _Copies:
         return _in_full(letter, label, found)
 
     def _masked_payload(self) -> Value:
-        """The payload without what is masked on the screen."""
+        """The payload, masked as on the screen."""
         if self.masking.reveals_all:
             return self.payload
         if isinstance(self.payload, RawText):
@@ -223,7 +223,7 @@ class _Copies:
 
 
 def _warned(choices: tuple[Choice, ...], envelope: Envelope | None, harm: str) -> tuple[Choice, ...]:
-    """With a warning on each line that makes a server read a CSI volume."""
+    """The choices with a warning on those that make a server read a CSI volume."""
     if envelope is None or envelope.topic != "CSIVolume" or not harm:
         return choices
     return tuple(
@@ -280,21 +280,21 @@ def _of_event(of_payload: _Copies, envelope: Envelope | None, server: Server | N
 
 
 def _no_command(server: Server | None) -> str:
-    """Why Nomad's commands do not reach the server; empty if they do."""
+    """Why the Nomad CLI cannot be used with the server; empty if it can."""
     lacking = ["path in the address"] if server is not None and server.path else []
     lacking += ["headers"] if server is not None and server.headers else []
     return f"The nomad CLI does not support {' and no '.join(lacking)}." if lacking else ""
 
 
 def _ids(envelope: Envelope, masking: Masking) -> list[str]:
-    """The object's ID and those of what it belongs to, as the server names them; without one that holds a secret."""
+    """The event's key and filter keys, without those that contain a secret."""
     names = dict.fromkeys((envelope.key, *envelope.filter_keys))
     shown = [name for name in names if masking.reveals_all or masked_text(name, REDACTED) == name]
     return [name for each in shown if (name := as_it_is(each))]
 
 
 def _in_full(letter: str, label: str, value: Value) -> Choice:
-    """Made only when it is wanted: a payload has up to a megabyte."""
+    """A choice whose full text is created on demand, because a payload may have a megabyte."""
     preview = "".join(islice(json_pieces(value), LONGEST_PREVIEW // 4))[:LONGEST_PREVIEW]
     return Choice(letter, label, partial(json_text, value), preview=preview)
 

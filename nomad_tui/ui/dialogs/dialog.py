@@ -1,4 +1,4 @@
-"""A dialog over the dashboard, which leaves in sight what it acts on."""
+"""A dialog over the dashboard that does not cover the selected event."""
 
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 
 
 class Dialog(Modal[Result]):
-    """Shown at the bottom of the screen; at the top while the selected event is in the lower half."""
+    """Shown at the bottom of the screen, or at the top if the selected event is in the lower half."""
 
     def on_mount(self) -> None:
         size = self.app.size

@@ -1,4 +1,4 @@
-"""The page of `L`: the logs of an allocation's tasks, followed while it is open."""
+"""The page of `L`: the logs of an allocation's tasks, followed while the page is open."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
@@ -23,25 +23,26 @@ from nomad_tui.ui.dialogs.text_page import TextPage
 from nomad_tui.ui.event.text_viewer import TextView
 
 TYPES: Final = ("stdout", "stderr")
-SHOW_EVERY: Final = 0.2
+REFRESH_INTERVAL: Final = 0.2
 """Seconds between two updates of the text."""
-REST: Final = 10
-"""Times as long as an update took until the next one: a long log of wide characters takes some 0.1 s to wrap."""
+REST_FACTOR: Final = 10
+"""The text is not updated again for this many times as long as the last update took: wrapping a long log with wide
+characters takes some 0.1 s."""
 NOTE: Final = "As the task wrote it; secrets are not masked. Logs are not saved with the event."
 
 ReadLog = Callable[[str, str], AsyncGenerator[bytes, None]]
-"""Reads and follows the log of a task and a type; raises `LogsUnavailableError`."""
+"""Reads and follows the log of a task, by the task's name and the type. Raises `LogsUnavailableError`."""
 
 
 class LogView(TextView):
-    """A text that grows at its end. It stays at the end while the reader is there."""
+    """A growing text that stays scrolled to its end unless the operator scrolls up."""
 
     _end = 0
-    """The row that was at the top when the end was last shown."""
+    """The top row when the end was last in view."""
 
     @property
     def has_moved_up(self) -> bool:
-        """Whether the reader has left the end."""
+        """Whether the operator has scrolled up from the end."""
         return self.scroll_offset.y < self._end
 
     @property
@@ -54,24 +55,24 @@ class LogView(TextView):
         self.refresh()
 
     def replace(self, text: str, *, at_end: bool) -> None:
-        """Shows the text with what has come, from where the reader is, or its end."""
+        """Shows the grown text, at its end or at the current scroll position."""
         self._set_text(text)
         self._wrap()
         if at_end:
             self.show_at_top(self._last_top)
             self.refresh()
-            self.call_after_refresh(self._stay_at_end)  # a scrollbar that appears begins at the top
+            self.call_after_refresh(self._stay_at_end)  # a scrollbar that appears resets the scroll position
         self._search_again()
 
 
 class LogsPage(TextPage):
-    """Reads one log at a time; another task or type begins anew from the end."""
+    """Reads one log at a time; switching to another task or type reads that one from its end."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.LOGS)
     FRAME = "logs"
 
     def __init__(self, title: str, tasks: Sequence[str], read: ReadLog) -> None:
-        """`title` names the allocation; it is untrusted, as the tasks' names are."""
+        """`title` names the allocation. It and the names of the tasks are untrusted."""
         self.log_view = LogView()
         super().__init__(f"Logs  {printable(title, 80)}", self.log_view)
         self._tasks = tuple(tasks)
@@ -91,7 +92,7 @@ class LogsPage(TextPage):
         yield self._note
 
     def on_mount(self) -> None:
-        self.set_interval(SHOW_EVERY, self._show_news)
+        self.set_interval(REFRESH_INTERVAL, self._show_news)
         self._begin()
 
     # Reading
@@ -102,7 +103,7 @@ class LogsPage(TextPage):
         self._state = "reading…" if self._tasks else "No task of this allocation has started: there are no logs."
         self.show()
         if self._tasks:
-            # As a function: a coroutine that has not begun when the page closes would be warned of.
+            # A function: Python would warn of a coroutine that has not started when the page closes.
             self.run_worker(self._run, group="logs", exclusive=True, description="reads a task's log")  # type: ignore[arg-type]
 
     async def _run(self) -> None:
@@ -125,7 +126,7 @@ class LogsPage(TextPage):
         if self._has_news and begun >= self._rests_until:
             self.show()
             now = perf_counter()
-            self._rests_until = now + REST * (now - begun)
+            self._rests_until = now + REST_FACTOR * (now - begun)
 
     def write(self, width: int) -> None:
         self._has_news = False
@@ -166,11 +167,11 @@ class LogsPage(TextPage):
 
 
 LOG_BYTES: Final = 256 * 1024
-"""Read from the end of a log."""
+"""Bytes read from the end of a log."""
 
 
 def open_logs(screen: Screen[Any], session: Session, sequence: int | None) -> None:
-    """Opens the page for the event, or says why there are no logs."""
+    """Opens the page for the event, or notifies why there are no logs."""
     history, source = session.history, session.source
     event = None
     if sequence is not None and sequence >= history.first and history.gap(sequence) is None:
@@ -184,7 +185,7 @@ def open_logs(screen: Screen[Any], session: Session, sequence: int | None) -> No
         screen.notify(session.not_yet or why, markup=False)
         return
     id_, namespace, connection = event.key, event.namespace, source.connection
-    # The newest event held knows the tasks that have started since.
+    # The newest event in memory includes the tasks that have started since.
     newest = history.newest(event.topic, namespace, id_)
     latest = ALLOCATION.read(history.payload(newest)) if newest is not None else None
     tasks = sorted((latest or allocation).tasks)

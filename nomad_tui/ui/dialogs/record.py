@@ -1,4 +1,4 @@
-"""`Ctrl+R`: records the stream to a file until it is pressed again, while the dashboard stays in use."""
+"""`Ctrl+R`: records the stream to a file until it is pressed again."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -19,10 +19,10 @@ SECRETS: Final = "x"
 
 
 class Record(AskFile):
-    """Its result is a sentence that says what is recorded where; None if nothing is."""
+    """Its result is a sentence that says what is recorded and where; None if nothing is."""
 
     def __init__(self, history: History, start: Callable[[RecordingFile], None], *, is_finished: bool) -> None:
-        """`is_finished` is whether no more events can arrive."""
+        """`is_finished` means that no more events can arrive."""
         self._is_finished = is_finished
         self._history = history
         self._start = start
@@ -64,7 +64,7 @@ class Record(AskFile):
 
 
 class Recording:
-    """The recording that is under way, if there is one."""
+    """The recording in progress, if any."""
 
     def __init__(self, dashboard: Dashboard) -> None:
         self._dashboard = dashboard
@@ -87,7 +87,7 @@ class Recording:
         self.sync()
 
     def stop(self) -> str | None:
-        """Writes what is left; says in a sentence what was recorded, None if nothing was under way."""
+        """Completes the recording; returns a sentence that says what was recorded, or None if there was none."""
         file = self._file
         if file is None:
             return None
@@ -103,7 +103,7 @@ class Recording:
         return sentence
 
     def sync(self) -> None:
-        """Tells the header how much is recorded."""
+        """Updates the number of recorded events in the header."""
         self._session.status.recorded = None if self._file is None else self._file.events
 
     def _changed(self) -> None:

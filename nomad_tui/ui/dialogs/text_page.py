@@ -1,4 +1,4 @@
-"""Pages that show a text in a frame: its base, the warnings of `W`, and the unreadable lines of `u`."""
+"""Pages that show a text in a frame: their base, long texts, unreadable lines (`u`), warnings (`W`) and the doctor."""
 
 import textwrap
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
@@ -33,15 +33,15 @@ LONGEST_TITLE: Final = 200
 
 
 class TextPage(Modal[None]):
-    """The base of the help, the doctor, logs, warnings, unreadable lines and long texts of a payload."""
+    """The base of the pages for help, doctor, logs, warnings, unreadable lines and long texts of a payload."""
 
     DEFAULT_CSS = """
     TextPage > Vertical { width: 100%; height: 100%; }
     """
     FRAME: ClassVar[str]
-    """The id of the frame."""
+    """ID of the frame."""
     HINTS: ClassVar[str] = "{text.find} search · {page.leave} close"
-    """The line at the bottom of the frame, with actions in place of their keys."""
+    """The bottom line of the frame; keys are written as `{action}`."""
 
     def __init__(self, title: str, view: TextView | None = None) -> None:
         """`title` is untrusted."""
@@ -60,7 +60,7 @@ class TextPage(Modal[None]):
         return ()
 
     def label(self, title: str, hints: str) -> None:
-        """Writes the top and the bottom line of the frame."""
+        """Sets the top and bottom lines of the frame."""
         self._frame.border_title = Content(printable(title, LONGEST_TITLE))
         self._frame.border_subtitle = Content(keymap_of(self.app).text(hints))
 
@@ -71,7 +71,7 @@ class TextPage(Modal[None]):
         self.call_after_refresh(self.show)
 
     def show(self) -> None:
-        """Writes the text again, for the width of the view."""
+        """Updates the text, wrapped at the width of the view."""
         if self.view.is_attached and (width := self.view.scrollable_content_region.width):
             self.write(width)
 
@@ -79,19 +79,19 @@ class TextPage(Modal[None]):
         self.view.show_lines(self.lines(width))
 
     def lines(self, width: int) -> Iterable[Pieces]:
-        """The text, wrapped at `width` cells; a page that has one overrides this."""
+        """The text, wrapped at `width` cells. Override this or `write`."""
         return ()
 
 
 def paragraph(text: str, width: int, component: str = "", indent: str = "") -> Iterator[Pieces]:
-    """An untrusted text of one or several lines, each wrapped between words."""
+    """The lines of an untrusted text, wrapped between words."""
     for line in text.splitlines():
         for part in textwrap.wrap(printable(line), max(1, width - len(indent))):
             yield ("", indent), (component, part)
 
 
 class TextViewer(TextPage):
-    """One text of a payload."""
+    """A long text of a payload."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.VIEWER)
     FRAME = "text-viewer"
@@ -103,14 +103,14 @@ class TextViewer(TextPage):
         self._text = text
 
     def write(self, width: int) -> None:
-        """The view wraps it."""
+        """Does nothing: the view wraps the text."""
 
     def action_copy(self) -> None:
         start_copying(self.app, self._text)
 
 
 class UnreadableLines(TextPage):
-    """Shows the first lines, with their secrets masked."""
+    """Shows the first unreadable lines, with their secrets masked."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.UNREADABLE)
     FRAME = "unreadable"
@@ -133,7 +133,7 @@ class UnreadableLines(TextPage):
 
 
 LONGEST: Final = 4_000
-"""Characters of one part of a warning."""
+"""Characters of a warning, and of its remedy."""
 
 
 class WarningList(TextPage):
@@ -152,7 +152,7 @@ class WarningList(TextPage):
             first, *rest = paragraph(warned.what[:LONGEST], width - 2, "strong") or [()]
             yield ("warn", "▲ "), *first
             yield from (((("", "  "), *line)) for line in rest)
-            if warned.concern is not Concern.PERMISSION or status.permissions is None:  # else the list below says it
+            if warned.concern is not Concern.PERMISSION or status.permissions is None:  # else it is listed below
                 yield from paragraph(warned.remedy[:LONGEST], width, indent="  ")
             yield ()
         if status.permissions is not None:
@@ -175,7 +175,7 @@ def _refusals(permissions: Permissions, width: int) -> Iterator[Pieces]:
 
 
 COPIED_WIDTH: Final = 100
-"""Cells of a line in what is copied."""
+"""Line length in cells of the copied report."""
 _STYLES: Final[dict[Ink, str]] = {
     Ink.PLAIN: "",
     Ink.QUIET: "quiet",
@@ -187,14 +187,14 @@ _STYLES: Final[dict[Ink, str]] = {
 
 
 class DoctorPage(TextPage):
-    """Runs the checks when it opens, and stops them when it closes."""
+    """Runs the checks when opened, and stops them when closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.DOCTOR)
     FRAME = "doctor"
     HINTS = "{doctor.again} again · {doctor.copy} copy · {text.find} search · {page.leave} close"
 
     def __init__(self, name: str, examine: Callable[[], AsyncGenerator[Item, None]]) -> None:
-        """`name` is the server or profile, untrusted; each call of `examine` starts the checks again."""
+        """`name` is the server or profile; untrusted. Each call of `examine` starts the checks again."""
         super().__init__(f"Doctor  {name}")
         self._examine = examine
         self.examination = Examination()
@@ -204,7 +204,7 @@ class DoctorPage(TextPage):
 
     def action_again(self) -> None:
         self.view.action_first()
-        # As a function: a coroutine that has not begun when the page closes would be warned of.
+        # A function: Python would warn of a coroutine that has not started when the page closes.
         self.run_worker(self._run, group="doctor", exclusive=True, description="examines the connection")  # type: ignore[arg-type]
 
     async def _run(self) -> None:
