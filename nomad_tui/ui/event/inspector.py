@@ -1,7 +1,7 @@
 """The pane that shows one event: what happened, its facts, and four views.
 
-The views are the payload as a tree, what changed since the object's event before, the timeline of all that belongs
-together, and the payload as it came.
+The views are the payload as a tree, the changes from the object's previous event, the timeline of related events, and
+the raw payload.
 """
 
 from __future__ import annotations
@@ -41,32 +41,31 @@ if TYPE_CHECKING:
     from nomad_tui.ui.event.timeline import Timeline
 
 LONGEST_TITLE: Final = 120
-"""Characters of a title; the border cuts it to the pane's width."""
+"""Characters of a title; the border truncates it to the pane's width."""
 _SHORTEST_TITLE: Final = 8
 _AROUND_TITLE: Final = 6
-"""Cells of the border before and behind the title."""
+"""Cells of the border before and after the title."""
 
-BEHIND_SUBTITLE: Final = 3
-"""Cells of the border behind its subtitle."""
+AFTER_SUBTITLE: Final = 3
+"""Cells of the border after its subtitle."""
 
 NOTHING_SELECTED: Final = "No event is selected."
 
-DIAGNOSIS_EDGE: Final = 2
+DIAGNOSIS_INDENT: Final = 2
 """Cells before each line of the diagnosis."""
-DIAGNOSIS_AT_ONCE: Final = 0.008
-DIAGNOSIS_LATER: Final = 0.02
-"""Seconds of reading for the diagnosis when an event is shown, and at each further look."""
-LARGE: Final = 128 * 1024
-"""Bytes of a payload from which on it is drawn before it is compared with the one before."""
+DIAGNOSIS_FIRST_SLICE: Final = 0.008
+DIAGNOSIS_SLICE: Final = 0.02
+"""Seconds spent on the diagnosis when an event is shown, and at each further update."""
+LARGE_PAYLOAD: Final = 128 * 1024
+"""Bytes above which a payload is drawn before it is compared with the previous one."""
 
 
 class Part(Static, LaidOutOnce):
-    """Lines above the views."""
+    """A text above the views."""
 
 
 class Inspector(Vertical):
-    """Shows the event it is handed. What is open in it, the cursor in it and the view of it stay from one event to
-    the next; what was revealed does not."""
+    """Shows one event. The next one has the same view, folding and cursor; a revealed secret is masked again."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.EVENT)
 
@@ -79,7 +78,7 @@ class Inspector(Vertical):
     """
 
     class Step(Message):
-        """The operator wants to see the event above or below in the list."""
+        """The operator asks for the event above or below in the list."""
 
         def __init__(self, rows: int) -> None:
             self.rows = rows
@@ -101,9 +100,8 @@ class Inspector(Vertical):
         than: str = "",
         id: str | None = None,  # noqa: A002
     ) -> None:
-        """`clock` gives the nanoseconds since the epoch that ages are relative to; `timezone` None is the
-        machine's own. `reveal` shows all secrets. `than` is the clock's name, such as `the end` of a recording; empty
-        for the present."""
+        """`clock` returns the time that ages are relative to, in ns since 1970; `than` is its name, such as `the end`
+        of a recording, or empty for the present. `timezone` None is this machine's. `reveal` shows all secrets."""
         super().__init__(id=id)
         self._clock = clock
         self._timezone = timezone
@@ -113,11 +111,11 @@ class Inspector(Vertical):
         self._diagnosis: Diagnosis | None = None
         self._diagnosed: list[DrawnFact] = []
         self._newest = ""
-        """What the summary says that the object has become since."""
+        """The object's newest state in the summary."""
         self._payload: Payload | None = None
         self._changes: Changes | None = None
         self._has_raw = False
-        """Whether the view of the raw payload shows this event."""
+        """Whether the raw view contains the current event."""
         self._title = "3 Event"
         self.masking = Masking(reveal)
         self.view = EventView.TREE
@@ -130,9 +128,9 @@ class Inspector(Vertical):
         self._than = than
         self.payload_tree = PayloadTree(timezone=timezone, than=than)
         self._panes: dict[EventView, Widget] = {EventView.TREE: FindPane(self.payload_tree)}
-        """Of the views that were shown so far."""
+        """The panes of the views that have been shown."""
 
-    # The views that the first picture does not show are made when they are shown first.
+    # Views that the first drawing does not need are created when first shown.
 
     @cached_property
     def changes_view(self) -> ChangesView:
@@ -163,19 +161,19 @@ class Inspector(Vertical):
 
     @property
     def changes(self) -> Changes | None:
-        """What differs from the event before; None where there is none or it is not compared yet."""
+        """The changes from the previous event; None if there is none, or until they are compared."""
         return self._changes
 
     @property
     def is_diagnosed(self) -> bool:
-        """Whether what the events held prove of a failure has been read."""
+        """Whether the diagnosis of a failure is complete, or there is none."""
         if self._diagnosis is None:
             return self._event is None or self._event.diagnose is None
         return self._diagnosis.is_complete
 
     @property
     def shown_view(self) -> PayloadTree | ChangesView | Timeline | TextView:
-        """The widget of the view that is shown, which the keys go to."""
+        """The widget of the current view, which receives the keys."""
         match self.view:
             case EventView.TREE:
                 return self.payload_tree
@@ -200,7 +198,7 @@ class Inspector(Vertical):
         self._show(self._event)
 
     def show(self, event: InspectedEvent | None) -> None:
-        """Show an event, or that there is none. Parses the payload: some 2 ms for 1 MB."""
+        """Show an event, or that none is selected. Parses the payload: some 2 ms per MB."""
         self._event = event
         if self.is_mounted:
             self._show(event)
@@ -230,10 +228,10 @@ class Inspector(Vertical):
             set_border_title(self, Content(self._title))
             troubles = [printable(text) for text in (event.trouble, payload.trouble) if text]
             self._facts = of_envelope(event.facts)
-            self._summary = self._summed_up(event)
+            self._summary = self._summary_of(event)
             self._describe(event.heading, " ".join(troubles) or None)
-            self._diagnose(DIAGNOSIS_AT_ONCE)
-            is_large = len(event.payload) > LARGE and event.before is not None
+            self._diagnose(DIAGNOSIS_FIRST_SLICE)
+            is_large = len(event.payload) > LARGE_PAYLOAD and event.before is not None
             if not is_large:
                 self._compare(event, payload)
             self._show_tree(event, payload)
@@ -242,7 +240,7 @@ class Inspector(Vertical):
             self._fill_view()
             self._label_tabs()
 
-    def _summed_up(self, event: InspectedEvent) -> list[DrawnFact]:
+    def _summary_of(self, event: InspectedEvent) -> list[DrawnFact]:
         if not event.topic:
             return []
         self._newest = event.newest()
@@ -259,10 +257,10 @@ class Inspector(Vertical):
         return of_summary(shown)
 
     def _diagnose(self, seconds: float) -> None:
-        """Reads on for the diagnosis, and shows it once it is read."""
+        """Continues the diagnosis for about `seconds`, and shows it once it is complete."""
         event = self._event
         if self._diagnosis is None and event is not None and event.diagnose is not None and self.size:
-            self._diagnosis = event.diagnose()  # not before the first picture, where this has no size yet
+            self._diagnosis = event.diagnose()  # not before the first drawing, when this has no size yet
         self._diagnosed = []
         if self._diagnosis is not None and not self._diagnosis.advance(seconds):
             self._diagnosed = [DrawnFact(fact.content) for fact in of_summary(Summary(self._diagnosis.facts))]
@@ -288,7 +286,7 @@ class Inspector(Vertical):
     # The views
 
     def go_to_view(self, view: EventView) -> None:
-        """Show another view of the event; the keys follow if they are in this pane."""
+        """Show another view of the event; it gets the focus if the previous one had it."""
         if view is self.view:
             return
         had_focus = self.shown_view.has_focus
@@ -303,7 +301,7 @@ class Inspector(Vertical):
         self.post_message(self.ViewChanged(view))
 
     def _conceal(self) -> None:
-        """Masks what was revealed in the view that is left: what is copied is what the shown one shows."""
+        """Masks the secret revealed in the previous view, so that a copy matches what the current one shows."""
         if self.masking.revealed is not None and self._event is not None and self._payload is not None:
             self.masking.revealed = None
             self._show_tree(self._event, self._payload)
@@ -321,7 +319,7 @@ class Inspector(Vertical):
             pane.display = view is self.view
 
     def _fill_view(self) -> None:
-        """Hands the shown view the event, if it is one that is made when it is looked at."""
+        """Passes the event to the current view, if that is updated only while it is shown."""
         event = self._event
         if event is None:
             return
@@ -339,7 +337,7 @@ class Inspector(Vertical):
             self.changes_view.show(self._changes, against, self.masking, event.topic, self._clock())
 
     def _redraw_changes(self) -> None:
-        """After another secret was revealed, or none."""
+        """Call after the revealed secret has changed."""
         if EventView.CHANGES in self._panes:
             self.changes_view.redraw()
 
@@ -357,10 +355,10 @@ class Inspector(Vertical):
         set_border_subtitle(self, subtitle)
 
     def on_click(self, event: events.Click) -> None:
-        """Where the border shows the names of the views, a click there goes to one."""
+        """Opens a view whose name is clicked in the border."""
         size = self.outer_size
         if not self.tabs.display and event.y == size.height - 1:
-            self.tabs.click(event.x - (size.width - BEHIND_SUBTITLE - self.tabs.length))
+            self.tabs.click(event.x - (size.width - AFTER_SUBTITLE - self.tabs.length))
 
     @on(ViewTabs.Clicked)
     def _go_to_clicked(self, message: ViewTabs.Clicked) -> None:
@@ -379,7 +377,7 @@ class Inspector(Vertical):
         self._redraw_changes()
 
     def advance_timeline(self, seconds: float) -> None:
-        """Lends the timeline some time; its tab says how long it is once it is read."""
+        """Continues reading the timeline for about `seconds`; its tab shows the number of rows once it is complete."""
         before = self.timeline.step_count
         self.timeline.advance(seconds)
         if self.timeline.step_count != before:
@@ -391,32 +389,32 @@ class Inspector(Vertical):
     # Above the views
 
     def show_newest(self) -> None:
-        """Say what the object of the event shown has become, if that has changed; for the app to call often."""
+        """Update the object's newest state if it has changed, and continue the diagnosis; the app calls this often."""
         if not self.is_diagnosed:
-            self._diagnose(DIAGNOSIS_LATER)
+            self._diagnose(DIAGNOSIS_SLICE)
         if self._event is not None and self._event.topic and self._event.newest() != self._newest:
-            self._summary = self._summed_up(self._event)
+            self._summary = self._summary_of(self._event)
             self._lay_out_facts()
             self.summary.display = bool(self._summary)
 
     def show_newer(self, events: int) -> None:
-        """Says in the title how many newer events there are than the one that is held here; 0 for nothing."""
+        """Shows in the title how many newer events there are than the one kept here; nothing if 0."""
         self._note(f" · {count(events)} newer · 2 follows" if events else "")
 
     def show_unlisted(self) -> None:
-        """Says in the title that the list does not show this event: it is filtered out."""
+        """Says in the title that this event is not in the list, because it is filtered out."""
         self._note(" · not in the list")
 
     def _note(self, note: str) -> None:
-        """Ends the title with a note, which is never truncated."""
+        """Adds a note, which is never truncated, to the title."""
         room = max(_SHORTEST_TITLE, self.outer_size.width - _AROUND_TITLE - len(note))
         title = Content(printable(self._title, room) if note else self._title) + Content.styled(note, "$warning")
         set_border_title(self, title)
 
     def update_ages(self) -> None:
-        """Show ages relative to the clock's present time; for the app to call now and then."""
+        """Show ages relative to the clock's current time; the app calls this now and then."""
         if self._event is not None:
-            self._summary = self._summed_up(self._event)
+            self._summary = self._summary_of(self._event)
             self._lay_out_facts()
         self.payload_tree.show_ages(self._clock())
         if EventView.CHANGES in self._panes:
@@ -433,7 +431,7 @@ class Inspector(Vertical):
         show_content(self.facts, laid_out(self._facts, width))
 
     def _show_diagnosed(self, width: int) -> None:
-        content = laid_out(self._diagnosed, width - DIAGNOSIS_EDGE)
+        content = laid_out(self._diagnosed, width - DIAGNOSIS_INDENT)
         if self.diagnosis.content != content:
             self.diagnosis.update(content)  # long facts wrap
 

@@ -1,6 +1,6 @@
-"""The event list: draws the rows of a view, of which only the visible ones are ever built, and moves among them.
+"""The event list: draws the rows of a view, building only the visible ones, and moves among them.
 
-The list is asked to `sync` with its view some times a second; nothing is pushed into it.
+The ticker calls `sync` several times a second; nothing is pushed into the list.
 """
 
 from collections import deque
@@ -29,7 +29,7 @@ from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.line_view import LineView, set_border_subtitle
 
 NOTE_SECONDS: Final = 4.0
-"""For which the border says what a key has led to, unless another key comes first."""
+"""Seconds that the border shows a note about the last key, unless another key replaces it."""
 
 
 class EventList(LineView, can_focus=True):
@@ -38,28 +38,28 @@ class EventList(LineView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.EVENTS)
     COMPONENT_CLASSES: ClassVar[set[str]] = STYLES
     hint: var[str] = var("")
-    """What an empty list says, where the app knows better why it is empty."""
+    """The app's reason why the list is empty; "" if it has none."""
     server_region: var[str] = var("")
-    """The server's region, for the column `region`; untrusted. (A widget's own `region` is its place.)"""
+    """The server's region, for the column `region`; untrusted. (`Widget.region` is the widget's position.)"""
 
     class Selected(Message):
-        """Another event was selected, or none."""
+        """The selection has changed."""
 
         def __init__(self, sequence: int | None) -> None:
             self.sequence = sequence
             super().__init__()
 
     class Inspect(Message):
-        """The operator wants to look into the selected event."""
+        """The operator asks to inspect the selected event."""
 
     class Quit(Message):
-        """The operator wants to leave the program."""
+        """The operator quits the program."""
 
     class Newest(Message):
-        """The operator wants to look at the newest event."""
+        """The operator goes to the newest event."""
 
     class Condition(Message):
-        """The operator wants to see only events that meet a condition."""
+        """The operator asks to show only events that meet a condition."""
 
         def __init__(self, term: str) -> None:
             self.term = term
@@ -67,7 +67,7 @@ class EventList(LineView, can_focus=True):
             super().__init__()
 
     class Marked(Message):
-        """An event was marked, or a mark removed."""
+        """A mark was set or removed."""
 
     def __init__(
         self,
@@ -79,24 +79,24 @@ class EventList(LineView, can_focus=True):
         live: bool = False,
         ages_from: Callable[[], int] | None = None,
     ) -> None:
-        """`timezone` None is this machine's; `clock` gives ns since 1970, and `ages_from` what the ages that one may
-        go to are relative to, if that is another moment.
+        """`timezone` None is this machine's; `clock` returns ns since 1970. `ages_from` returns the time that ages in
+        "go to" are relative to, by default that of `clock`.
 
-        `live` is whether a server sends the events: those that had waited in its buffer are marked then.
+        `live` means that a server sends the events: those from its buffer are marked as backlog.
         """
         super().__init__(id=id)
         self.viewport = Viewport(view, lambda: max(1, self._page), live)  # in a tiny terminal there is a row to select
         self._ages_from = ages_from or clock
         self._painter = EventPainter(self, Clock(timezone, clock), columns, live)
         self._why_empty = ""
-        """What the list says where it has no rows, as of the last look."""
+        """The text of a list without rows, at the last `sync`."""
         self._looks: list[Look] = []
-        """Of the rows on the screen, at the last look."""
+        """The looks of the rows on the screen, at the last `sync`."""
         self._note = ""
-        """What the last key has led to, in the border for a while."""
+        """A note about the last key, shown in the border for `NOTE_SECONDS`."""
         self._note_timer: Timer | None = None
         self._unbuilt: deque[int] = deque()
-        """Sequence numbers of the rows that `prepare` has yet to build."""
+        """Sequence numbers of the rows that `prepare` still has to build."""
 
     @property
     def view(self) -> View:
@@ -109,12 +109,12 @@ class EventList(LineView, can_focus=True):
 
     @property
     def shown(self) -> int | None:
-        """Sequence number of the event that is looked at: the selected one, or the newest shown while following."""
+        """Sequence number of the current event: the selected one, or while following, the newest one shown."""
         return self.viewport.shown
 
     @property
     def line_of_shown(self) -> int | None:
-        """The line of the screen of the event that is looked at; None if it is not on the screen."""
+        """The line on the screen of the current event; None if it is not on the screen."""
         at = None if self.shown is None else self.viewport.line_of(self.shown)
         return None if at is None else self.content_region.y + self._painter.heading_rows + at
 
@@ -124,12 +124,12 @@ class EventList(LineView, can_focus=True):
 
     @property
     def marks(self) -> tuple[int, ...]:
-        """Sequence numbers of the marked rows that are held, in the order of arrival."""
+        """Sequence numbers of the marked rows in memory, in order of arrival."""
         return self._painter.marks.held(self.view.history.first)
 
     @property
     def day(self) -> str:
-        """The day of the row at the top, such as `2026-11-23`; empty for today, or where none is known."""
+        """The day of the row at the top, such as `2026-11-23`; empty for today, or if unknown."""
         return self._painter.day(self.viewport)
 
     @property
@@ -137,10 +137,10 @@ class EventList(LineView, can_focus=True):
         """Rows that fit on the screen."""
         return max(0, self.scrollable_content_region.height - self._painter.heading_rows)
 
-    # What has come
+    # Updating
 
     def sync(self) -> None:
-        """Shows what has come, without moving what is being read."""
+        """Shows new rows, keeping the place that is being read."""
         viewport = self.viewport
         is_resized, is_changed = viewport.update()
         before, self._why_empty = self._why_empty, viewport.why_empty(self.hint)
@@ -152,7 +152,7 @@ class EventList(LineView, can_focus=True):
         if viewport.is_past_oldest:
             self.action_first()
         target = viewport.target()
-        if target != self.scroll_offset.y and self._page:  # before the first layout there is nowhere to scroll to
+        if target != self.scroll_offset.y and self._page:  # before the first layout, it cannot scroll
             self.show_at_top(target)
         if is_changed or self._why_empty != before:
             self.refresh()
@@ -161,7 +161,7 @@ class EventList(LineView, can_focus=True):
         self._label()
 
     def prepare(self, seconds: float) -> bool:
-        """Builds the newest rows for about so long; returns whether `sync` may show them, and nothing newer."""
+        """Builds the newest rows for about `seconds`; returns whether `sync` can show them, and nothing newer."""
         viewport, view = self.viewport, self.view
         if not viewport.following or viewport.paused_at is not None:
             return True
@@ -176,7 +176,7 @@ class EventList(LineView, can_focus=True):
         return not self._unbuilt
 
     def _repaint_new_looks(self) -> None:
-        """Repaints where a row has been found to match, or to be repeated, since it was drawn."""
+        """Repaints if a search has changed which of the visible rows match, or how often they are repeated."""
         matches = self.viewport.matches
         if matches is None and not self.view.fold:
             return
@@ -189,20 +189,20 @@ class EventList(LineView, can_focus=True):
             self._note = ""
 
     def renew(self) -> None:
-        """After the view was given another filter: while not following, the selection or else the place is kept."""
+        """Call after the view's filter has changed: unless following, keeps the selection or else the place."""
         self._painter.clear_lines()
         self.viewport.restart()
         self.sync()
         self.refresh()
 
     def highlight(self, view: View, matches: View | None) -> None:
-        """Shows another view and points out its matches; None where it holds nothing else. Both have their filters
-        already, and the caller lends them the time to search. The selected event stays where it is on the screen."""
+        """Shows another view and highlights `matches`; None if the view contains only matches. Both already have their
+        filters, and the caller runs their searches. The selected event keeps its line on the screen."""
         self.viewport.view, self.viewport.matches = view, matches
         self.renew()
 
     def set_columns(self, columns: tuple[Column, ...]) -> None:
-        """Shows other columns; what is being read stays, and the selected event stays in view under their names."""
+        """Shows other columns; keeps the place, and the selected event in view below the headings."""
         self._painter.columns = columns
         below = self.viewport.cursor_below
         self._redraw()
@@ -210,7 +210,7 @@ class EventList(LineView, can_focus=True):
             self.show_at_top(self.viewport.first_row + below - self._page + 1)
 
     def highlight_watched(self, sequences: Container[int]) -> None:
-        """Points out the rows that a watch rule has highlighted."""
+        """Marks the rows that a watch rule has highlighted."""
         self._painter.watched = sequences
 
     def watch_server_region(self, region: str) -> None:
@@ -266,7 +266,7 @@ class EventList(LineView, can_focus=True):
     # Following and selecting
 
     def follow(self, following: bool) -> None:
-        """Keeps the newest event in view from now on, or leaves the list where it is."""
+        """Starts or stops keeping the newest event in view."""
         viewport = self.viewport
         if following:
             viewport.paused_at = None
@@ -276,17 +276,17 @@ class EventList(LineView, can_focus=True):
         self.sync()
 
     def pause(self, paused: bool) -> None:
-        """Freezes the rows; what comes meanwhile is held and counted."""
+        """Freezes or updates the rows; while frozen, new events are stored and counted."""
         self.viewport.paused_at = self.view.history.end if paused else None
         self.sync()
 
     def clear_selection(self) -> None:
-        """Selects nothing: while following, the newest event is looked at."""
+        """Clears the selection; while following, the newest event is then the current one."""
         if self.cursor is not None:
             self._move_cursor(None)
 
     def select(self, row: int, top: int | None = None) -> None:
-        """Selects a row, brings it into view, by showing the row `top` first if given, and stops following."""
+        """Selects a row, scrolls to it (to the row `top`, if given), and stops following."""
         viewport = self.viewport
         viewport.following = False
         viewport.stop_seeking()
@@ -307,7 +307,7 @@ class EventList(LineView, can_focus=True):
             self.post_message(self.Selected(sequence))
 
     def _jump(self, row: int) -> None:
-        """Selects a row; one that was not on the screen is shown with the rows around it."""
+        """Selects a row; if it is not on the screen, shows it with rows around it."""
         self.select(row, self.viewport.top_around(row))
 
     # The mouse
@@ -362,7 +362,7 @@ class EventList(LineView, can_focus=True):
 
     def on_key(self) -> None:
         if not self.viewport.rows:
-            self.sync()  # the first rows may have come since the last look, and the key may be about them
+            self.sync()  # the first rows may have arrived since the last `sync`, and the key may act on them
 
     def action_move(self, rows: int) -> None:
         if (row := self.viewport.row_after(rows)) is not None:
@@ -400,7 +400,7 @@ class EventList(LineView, can_focus=True):
         self.post_message(self.Marked())
 
     def mark(self, sequences: Iterable[int]) -> None:
-        """Marks events that were marked when they were last read."""
+        """Restores marks of an earlier run."""
         self._painter.marks.add(sequences)
         self.refresh()
 
@@ -408,12 +408,12 @@ class EventList(LineView, can_focus=True):
         if not self.marks:
             self._set_note(keymap_of(self.app).text("no marks: press {events.mark} to mark an event"))
             return
-        self._take(to_mark(self.viewport, self._painter.marks, step))
+        self._apply(to_mark(self.viewport, self._painter.marks, step))
 
     def action_match(self, step: int) -> None:
-        self._take(to_match(self.viewport, step))
+        self._apply(to_match(self.viewport, step))
 
-    def _take(self, jump: Jump) -> None:
+    def _apply(self, jump: Jump) -> None:
         if jump.row is not None:
             self._jump(jump.row)
         if jump.note:
@@ -434,13 +434,13 @@ class EventList(LineView, can_focus=True):
             elif (term := parse_condition(text)) is not None:
                 self.post_message(self.Condition(term))
             else:
-                self._take(to_place(text, self.viewport, self._ages_from(), self._painter.clock.timezone))
+                self._apply(to_place(text, self.viewport, self._ages_from(), self._painter.clock.timezone))
         except (FilterError, UnknownPlaceError) as error:
             return str(error)
         return ""
 
     def go_to_sequence(self, sequence: int) -> bool:
-        """Selects an event by its sequence number; False if the list does not show it."""
+        """Selects an event by its sequence number; returns False if it is not in the list."""
         row = self.viewport.row_of(sequence)
         if row is not None:
             self._jump(row)
