@@ -1,4 +1,4 @@
-"""Receivers that keep the documented rules of chats: each refuses what its vendor would, in the vendor's words."""
+"""Receivers that enforce the documented rules of chat services, with each vendor's own error messages."""
 
 import json
 import re
@@ -19,7 +19,7 @@ LIMITS: dict[str, dict[str, Any]] = tomllib.loads(
 
 
 def length(text: str) -> int:
-    """In UTF-16 code units, the strictest way to count."""
+    """Return the length in UTF-16 code units, the strictest way to count."""
     return len(text.encode("utf-16-le")) // 2
 
 
@@ -100,7 +100,7 @@ def pagerduty(request: Request) -> Answer:
 
 
 class AlertmanagerRules:
-    """Keeps alerts by their labels, as Alertmanager does."""
+    """Stores alerts by label set, as Alertmanager does."""
 
     def __init__(self) -> None:
         self.alerts: dict[str, dict[str, Any]] = {}
@@ -124,7 +124,7 @@ class AlertmanagerRules:
 
 
 class LokiRules:
-    """Keeps streams, refuses what is too far behind the newest line of one, and takes the rest of such a request."""
+    """Stores streams, refuses lines that are too old for their stream, and accepts the rest of such a request."""
 
     def __init__(self) -> None:
         self.streams: dict[str, list[tuple[int, str]]] = {}
@@ -173,5 +173,5 @@ async def chat(name: str) -> AsyncIterator[Receiver]:
 
 
 def text_of(request: Request) -> str:
-    """All that a person would read of a message."""
+    """Return the text of a message that a person reads."""
     return json.dumps(request.json, ensure_ascii=False)

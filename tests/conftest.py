@@ -1,4 +1,4 @@
-"""What every test may rely on: nothing of this machine's settings, and one time zone."""
+"""Shared fixtures: tests are isolated from this machine's settings and run in one time zone."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ settings.register_profile("shared-machine", deadline=None, max_examples=times(60
 settings.load_profile("shared-machine")
 
 MOST_WORKERS = 4
-"""Processes that run tests side by side; with more, tests that measure would measure each other."""
+"""Worker processes at most; with more, tests that measure would disturb each other."""
 
 # Where this is set, each process that a test starts would compile every module anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -31,9 +31,9 @@ PROXIES = frozenset(("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"))
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """How many processes run the tests with `-n auto`: none where files or tests are named, which start at once then.
+    """Return the workers for `-n auto`: none if files or tests are named, so that they start at once.
 
-    One more than there are cores: many tests wait for another process. `-n` and xdist's own variable come first.
+    Otherwise one more than cores, as many tests wait for another process. `-n` and xdist's variable take precedence.
     """
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
@@ -44,20 +44,20 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 def pytest_collection(session: pytest.Session) -> None:
-    """Has each worker load another share of the tests first: all together would compile the same modules at once."""
+    """Make each worker import a different part of the tests first, so that they do not compile the same modules."""
     worker = getattr(session.config, "workerinput", None)
     if worker is None or session.config.args != session.config.getini("testpaths"):
         return
     root = Path(__file__).parent
     number = int(worker["workerid"].removeprefix("gw"))
     for file in sorted(root.rglob("test_*.py"))[number :: worker["workercount"]]:
-        with suppress(Exception):  # is reported when the file is collected
+        with suppress(Exception):  # reported when the file is collected
             import_module(".".join(file.relative_to(root.parent).with_suffix("").parts))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_time_zone() -> Iterator[None]:
-    """Times are shown in UTC, here and in every process that a test starts."""
+    """Use UTC in this process and in every process that a test starts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "UTC")
         time.tzset()
@@ -67,7 +67,7 @@ def one_time_zone() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def style_sheets_are_parsed_once() -> Iterator[None]:
-    """Textual parses all its style sheets anew for each application, a tenth of what a dashboard takes to open."""
+    """Cache parsed style sheets: Textual parses them for each application, a tenth of a dashboard's start."""
     parse = Stylesheet._parse_rules
     parsed: dict[tuple[object, ...], list[RuleSet]] = {}
 
@@ -84,9 +84,9 @@ def style_sheets_are_parsed_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def screens_are_drawn_when_they_are_read() -> Iterator[None]:
-    """Textual draws every change also without a terminal, half of what a dashboard does in a test.
+    """Draw only when the screen is read: without a terminal, drawing each change is half of a dashboard's work.
 
-    This is for applications that say so by `draws_when_read`.
+    For applications with the attribute `draws_when_read`.
     """
     refresh = Screen._compositor_refresh
 
@@ -104,10 +104,9 @@ def screens_are_drawn_when_they_are_read() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A developer's cluster and proxy are never asked, their token never sent, their own files left alone.
+    """Never contact a developer's cluster or proxy, send their token or touch their files.
 
-    And a terminal has the size it is given, also where pytest's own workers have another one,
-    and all colours.
+    Terminals have the size that a test sets, not that of pytest's workers, and all colours.
     """
     for name in list(os.environ):
         if name.startswith("NOMAD_") or name.upper() in PROXIES or name in ("COLUMNS", "LINES", "NO_COLOR"):

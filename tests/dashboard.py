@@ -1,4 +1,4 @@
-"""The real dashboard without a terminal, on a source that a test tells what to say and when."""
+"""The real dashboard without a terminal, with a source that a test controls."""
 
 import asyncio
 import gc
@@ -34,10 +34,10 @@ from tests.pressing import at_rest, has_worked, is_calm, notes, post_key, resize
 from tests.recordings import frame
 
 SECONDS: Final = 150
-"""How long a dashboard may be open in a test before it counts as hung."""
+"""Seconds that a dashboard may be open in a test before it counts as hung."""
 
 KEY_PAUSE: Final = 0.005
-"""Seconds without a key after which a dashboard inspects what is selected and applies a filter."""
+"""Seconds without a key after which a dashboard inspects the selection and applies a filter."""
 
 WIDE: Final = (180, 50)
 MEDIUM: Final = (100, 30)
@@ -46,7 +46,7 @@ SIZES: Final = (WIDE, MEDIUM, NARROW)
 
 
 class ScriptedSource:
-    """A source that yields these updates and what is sent to it later, and stays connected."""
+    """A source that yields the given updates and those sent to it later, and stays connected."""
 
     name = "nomad.example.com:4646"
     live = True
@@ -75,7 +75,7 @@ def event(topic: str, key: str, **payload: Any) -> dict[str, Any]:
 
 
 def jobs(numbers: Iterable[int]) -> list[Frame]:
-    """A frame for each number: the registration of job `job-NUMBER`, under that index."""
+    """Return a frame per number: the registration of job `job-NUMBER` at that index."""
     return [
         frame(number, event("Job", f"job-{number}", Job={"ID": f"job-{number}", "Type": "service"}))
         for number in numbers
@@ -84,12 +84,12 @@ def jobs(numbers: Iterable[int]) -> list[Frame]:
 
 @cache
 def frames(recording: str) -> tuple[Frame, ...]:
-    """All frames of a recording, which for `hostile` is most of it."""
+    """Return all frames of a recording; `hostile` also has lines that are not frames."""
     return tuple(decoded for line in recordings.lines(recording) if isinstance(decoded := decode(line), Frame))
 
 
 class Patient(NomadTui):
-    """Its notifications stay: on a busy machine seconds pass until a test reads them."""
+    """Keeps its notifications: on a busy machine a test may read them seconds later."""
 
     draws_when_read = True
 
@@ -116,24 +116,24 @@ class Dashboard:
 
     @property
     def focus(self) -> str:
-        """Where keys go: `topics`, `events`, `inspector`, `filter`, or "" for somewhere else."""
+        """The pane with the focus: `topics`, `events`, `inspector`, `filter`, or "" for another widget."""
         node = self.app.focused
         names = [] if node is None else [each.id for each in node.ancestors_with_self]
         return next((name for name in names if name in (*Pane, "filter")), "") or ""
 
     @property
     def notes(self) -> list[str]:
-        """What notifications say, the oldest first."""
+        """Texts of the notifications, oldest first."""
         return notes(self.app)
 
     async def until(self, fact: Callable[[], object]) -> None:
         await until(self.app, fact)
 
     async def press(self, *keys: str) -> None:
-        """Presses keys by Textual's names, one after another, each when the one before has had its effect.
+        """Press keys by Textual's names, each after the previous one took effect.
 
-        A key goes from the application to the widget in focus and bubbles up through all that hold it, and so does
-        what the widget makes of it; each is asked in turn to say when it has got that far.
+        A key goes from the application to the focused widget and bubbles up through its ancestors, as do the messages
+        that the widget posts. Each of them is awaited in turn.
         """
         for key in keys:
             post_key(self.app, key)
@@ -145,7 +145,7 @@ class Dashboard:
         await is_calm(self.app)
 
     async def click(self, part: type[Widget] | str, offset: tuple[int, int], times: int = 1) -> None:
-        """`part` is a kind of widget or a selector."""
+        """Click on a widget; `part` is its class or a selector."""
         await self.pilot.click(part, offset=offset, times=times)
         await at_rest(self.app)
 
@@ -156,12 +156,12 @@ class Dashboard:
         await self.press(*text)
 
     async def shows(self, received: int) -> None:
-        """Waits until so many events have come and the list and everything around it show them."""
+        """Wait until that many events were received and all panes show them."""
         await self.until(lambda: self.history.received_events >= received and self.dashboard.view.complete)
         await self.caught_up()
 
     async def caught_up(self) -> None:
-        """Waits until the screen says what the session knows and the inspector shows what is looked at."""
+        """Wait until the screen shows the state of the session, and the inspector the selected event."""
         await self.until(lambda: self.dashboard.view.complete)
         asked = False
         while True:
@@ -170,23 +170,23 @@ class Dashboard:
             if scenes.settled(self.app):
                 break
             if not asked:
-                self.events.post_message(EventList.Selected(self.events.cursor))  # the newest is awaited less calmly
+                self.events.post_message(EventList.Selected(self.events.cursor))  # inspects the newest at once
                 asked = True
             await asyncio.sleep(0.005)
         await at_rest(self.app)
 
     def rows(self) -> Sequence[str]:
-        """The list as it is drawn, a string a row."""
+        """The rows of the list as drawn."""
         return [self.events.render_line(y).text for y in range(self.events.scrollable_content_region.height)]
 
     def screen(self) -> list[str]:
-        """The lines of the screen that hold any text, as `drawn` reads them from a picture, in a tenth of the time."""
+        """The lines of the screen that contain text: like `drawn` for a picture, in a tenth of the time."""
         drawing = self.app.screen._compositor.render_update(full=True, screen_stack=self.app._background_screens)
         assert isinstance(drawing, LayoutUpdate)
         return [line for strips in drawing.strips if (line := Strip.join(strips).text.rstrip())]
 
     def __contains__(self, text: str) -> bool:
-        """Whether the screen shows a text on one line."""
+        """Whether a line of the screen contains the text."""
         return any(text in line for line in self.screen())
 
     async def appears(self, text: str) -> None:
@@ -194,7 +194,7 @@ class Dashboard:
 
     @property
     def inspected(self) -> str | None:
-        """The title of the inspector."""
+        """Title of the inspector."""
         return Content.from_markup(str(self.dashboard.inspector.border_title)).plain
 
 
@@ -212,8 +212,8 @@ async def dashboard(
 
 @asynccontextmanager
 async def dashboard_of(session: Session, size: tuple[int, int] = MEDIUM, **settings: Any) -> AsyncIterator[Dashboard]:
-    # The application collects garbage when it starts. In a test's process that means everything pytest holds, some
-    # 150 ms; so what is there is set aside before (and released by the application when it ends).
+    # The application collects garbage when it starts, which takes 150 ms for all that pytest holds. So this is frozen
+    # before; the application unfreezes it when it ends.
     if next(_opened) % 25 == 0:
         gc.collect()
     gc.freeze()
@@ -223,16 +223,16 @@ async def dashboard_of(session: Session, size: tuple[int, int] = MEDIUM, **setti
         opened = Dashboard(app, pilot)
         yield opened
         if app.is_running and app.screen_stack:
-            opened.screen()  # what a test does not look at is drawn once, too
+            opened.screen()  # draw at least once, even if the test never reads the screen
 
 
 _TEXT: Final = re.compile(r'<text class="\S+-r\d+" x="([\d.]+)"[^>]*-line-(\d+)\)">([^<]*)</text>')
 _CELL: Final = 12.2
-"""Width of a cell in the pictures."""
+"""Width of a cell in SVG pictures."""
 
 
 def drawn(svg: str) -> list[str]:
-    """The lines of a picture that hold any text, as they stand on the screen."""
+    """Return the lines of a picture that contain text, as on the screen."""
     found = [(int(number), float(x), html.unescape(text)) for x, number, text in _TEXT.findall(svg)]
     lines = []
     for _, texts in itertools.groupby(found, lambda text: text[0]):

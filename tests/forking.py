@@ -1,7 +1,6 @@
-"""Starts the program as often as a test kills it: each time as a process of its own, forked from one that has loaded
-everything already.
+"""Starts runners that a test kills: each is forked from a process that has already imported everything.
 
-`python -m tests.forking` reads a line of JSON for each start, the arguments of `nomad-tui`, and answers with its PID.
+`python -m tests.forking` reads the arguments of `nomad-tui` as a line of JSON per start, and answers with the PID.
 """
 
 import asyncio
@@ -17,7 +16,7 @@ import nomad_tui.cli.run
 import nomad_tui.cli.sink
 import nomad_tui.config.profiles
 
-# Loaded before the fork, whatever `sink run` loads only then.
+# Modules that `sink run` imports lazily are imported before the fork.
 import nomad_tui.journal.journal
 import nomad_tui.sinks.runner.logs
 import nomad_tui.sinks.runner.service
@@ -32,7 +31,7 @@ class Starter:
         self._process = process
 
     async def start(self, *arguments: str) -> int:
-        """The PID of `nomad-tui` with these arguments, which has only just begun."""
+        """Start `nomad-tui` with these arguments, and return its PID."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(arguments).encode() + b"\n")
         await self._process.stdin.drain()
@@ -40,7 +39,7 @@ class Starter:
 
     @staticmethod
     async def end(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
-        """Sends the signal, and returns once the process is gone."""
+        """Send a signal, and wait until the process has ended."""
         os.kill(pid, number)
         with suppress(ProcessLookupError):
             while True:
@@ -50,7 +49,7 @@ class Starter:
 
 @asynccontextmanager
 async def starter(log: Path) -> AsyncIterator[Starter]:
-    """What the processes write to standard error is added to `log`."""
+    """Append the standard error of all processes to `log`."""
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -66,12 +65,12 @@ async def starter(log: Path) -> AsyncIterator[Starter]:
         yield Starter(process)
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # and whatever a failed test has left running
+            os.killpg(process.pid, signal.SIGKILL)  # including processes that a failed test left running
         await process.wait()
 
 
 def _serve() -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that are killed
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # let the kernel reap the killed processes
     for line in sys.stdin:
         arguments: Sequence[str] = json.loads(line)
         pid = os.fork()

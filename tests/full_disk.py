@@ -1,4 +1,4 @@
-"""A whole runner on a disk that fills up and is given room again. To be run where `FOLDER` is a small file system.
+"""A complete runner on a disk that fills up and has space again. `FOLDER` must be a small file system.
 
 python -m tests.full_disk FOLDER
 """
@@ -18,7 +18,7 @@ from tests.runner import SECONDS, at, define, running
 FRAMES = recordings.frames("load", 900)
 SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
 ROOM = 200 * 1024
-"""Bytes left for the journal: less than what is to come takes."""
+"""Bytes left for the journal, fewer than the events need."""
 
 
 async def fill_up_and_make_room(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Journals as a runner writes them, for tests."""
+"""Creates journals as a runner writes them."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ SECOND: Final = 1_000_000_000
 
 
 def frames_of(lines: Iterable[bytes], *, fresh: bool = True) -> list[Frame]:
-    """What of the lines are frames, as if their reader had been connected when they were written, or had not."""
+    """Decode the lines that are frames; `fresh` as if their reader was connected when they were written."""
     frames = [decoded for line in lines if isinstance(decoded := decode(line), Frame)]
     for frame in frames:
         frame.fresh = fresh
@@ -24,7 +24,7 @@ def frames_of(lines: Iterable[bytes], *, fresh: bool = True) -> list[Frame]:
 
 
 async def write(journal: Journal, contents: Iterable[Content], received: int | None = None) -> None:
-    """Adds and commits; `received` is in ns since 1970, of the first, and each of the others came a second later."""
+    """Add and commit; the first was received at `received` (ns since 1970), each other a second after the previous."""
     first = time_ns() if received is None else received
     for number, content in enumerate(contents):
         journal.add(content, first + (0 if received is None else number * SECOND))
@@ -41,14 +41,14 @@ async def writing(path: Path, retention: Retention | None = None) -> AsyncIterat
 
 
 async def written(path: Path, contents: Iterable[Content], received: int | None = None) -> Path:
-    """A journal that nobody writes to any more."""
+    """Create a journal, and close it."""
     async with writing(path) as journal:
         await write(journal, contents, received)
     return path
 
 
 async def report(journal: Journal, *, heard: int | None = None, state: str = "live", what: str = "") -> None:
-    """As a runner on the host `build-7` does every few seconds."""
+    """Store a status as a runner on the host `build-7` does every few seconds."""
     now = time_ns()
     status = RunnerStatus(pid=4711, host="build-7", started=now, heard=now if heard is None else heard, region="global")
     status.state, status.what = state, what

@@ -1,4 +1,4 @@
-"""The real dashboard with folders of its own for what it keeps from one run to the next."""
+"""The real dashboard with its own folders for state that it keeps between runs."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

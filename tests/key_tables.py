@@ -1,4 +1,4 @@
-"""The manual's table of keys, made from the declarations of the actions. `python -m tests.manual --write` writes it."""
+"""Generates the manual's table of keys from the declared actions; `python -m tests.manual --write` writes it."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ CONTEXTS: Final = (
     Context.SCROLL,
     Context.FILTER,
 )
-"""Those of the dashboard; pages and dialogs name their keys themselves."""
+"""Contexts of the dashboard; pages and dialogs show their own keys."""
 
 
 def table() -> str:

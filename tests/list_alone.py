@@ -1,4 +1,4 @@
-"""The event list alone on a screen, with what its owner does about its messages: for what needs no other pane."""
+"""A screen with only the event list, which handles its messages as the dashboard does."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def event(topic: str, key: str, namespace: str = "default", **payload: Any) -> d
 
 
 def job(number: int, moment: int = 0) -> Frame:
-    """The registration of job `job-NUMBER` under that index, submitted at `moment` ns since 1970 if any."""
+    """Return the registration of job `job-NUMBER` at that index, submitted at `moment` in ns since 1970 if not 0."""
     known = {"SubmitTime": moment, "JobModifyIndex": number} if moment else {}
     return frame(number, event("Job", f"job-{number}", Job={"ID": f"job-{number}", "Type": "service", **known}))
 
@@ -48,7 +48,7 @@ def history_of(frames: Iterable[Frame], received: int = 0) -> History:
 
 
 class ListScreen(Screen[None]):
-    """Does what the dashboard's screen does for the keys of the list."""
+    """Handles the list's keys as the dashboard's screen does."""
 
     app: ListAlone
 
@@ -100,17 +100,17 @@ class Alone:
 
     @property
     def selected(self) -> str | None:
-        """The key of the selected event."""
+        """Key of the selected event."""
         cursor = self.events.cursor
         return None if cursor is None else self.app.view.history.event(cursor).key
 
     @property
     def rows(self) -> list[str]:
-        """The list as it is drawn, a string a row."""
+        """The rows of the list as drawn."""
         return [self.events.render_line(y).text for y in range(self.events.scrollable_content_region.height)]
 
     def row_of(self, words: str) -> int:
-        """The line of the screen with these words."""
+        """Number of the screen line with this text."""
         return next(y for y, text in enumerate(self.rows) if words in text)
 
     async def press(self, *keys: str) -> None:
@@ -119,7 +119,7 @@ class Alone:
             await at_rest(self.app)
 
     async def at_once(self, keys: str) -> None:
-        """Types faster than anything is answered; `\\r` is Enter."""
+        """Type all keys before any is handled; `\\r` is Enter."""
         for key in keys:
             post_key(self.app, "enter" if key == "\r" else key)
         await at_rest(self.app)
@@ -128,7 +128,7 @@ class Alone:
         await until(self.app, fact)
 
     def search(self) -> None:
-        """Searches to the end, as the owner does bit by bit."""
+        """Search to the end, which the dashboard does in slices."""
         for view in (self.app.view, self.events.viewport.matches):
             while view is not None and not view.complete:
                 view.advance(0.01)

@@ -1,4 +1,4 @@
-"""Memory that a test may look at: how much more is held than when it began to look, and at most was meanwhile."""
+"""Measures memory: what is allocated since a point in time, and the peak since then."""
 
 import gc
 import tracemalloc
@@ -7,29 +7,29 @@ from contextlib import contextmanager
 
 
 def alive(kind: type) -> int:
-    """How many objects of a kind there are in this process."""
+    """Return the number of objects of a class in this process."""
     gc.collect()
     return sum(type(each) is kind for each in gc.get_objects())
 
 
 class Memory:
-    """See `traced`; all in bytes."""
+    """Returned by `traced`; all values in bytes."""
 
     @property
     def held(self) -> int:
-        """Of what was allocated since."""
+        """Memory allocated since the start and not freed."""
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 
     @property
     def most(self) -> int:
-        """The most that was held at once since."""
+        """Peak of `held` since the start."""
         return tracemalloc.get_traced_memory()[1]
 
 
 @contextmanager
 def traced() -> Iterator[Memory]:
-    """Counts what is allocated within; it runs a few times slower."""
+    """Trace allocations in the context, which runs a few times slower."""
     gc.collect()
     tracemalloc.start()
     try:

@@ -1,11 +1,11 @@
-"""File systems of a test's own, where this machine lets a user make some: a small disk, a read-only one."""
+"""File systems for a test, such as a small or a read-only one, if this machine allows users to mount."""
 
 import subprocess
 from typing import Final
 
 
 def in_own_mounts(script: str) -> list[str]:
-    """The command that runs a shell script as one who may mount; its arguments are put after it, `$0` first."""
+    """Return a command that runs a shell script with the right to mount; append its arguments, `$0` first."""
     return ["unshare", "-rm", "sh", "-c", script]
 
 

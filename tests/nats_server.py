@@ -1,4 +1,4 @@
-"""A real NATS server with JetStream, which a test may kill and start again."""
+"""A real NATS server with JetStream that a test can kill and restart."""
 
 import asyncio
 import json
@@ -20,16 +20,16 @@ COMMAND = Path(sys.executable).with_name("nats-server")
 
 
 class NatsServer:
-    """One process on loopback, on the same port each time that it is started; its streams outlive it."""
+    """A server process on loopback. It keeps its port and its streams across restarts."""
 
     def __init__(self, folder: Path, settings: str = "", scheme: str = "nats") -> None:
-        """`settings` are lines of its configuration file."""
+        """`settings` are lines for its configuration file."""
         self.folder = folder
         self.scheme = scheme
         self.port = -1
         self.settings = settings
         self.user = ""
-        """Of whoever asks, as it is written in an address: `name:password@`."""
+        """Credentials for its address: `name:password@`."""
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -59,14 +59,14 @@ class NatsServer:
         return self
 
     async def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """Nothing is listening once this returns."""
+        """Kill the process, and wait until nothing listens on the port."""
         process, self._process = self._process, None
         if process is not None and process.returncode is None:
             process.send_signal(how)
             await process.wait()
 
     def freeze(self) -> None:
-        """It holds its connections and answers nothing."""
+        """Stop the process: connections stay open and nothing is answered."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
@@ -84,7 +84,7 @@ class NatsServer:
             await client.close()
 
     async def stored(self, stream: str = "NOMAD") -> list[tuple[str, dict[str, str], bytes]]:
-        """Subject, headers and content of all that a stream holds, in its order."""
+        """Return subject, headers and data of all messages of a stream, in order."""
         async with self.client() as client:
             jetstream: JetStreamContext = client.jetstream()
             state = (await jetstream.stream_info(stream)).state
@@ -106,7 +106,7 @@ async def nats_server(folder: Path, settings: str = "", scheme: str = "nats") ->
 
 @asynccontextmanager
 async def nats_cluster(folder: Path, size: int = 3) -> AsyncIterator[dict[str, NatsServer]]:
-    """Servers of one cluster by their names, once each of its streams can have a leader."""
+    """Start the servers of one cluster, and yield them by name once streams can have a leader."""
     ports = _free_ports(size)
     routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
     servers = {}

@@ -1,6 +1,6 @@
-"""Servers that are not as hoped: each says one thing to whoever connects, over TCP, TLS or a Unix socket.
+"""Faulty servers: each sends one fixed answer over TCP, TLS or a Unix socket.
 
-They are threads with blocking sockets, because asyncio's servers drop the alert that tells a TLS client why.
+They are threads with blocking sockets, because asyncio's servers lose the alert that tells a TLS client the reason.
 """
 
 import socket
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HEARTBEAT = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{}\n"
-"""How a stream begins."""
+"""The beginning of a stream."""
 
 
 def answer(status: str, body: str = "", *headers: str) -> bytes:
-    """An HTTP answer, such as `answer("403 Forbidden", "Permission denied")`."""
+    """Return an HTTP response, such as `answer("403 Forbidden", "Permission denied")`."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body.encode())}", "Connection: close", *headers]
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 
@@ -26,13 +26,13 @@ def answer(status: str, body: str = "", *headers: str) -> bytes:
 class OddServer:
     port: int
     requests: list[str] = field(default_factory=list)
-    """What was asked, the head of each request as text."""
+    """The head of each request, as text."""
     passes_on_at_once: bool = False
     """Whether a buffering proxy has stopped buffering."""
 
     def __post_init__(self) -> None:
         self.released = threading.Event()
-        """Set when the server should go on after its answer."""
+        """Set to let the server continue after its answer."""
 
     @property
     def address(self) -> str:
@@ -49,9 +49,9 @@ def odd_server(
     listens: bool = True,
     holds: bool = False,
 ) -> Iterator[OddServer]:
-    """Sends `says` after a request's head, or at once if it does not listen, `then` a little later, and closes.
+    """Serve `says` after a request's head, or at once if it does not listen; then `then`; and close.
 
-    None closes without a word. A server that `holds` keeps the connection open and silent instead of closing.
+    None closes without an answer. With `holds` the connection stays open instead.
     """
     if socket_path is not None:
         listener = socket.socket(socket.AF_UNIX)
@@ -69,7 +69,7 @@ def odd_server(
         if says is not None:
             connection.sendall(says)
         if then:
-            time.sleep(0.05)  # or both would be read as one
+            time.sleep(0.05)  # otherwise the client reads both at once
             connection.sendall(then)
         if holds:
             server.released.wait(20)
@@ -106,7 +106,7 @@ def _handshake(accepted: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:
     except OSError:
         with suppress(OSError):
             socket.socket.shutdown(secured, socket.SHUT_WR)
-            # Closing with something unread would reset the connection, and the alert be lost.
+            # Closing with unread data would reset the connection and lose the alert.
             while socket.socket.recv(secured, 4096):
                 pass
         secured.close()
@@ -116,10 +116,10 @@ def _handshake(accepted: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:
 
 @contextmanager
 def buffering_proxy(server: str, held: int = 1 << 30) -> Iterator[OddServer]:
-    """A proxy before the server at the address `server`, as nginx is with proxy_buffering on.
+    """A proxy for the server at address `server` that buffers like nginx with proxy_buffering on.
 
-    It passes a stream's head on, and its body only when `held` bytes of it have come or it has ended. Other
-    answers pass at once.
+    It forwards a stream's head at once, but its body only after `held` bytes or at its end. Other responses are not
+    buffered.
     """
     host, port = server.removeprefix("http://").split(":")
     listener = socket.create_server(("127.0.0.1", 0))

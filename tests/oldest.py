@@ -1,4 +1,4 @@
-"""Constraints that install the oldest allowed release of each dependency: `python -m tests.oldest`."""
+"""Prints pip constraints for the oldest allowed release of each dependency: `python -m tests.oldest`."""
 
 import re
 import tomllib
@@ -11,7 +11,7 @@ _BOUND: Final = re.compile(r"([A-Za-z0-9._-]+)(\[[^]]*\])?>=([^,;\s]+)")
 
 
 def constraints() -> Iterator[str]:
-    """One a dependency of the program, its extras included, but for those of developers."""
+    """Yield a constraint for each dependency, including those of extras other than `dev`."""
     project = tomllib.loads(PROJECT.read_text())["project"]
     extras = (each for name, group in project["optional-dependencies"].items() if name != "dev" for each in group)
     for dependency in (*project["dependencies"], *extras):

@@ -1,4 +1,4 @@
-"""Makes the list of words that phrases may put into a sentence: `python -m tests.phrases --write` writes it."""
+"""Generates the list of words that phrases can put into a sentence; `python -m tests.phrases --write` writes it."""
 
 import ast
 import re
@@ -13,16 +13,16 @@ from nomad_tui.core.search import phrases
 
 PACKAGE: Final = Path(nomad_tui.__file__).parent
 MAKERS: Final = ("nomad_tui.core.objects.registry", "nomad_tui.core.history.event_row")
-"""What makes sentences, with all that they import."""
+"""Modules that make sentences; their imports are included."""
 MAKE_NONE: Final = tuple(
     f"nomad_tui.core.{name}" for name in ("limits", "patterns", "regular", "updates", "wire")
 ) + tuple(f"nomad_tui.core.history.{name}" for name in ("blocks", "dictionaries", "history", "segment"))
-"""Of these, what puts no text into a sentence."""
+"""Imported modules that add no text to sentences."""
 _LETTERS: Final = re.compile("[A-Za-z]{3,}")
 
 
 def words() -> set[str]:
-    """Every run of three letters or more, in lower case, in the texts and names of fields of what makes sentences."""
+    """Return all runs of three or more letters, in lower case, in the texts and field names of these modules."""
     found: set[str] = set()
     for module in _modules():
         for text in _texts(ast.parse(module.read_text("utf-8"))):
@@ -51,7 +51,7 @@ def _modules() -> Iterator[Path]:
 
 
 def _texts(tree: ast.Module) -> Iterator[str]:
-    """Without docstrings."""
+    """Yield the string constants, without docstrings."""
     documentation = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in documentation:

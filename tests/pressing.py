@@ -1,7 +1,7 @@
-"""Keys for an application without a terminal, and waiting until they have had their effect.
+"""Presses keys in an application without a terminal, and waits for their effect.
 
-Textual's own pilot takes an application for idle while the process gets no processor, which on a busy machine is before
-a key has had any effect, and waits up to a second where the processor is its own.
+Textual's pilot judges by processor time: on a busy machine it considers an application idle before a key took effect,
+and on an idle one it waits for up to a second.
 """
 
 import asyncio
@@ -32,30 +32,30 @@ _CHARACTERS: Final = {name: character for character, name in _NAMES.items()}
 
 
 TURNS: Final = 10
-"""Of the event loop, within which most is done; a new picture takes a sixtieth of a second."""
+"""Turns of the event loop to wait for at first; a new frame takes a sixtieth of a second."""
 
 
 QUIET_TURNS: Final = 3
-"""Turns of the event loop in a row: what one part deals with may send something to another."""
+"""Consecutive quiet turns of the event loop that count as idle: handling a message may post another."""
 FIRST_PAUSE: Final = 0.005
 LONGEST_PAUSE: Final = 0.04
-"""Seconds between two looks at a fact."""
+"""Longest pause between two checks of a fact, in seconds."""
 
 
 def post_key(app: App[Any], key: str) -> None:
-    """Presses a key by Textual's name, or by its character."""
+    """Press a key by Textual's name or by its character."""
     app.post_message(events.Key(_NAMES.get(key, key), _CHARACTERS.get(key, key if len(key) == 1 else None)))
 
 
 class Themed(App[None]):
-    """An application of a test with the dashboard's colors."""
+    """An application with the dashboard's theme."""
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {**super().get_theme_variable_defaults(), **VARIABLES}
 
 
 def drawn(view: Widget) -> list[str]:
-    """The lines that are on screen, without what is blank at their ends."""
+    """Return the lines of a widget on the screen, without trailing blanks."""
     lines = [view.render_line(y).text.rstrip() for y in range(view.scrollable_content_region.height)]
     while lines and not lines[-1]:
         lines.pop()
@@ -69,14 +69,14 @@ async def pressed(pilot: Pilot[None], *keys: str) -> None:
 
 
 async def has_worked(pump: MessagePump) -> None:
-    """Waits until everything that was sent to a part of the application has been dealt with."""
+    """Wait until all messages posted to this pump so far have been handled."""
     await _is_called(pump, pump.call_later)
 
 
 async def at_rest(app: App[Any]) -> None:
-    """Waits until no part of the screen has anything left to do, and the screen is drawn. Timers are not waited for."""
+    """Wait until no widget has pending messages and the screen is drawn. Does not wait for timers."""
     quiet = 0
-    while app.is_running and quiet < 2:  # what one part deals with may send something to another
+    while app.is_running and quiet < 2:  # handling a message may post another
         for part in _parts(app):
             await has_worked(part)
         if app.screen_stack:
@@ -86,9 +86,9 @@ async def at_rest(app: App[Any]) -> None:
 
 
 async def is_calm(app: App[Any]) -> None:
-    """Waits until no message is on its way to any part of the screen, and the screen is laid out.
+    """Wait until no widget has pending messages and the screen is laid out.
 
-    It costs half of what `Pilot.pause` does, which sends every part a message of its own.
+    Costs half of `Pilot.pause`, which posts a message to every widget.
     """
     turns = quiet = 0
     while app.is_running and quiet < QUIET_TURNS:
@@ -100,9 +100,9 @@ async def is_calm(app: App[Any]) -> None:
 
 
 async def until(app: App[Any], fact: Callable[[], object]) -> None:
-    """Waits for a fact, and then for the messages that were on their way to any part of the screen.
+    """Wait for a fact, and then for the messages pending at that time.
 
-    A fact may be read from the screen, which takes a while, so a fact that is long in coming is asked for less often.
+    Checking a fact may be slow, as it can read the screen, so it is checked less often over time.
     """
     if fact():
         return
@@ -116,12 +116,12 @@ async def until(app: App[Any], fact: Callable[[], object]) -> None:
 
 
 def notes(app: App[Any]) -> list[str]:
-    """What notifications say, the oldest first; those that have timed out say nothing any more."""
+    """Return the texts of the current notifications, oldest first."""
     return [note.message for note in app._notifications]
 
 
 async def resize(app: App[Any], width: int, height: int) -> None:
-    """Makes the terminal another size."""
+    """Resize the terminal."""
     driver = app._driver
     assert driver is not None
     driver._size = (width, height)

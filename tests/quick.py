@@ -1,8 +1,8 @@
-"""`nomad-tui` as a process of its own that starts at once, for tests that do not look at how it starts.
+"""Starts `nomad-tui` as a process without import time, for tests that are not about starting.
 
-`command()` goes before the arguments wherever a test starts a process. It connects to a server that has loaded what
-commands load, hands over its arguments, environment, folder and standard streams, and waits for a process that the
-server forks; signals are passed on, and the exit code is returned. A terminal is not handed over.
+`command()` replaces the program's name in a command line. It connects to a server that has imported everything, passes
+its arguments, environment, folder and standard streams, and waits for the process that the server forks. Signals are
+forwarded and the exit code is returned. Terminals are not supported.
 """
 
 import array
@@ -50,7 +50,7 @@ os._exit(code)
 
 @cache
 def command() -> tuple[str, ...]:
-    """What starts the program, without its arguments; the server runs for as long as this process."""
+    """Return the command without arguments. The server runs as long as this process."""
     if not hasattr(os, "pidfd_open"):
         return (str(PROGRAM),)
     folder = tempfile.TemporaryDirectory(prefix="nomad-tui-")
@@ -85,7 +85,7 @@ def _receive(connection: socket.socket) -> tuple[list[Any], list[int]]:
 
 
 def _keep(connection: socket.socket) -> None:
-    """Runs the program for one client, passes signals on, and ends it where the client is gone."""
+    """Run the program for one client, forward signals, and end it if the client goes away."""
     (arguments, folder, environment), descriptors = _receive(connection)
     pid = os.fork()
     if pid == 0:
@@ -118,7 +118,7 @@ def _keep(connection: socket.socket) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    """The program's exit code."""
+    """Run the program, and return its exit code."""
     from nomad_tui.cli.main import main
 
     sys.argv = ["nomad-tui", *arguments]

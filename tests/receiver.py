@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback, over real sockets: it records what it gets and fails in every way asked of it.
+"""A webhook receiver on loopback, over real sockets, that records requests and fails as a test requires.
 
     async with receiver() as hook:
         hook.answer(503, headers={"Retry-After": "1"}, times=2)
@@ -7,7 +7,7 @@
         await hook.received(4)
         hook.requests[3].events
 
-What nothing else was asked for is answered with 204.
+Without other instructions a request is answered with 204.
 """
 
 import asyncio
@@ -28,33 +28,33 @@ import trustme
 
 
 class Fault(Enum):
-    """What happens instead of a plain answer; `HANG` and `DRIP` last until the client leaves or `release`."""
+    """A fault in place of a normal response; `HANG` and `DRIP` last until the client leaves or `release` is called."""
 
     HANG = auto()
-    """The request is read and nothing comes."""
+    """Read the request and never answer."""
     DRIP = auto()
-    """The answer's head comes at a byte every 20 ms."""
+    """Send the response head, one byte every 20 ms."""
     DRIP_BODY = auto()
-    """The head comes at once, and its body as slowly, without an end."""
+    """Send the head at once, and an endless body at that pace."""
     RESET = auto()
-    """The request is read and the connection reset (RST)."""
+    """Read the request and reset the connection (RST)."""
     UNREAD = auto()
-    """The answer comes when the request's head has come, and what follows is read and thrown away, as nginx does it."""
+    """Answer after the request's head, and discard its body, as nginx does."""
     RESET_UNREAD = auto()
-    """It is reset when the head has come, whatever follows."""
+    """Reset the connection after the request's head."""
     CLOSE = auto()
-    """It is closed in order, without a byte."""
+    """Close the connection properly without an answer."""
     CUT_HEAD = auto()
-    """It is closed in the middle of the answer's head."""
+    """Close in the middle of the response head."""
     CUT_BODY = auto()
-    """It is closed in the middle of the answer's body."""
+    """Close in the middle of the response body."""
     GARBAGE = auto()
-    """What comes is no HTTP: the answer's `body` as it is."""
+    """Send the answer's `body` without HTTP, and close."""
     RAW = auto()
-    """The answer's `body` is all that comes, status line and headers included, in pieces divided by zero bytes; the
-    connection is good for more."""
+    """Send the answer's `body`, which includes status line and headers, in chunks separated by zero bytes, and keep the
+    connection open."""
     ENDLESS = auto()
-    """The head comes at once, and the body without an end, as fast as it is read."""
+    """Send the head and an endless body at full speed."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,12 @@ class Request:
     method: str
     target: str
     headers: Mapping[str, str]
-    """By their names in lower case."""
+    """By name in lower case."""
     body: bytes
     connection: int
-    """Of those that were ever accepted, from 0."""
+    """Number of the connection, from 0."""
     certificate: Any = None
-    """The client's, as `ssl.SSLSocket.getpeercert` gives it."""
+    """Client certificate, as returned by `ssl.SSLSocket.getpeercert`."""
 
     @cached_property
     def json(self) -> Any:
@@ -84,13 +84,13 @@ class Request:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The body's objects, whether it is one or an array of them."""
+        """The objects in the body: one, or an array."""
         body = self.json
         return body if isinstance(body, list) else [body]
 
     @cached_property
     def events(self) -> list[dict[str, Any]]:
-        """The event objects, whatever the format; gaps are none."""
+        """The events in the body, whatever its format; without gaps."""
         return list(self._events())
 
     def _events(self) -> Iterator[dict[str, Any]]:
@@ -105,18 +105,18 @@ class Request:
 
 
 class Receiver:
-    """Made by `receiver`."""
+    """Created by `receiver`."""
 
     def __init__(self, host: str, tls: ssl.SSLContext | None) -> None:
         self.requests: list[Request] = []
-        """In the order in which they came whole; with `UNREAD` and `RESET_UNREAD` without their bodies."""
+        """In order of completion; without bodies for `UNREAD` and `RESET_UNREAD`."""
         self.connections = 0
-        """Ever accepted, also those on which nothing was asked."""
+        """Connections accepted so far, including those without a request."""
         self.port = 0
         self._host = host
         self._tls = tls
         self.decide: Callable[[Request], int | Answer | None] = lambda _: None
-        """What a request gets by what is in it, or the status; None for what it would get anyway."""
+        """Returns the answer or status for a request; None for the usual answer."""
         self._always = Answer()
         self._answers: deque[Answer] = deque()
         self._server: asyncio.Server | None = None
@@ -131,7 +131,7 @@ class Receiver:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """All events of all requests, repeats too, whatever they were answered."""
+        """All events of all requests, including repeats and refused ones."""
         return [event for request in self.requests for event in request.events]
 
     def answer(
@@ -144,8 +144,7 @@ class Receiver:
         reason: str = "",
         times: int | None = 1,
     ) -> None:
-        """What the next requests get, after those that were set before; `times=None` for all that have nothing else
-        to get, from now on."""
+        """Queue an answer for the next requests; with `times=None` it becomes the answer for all others."""
         text = body.encode() if isinstance(body, str) else body
         result = Answer(status, headers or {}, text, fault, reason)
         if times is None:
@@ -154,21 +153,21 @@ class Receiver:
             self._answers.extend([result] * times)
 
     async def received(self, requests: int) -> None:
-        """Until so many requests have come."""
+        """Wait for that many requests."""
         async with self._arrived:
             await self._arrived.wait_for(lambda: len(self.requests) >= requests)
 
     async def arrived(self, events: int) -> None:
-        """Until so many events have come, repeats counted."""
+        """Wait for that many events, including repeats."""
         async with self._arrived:
             await self._arrived.wait_for(lambda: len(self.events) >= events)
 
     def release(self) -> None:
-        """Ends whatever hangs or drips, now and later: what hangs is answered."""
+        """End all current and future `HANG` and `DRIP` faults: hanging requests are answered."""
         self._released.set()
 
     async def down(self) -> None:
-        """Nothing listens any more, and what was connected is reset."""
+        """Stop listening, and reset all connections."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -177,7 +176,7 @@ class Receiver:
         await asyncio.gather(*filter(None, self._connected), return_exceptions=True)
 
     async def up(self) -> None:
-        """Listens, on the same port as before."""
+        """Listen again on the same port."""
         self._server = await asyncio.start_server(
             self._serve, self._host, self.port, ssl=self._tls, reuse_address=True, limit=1 << 20
         )
@@ -235,7 +234,7 @@ class Receiver:
     async def _answered(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, result: Answer, state: h11.Connection
     ) -> bool:
-        """Whether the connection is good for another request."""
+        """Answer a request, and return whether the connection can be reused."""
         match result.fault:
             case Fault.HANG:
                 await self._until_released_or_left(reader)
@@ -315,8 +314,8 @@ async def receiver(
     names: tuple[str, ...] = ("127.0.0.1", "localhost", "::1"),
     clients: trustme.CA | None = None,
 ) -> AsyncIterator[Receiver]:
-    """On a free port. With an `authority` over TLS, under a certificate of its for `names`; with `clients` only for who
-    shows a certificate of that authority."""
+    """Start a receiver on a free port. With `authority`: over TLS, with its certificate for `names`. With `clients`:
+    only for clients with a certificate of that authority."""
     tls: ssl.SSLContext | None = None
     if authority is not None:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,4 +1,4 @@
-"""The recorded streams that tests, pictures and the benchmark run on.
+"""The recorded streams for tests, pictures and benchmarks.
 
 All come from Nomad 2.0.6 except `beta` (the 1.0-beta dialect) and `hostile` (written by hand: escape
 sequences, markup, wrong types, deep, wide and 3 MB values, invalid UTF-8, lines that are not JSON). `markup` is the
@@ -21,7 +21,7 @@ _FOLDERS: Final = (Path(__file__).parent / "data", Path(nomad_tui.__file__).pare
 
 
 def path(name: str) -> Path:
-    """The compressed recording `name`: tour, beta, hostile, markup, load or large-job."""
+    """Return the path of the compressed recording `name`: tour, beta, hostile, markup, load or large-job."""
     for folder in _FOLDERS:
         candidate = folder / f"{name}.ndjson.zst"
         if candidate.exists():
@@ -31,24 +31,24 @@ def path(name: str) -> Path:
 
 @cache
 def content(name: str) -> bytes:
-    """The recording as a server sent it: frames and heartbeats, one a line, the last one perhaps cut."""
+    """Return the recording as the server sent it: a frame or heartbeat per line; the last line may be cut."""
     with path(name).open("rb") as file:
         return zstandard.ZstdDecompressor().stream_reader(file).read()
 
 
 def lines(name: str) -> list[bytes]:
-    """The recording's lines without their line feeds."""
+    """Return the recording's lines without line feeds."""
     return content(name).split(b"\n")
 
 
 def frames(name: str, most: int | None = None) -> list[Frame]:
-    """The first so many frames that can be read, or all."""
+    """Yield the first `most` readable frames, or all."""
     read = (frame for line in lines(name) if isinstance(frame := decode(line), Frame))
     return list(islice(read, most))
 
 
 def held(name: str) -> History:
-    """All frames of a recording."""
+    """Return a history with all frames of a recording."""
     history = History()
     for frame in frames(name):
         history.append(frame, 0)

@@ -1,4 +1,4 @@
-"""A whole runner in a test's own process: stand-in server, journal, sinks."""
+"""A complete runner in the test's process: stand-in server, journal and sinks."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -20,7 +20,7 @@ from nomad_tui.standin import StandIn
 from nomad_tui.stream.settings import Settings
 
 SECONDS = 60
-"""How long a test may take before it counts as hung."""
+"""Seconds that a test may take before it counts as hung."""
 
 
 def at(server: StandIn) -> Connection:
@@ -37,7 +37,7 @@ class Running:
         return self.runner.sinks[name]
 
     async def until(self, fact: Callable[[], object]) -> None:
-        """Waits for a fact, and fails with the runner's own error if that ends before."""
+        """Wait for a fact, and fail with the runner's error if the runner ends first."""
         while not fact():
             if self.task.done():
                 self.task.result()
@@ -48,7 +48,7 @@ class Running:
         await self.until(lambda: self.journal.events >= events)
 
     async def delivered(self, name: str) -> None:
-        """Until a sink has had everything that is journaled."""
+        """Wait until a sink has delivered everything in the journal."""
         await self.until(lambda: name in self.runner.sinks)
         await self.sink(name).caught_up()
 
@@ -64,7 +64,7 @@ async def running(
     retention: Retention | None = None,
     prune_every: float = PRUNE_EVERY,
 ) -> AsyncIterator[Running]:
-    """`folder` holds `sinks/` and becomes the journal's. Ends the runner as SIGTERM would."""
+    """Run a runner with the definitions in `folder/sinks` and its journal in `folder`; end it as SIGTERM would."""
     journal = await Journal.open(folder / "test.journal", retention or Retention())
     try:
         source = await continued(journal, connection, Subscription(), Settings(shortest_delay=0.01))
@@ -86,7 +86,7 @@ async def running(
 
 
 def define(folder: Path, name: str, text: str) -> Path:
-    """Writes a definition as an operator would."""
+    """Write a definition file."""
     file = folder / "sinks" / f"{name}.toml"
     file.parent.mkdir(exist_ok=True)
     file.write_text(f'id = "{name}"\n{text}')

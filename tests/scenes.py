@@ -1,7 +1,7 @@
-"""The pictures of the README, made from the demo's recording, and how each of them comes about.
+"""Draws the README's pictures from the demo's recording.
 
-`python -m tests.scenes` makes them anew in `screenshots/`; `--check` says which differ and exits with 1. The test in
-`test_screenshots.py` compares the same way, so a picture never shows what the program does not.
+`python -m tests.scenes` writes them to `screenshots/`; `--check` names those that differ and exits with 1, as does
+`test_screenshots.py`, so that pictures always show the current program.
 """
 
 import argparse
@@ -48,16 +48,16 @@ from tests.pressing import at_rest
 
 FOLDER: Final = Path(__file__).parents[1] / "screenshots"
 VERSION_FILE: Final = FOLDER / "textual-version"
-"""Which Textual drew the pictures; another one may draw the same screen with other bytes."""
+"""Release of Textual that drew the pictures; another release may write different bytes for the same screen."""
 
 NOW: Final = 1_795_423_940_000_000_000
-"""Some seconds after the recording's last event, in ns since 1970."""
+"""A few seconds after the recording's last event, in ns since 1970."""
 PATIENCE: Final = 120.0
 
 
 @dataclass(frozen=True)
 class Script:
-    """A source that yields its updates at once and then stays connected."""
+    """A source that yields its updates at once and stays connected."""
 
     updates_to_give: tuple[Update, ...]
     name: str = "nomad.example.com:4646"
@@ -73,10 +73,10 @@ class Script:
 
 
 def tour(frames: int | None = None) -> list[Frame]:
-    """The first frames of the demo's recording."""
+    """Return the first frames of the demo's recording."""
     decoded = recordings.frames("tour")
     for frame in decoded[LEAD:]:
-        frame.fresh = True  # those before are the backlog, as in the demo
+        frame.fresh = True  # the earlier ones are the backlog, as in the demo
     return decoded[:frames]
 
 
@@ -96,7 +96,7 @@ def tour_with_gap() -> tuple[Update, ...]:
 
 
 def fresh_tour() -> tuple[Update, ...]:
-    """As `whole_tour`, but as it happens: nothing waited in the server's buffer."""
+    """Like `whole_tour`, but all frames are live: none comes from the server's buffer."""
     return (connected(), *(replace(frame, fresh=True, received=frame_moment(frame) or NOW) for frame in tour()))
 
 
@@ -114,7 +114,7 @@ def refused() -> tuple[Update, ...]:
 
 
 def jobs_only() -> tuple[Update, ...]:
-    """What a token brings that may read jobs in one namespace and nothing else."""
+    """Updates for a token that may only read jobs in one namespace."""
     readable = {each.name for each in KINDS.values() if each.capability == "namespace read-job"}
     allowed = {each.name: frozenset({"default"} if each.name in readable else ()) for each in KINDS.values()}
     permissions = Permissions(("default",), allowed)
@@ -132,7 +132,7 @@ def jobs_only() -> tuple[Update, ...]:
 
 
 def four_sinks() -> Seen:
-    """A runner with a sink that is well, one that is delivering, one whose receiver is down, and one mistaken."""
+    """A runner with four sinks: idle, delivering, with a receiver that is down, and with an invalid definition."""
     texts = {
         "archive": 'type = "file"\naddress = "/var/log/nomad-events.ndjson"\n',
         "audit": 'type = "nats"\naddress = "nats://nats.example.com:4222"\nnats.create = true\n',
@@ -191,23 +191,23 @@ def four_sinks() -> Seen:
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture: what came, how large the terminal is, and which keys were pressed."""
+    """One picture: updates, size of the terminal, and keys pressed."""
 
     size: tuple[int, int]
     updates: Callable[[], tuple[Update, ...]] = whole_tour
     select: str | None = None
-    """Words of the sentence whose last row is selected."""
+    """Select the last row that contains these words."""
     keys: tuple[str, ...] = ()
     filter: str = ""
     theme: str = "nomad-dark"
     sinks: Callable[[], Seen] | None = None
-    """What is known of the sinks, whose page lies over it then."""
+    """State of the sinks; opens the sinks page."""
     has_rules: bool = False
-    """Whether two watch rules are on from the beginning."""
+    """Whether two watch rules are enabled from the start."""
     has_logs: bool = False
-    """Whether the page of a task's logs lies over it."""
+    """Whether the page with a task's logs is open."""
     rates: tuple[int, ...] = field(default=(0, 2, 1, 9, 31, 12, 4, 3, 18, 55, 38, 20, 12, 6, 3, 5))
-    """Events in each of the last seconds, as the header shows them."""
+    """Events in each of the last seconds, for the header's sparkline."""
 
 
 FAILED: Final = "flaky failed"
@@ -236,19 +236,19 @@ SCENES: Final[dict[str, Scene]] = {
 
 
 class StillSession(Session):
-    """A session whose seconds do not pass."""
+    """A session whose clock stands still."""
 
     def __init__(self, updates: tuple[Update, ...], rates: tuple[int, ...]) -> None:
         super().__init__(Script(updates), History(), clock=lambda: 0.0, wall_clock=lambda: NOW)
         self.status.per_second.extend(rates)
-        self.history.compress_in(lambda compress: compress())  # the header says how much it holds
+        self.history.compress_in(lambda compress: compress())  # synchronously, as the header shows the size
 
     def tick(self) -> None:
         pass
 
 
 class StillWatch(SinkWatch):
-    """Sinks with which nothing happens."""
+    """A watch that reports a fixed state of the sinks."""
 
     def __init__(self, seen: Seen) -> None:
         super().__init__(None, None)
@@ -259,7 +259,7 @@ class StillWatch(SinkWatch):
 
 
 async def draw(scene: Scene) -> str:
-    """The scene as SVG; the same bytes every time."""
+    """Draw a scene as SVG, deterministically."""
     updates = scene.updates()
     rows = sum(len(update.events) if isinstance(update, Frame) else isinstance(update, Gap) for update in updates)
     session = StillSession(updates, scene.rates)
@@ -282,7 +282,7 @@ async def draw(scene: Scene) -> str:
         await until(pilot, lambda: not any(each.group == "manual" and each.is_running for each in app.workers))
         await until(pilot, lambda: settled(app))
         if isinstance(app.screen, OverviewPage):
-            app.screen.on_resize()  # the first picture is drawn before the widths of its columns are known
+            app.screen.on_resize()  # the widths of the columns are known only after the first frame
             await at_rest(app)
         app.dashboard.sync()
         await pilot.pause()
@@ -296,13 +296,13 @@ async def show_sinks(app: NomadTui, pilot: Pilot[Any], seen: Seen) -> None:
 
 
 async def switch_rules_on(app: NomadTui, pilot: Pilot[Any]) -> None:
-    """As if they had been on when the first event came."""
+    """Apply the rules to all events, as if they had been enabled from the start."""
     watching = app.dashboard.controllers.watching
     for name in ("out of memory", "node down"):
         watching.rules.switch(name, True)
     watching.watcher.set_rules(watching.rules.rules, from_now=False)
     await until(pilot, lambda: len(watching.watcher.firings) == 2)
-    await at_rest(app)  # what the rules have notified is on the screen only then
+    await at_rest(app)  # wait until the notifications of the rules are shown
     app.clear_notifications()
 
 
@@ -322,7 +322,7 @@ async def show_logs(app: NomadTui, pilot: Pilot[Any]) -> None:
 
 
 def select(app: NomadTui, words: str) -> None:
-    """Selects the last row in whose text all words occur, or the gap."""
+    """Select the last row that contains all words, or the gap."""
     events = app.dashboard.event_list
     for row in reversed(range(len(app.dashboard.view))):
         sequence = app.dashboard.view.sequence_at(row)
@@ -336,7 +336,7 @@ def select(app: NomadTui, words: str) -> None:
 
 
 def settled(app: NomadTui) -> bool:
-    """Whether the inspector shows what the list says is looked at, and the picker has counted what is held."""
+    """Whether the inspector shows the selected event, and Facets has counted all events."""
     if isinstance(app.screen, OverviewPage):
         title = str(app.screen.query_one("#overview").border_title)
         is_counted = not any("Counting" in str(each.content) for each in app.screen.query(Static))
@@ -351,19 +351,19 @@ def settled(app: NomadTui) -> bool:
 
 
 def has_counted(app: NomadTui) -> bool:
-    """Whether Facets, if it is on the screen, has counted what is held."""
+    """Whether Facets, if shown, has counted all events."""
     topics = app.dashboard.topics
     return not (topics.is_on_screen and topics.is_counting)
 
 
 async def until(pilot: Pilot[Any], fact: Callable[[], bool]) -> None:
-    """Waits for a fact; the caller bounds the time."""
+    """Wait for a fact; the caller limits the time."""
     while not fact():
         await pilot.pause(0.01)
 
 
 async def draw_all(folder: Path) -> None:
-    """Writes every picture to `folder`."""
+    """Draw all scenes into `folder`."""
     for name, scene in SCENES.items():
         (folder / f"{name}.svg").write_text(await draw(scene), encoding="utf-8")
     (folder / VERSION_FILE.name).write_text(f"{textual.__version__}\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Recorded events as the items that a sink is given."""
+"""Recorded events as items for a sink."""
 
 from collections.abc import Iterable
 from time import time_ns
@@ -11,7 +11,7 @@ from tests import recordings
 
 
 def items(name: str = "tour", most: int = 60, *, received: int | None = None) -> list[Item]:
-    """The first events of a recording, received now by default."""
+    """Return items for the first events of a recording, received now by default."""
     at = time_ns() if received is None else received
     identities = Identities("global")
     found: list[Item] = []

@@ -1,7 +1,7 @@
-"""Every text of the program that a user can meet: `python -m tests.strings` lists them, a line each.
+"""Finds all texts that the program can show; `python -m tests.strings` lists them, one per line.
 
-Texts are found in the syntax of the modules: constants and f-strings with a space between words. What is left out are
-docstrings that are not a command's help, style sheets, SQL, scripts and patterns.
+Texts are string constants and f-strings with a space between words. Not included are docstrings other than a command's
+help, style sheets, SQL, scripts and patterns.
 """
 
 import ast
@@ -26,7 +26,7 @@ _USUAL: Final = {
     r"known|names|listed|wanted|fields|members": "one, two, three or four",
     "": "12345678",
 }
-"""What is filled into a message, by what its expression looks like."""
+"""Example values for the placeholders of messages, by the form of the expression."""
 _CODE: Final = re.compile(
     r"^\s*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|BEGIN|ALTER|DROP|WITH|WHERE|ORDER BY|AND) "
     r"|[{};]\s*\n|\(\?[:P=!<]|^\s*(?:import|from) \w+"
@@ -38,7 +38,7 @@ class Text:
     place: str
     """Module and line."""
     text: str
-    """With `{}` for what is filled in."""
+    """With `{}` for placeholders."""
 
     def __str__(self) -> str:
         return f"{self.place}: {' '.join(self.text.split())}"
@@ -46,7 +46,7 @@ class Text:
 
 @cache
 def shown() -> list[Text]:
-    """In the order of the modules."""
+    """Return the texts in the order of the modules."""
     return [text for file in modules() for text in _shown(file)]
 
 
@@ -62,7 +62,7 @@ def docstrings() -> list[Text]:
 
 
 def errors() -> Iterator[Text]:
-    """The messages of errors, with values of a usual length filled in."""
+    """Yield the error messages, with values of usual length filled in."""
     for file in modules():
         if "standin/" in _name(file):
             continue

@@ -1,6 +1,6 @@
-"""How many of the package's files a frame passes from the socket into the history, and from there to a painted row.
+"""Limits the number of the package's files that a frame passes from the socket to the history and to a painted row.
 
-A reader of the code follows that path; what is counted are the functions called, as a profiler sees them.
+That is the path that a reader of the code follows. A profiler records the functions called on it.
 """
 
 import asyncio

@@ -85,11 +85,11 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "doctor": frozenset(("aiohttp", "click", "orjson")),
     "manual": frozenset(("rich",)),
 }
-"""What may be imported beside the standard library; the other parts may import whatever is a dependency."""
+"""Third-party modules that a part may import; the parts not listed may import any dependency."""
 
 
 def part(module: str) -> str | None:
-    """`sources` for `nomad_tui.sources.live`; None for the package itself and whatever is outside it."""
+    """Return `sources` for `nomad_tui.sources.live`; None for the package itself and modules outside it."""
     package, _, inside = module.partition(".")
     return inside.partition(".")[0] or None if package == "nomad_tui" else None
 
@@ -103,12 +103,12 @@ FILES = {module_name(file): file for file in sorted(ROOT.rglob("*.py"))}
 
 @cache
 def modules() -> dict[str, ast.Module]:
-    """Parsed by the one process that runs these tests, not by all that collect them."""
+    """Parse all modules of the package: lazily, in the worker that runs these tests."""
     return {module: ast.parse(file.read_text(encoding="utf-8")) for module, file in FILES.items()}
 
 
 def imports(module: str, tree: ast.Module) -> Iterator[str]:
-    """Every module that is imported anywhere in `tree`, in functions and under `if TYPE_CHECKING` too."""
+    """Yield every module imported anywhere in `tree`, also in functions and under `if TYPE_CHECKING`."""
     package = module if FILES[module].stem == "__init__" else module.rpartition(".")[0]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -120,7 +120,7 @@ def imports(module: str, tree: ast.Module) -> Iterator[str]:
 
 
 def packages(module: str) -> Iterator[str]:
-    """A module and all packages around it, which are imported with it."""
+    """Yield a module and its parent packages, which are imported with it."""
     while module:
         yield module
         module = module.rpartition(".")[0]
@@ -146,7 +146,7 @@ def test_imports_point_inwards() -> None:
 
 
 def test_no_import_circles() -> None:
-    """Between modules; an import within a function, or for types only, counts too, and so do the packages around it."""
+    """Includes imports in functions and for types only, and the parent packages of a module."""
     graph = {
         module: {each for name in imports(module, tree) for each in packages(name)} & FILES.keys() - {*packages(module)}
         for module, tree in modules().items()
@@ -162,7 +162,7 @@ def test_sinks_import_definitions_then_delivery_then_types_then_the_runner() -> 
 
 
 def test_sources_read_the_same_for_every_screen() -> None:
-    """Neither the screen nor its library is known to anything that reads a stream."""
+    """Nothing that reads a stream imports the UI or Textual."""
     for module, tree in modules().items():
         if part(module) not in ("manual", "ui", "cli"):
             assert not [name for name in imports(module, tree) if name.partition(".")[0] in ("textual", "rich")], module
@@ -179,7 +179,7 @@ INPUT_AND_OUTPUT = frozenset(
     ("asyncio", "concurrent", "http", "io", "logging", "multiprocessing", "os", "pathlib", "selectors", "shutil")
 ) | frozenset(("socket", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "urllib"))
 NO_CORE_MODULE_LOADS = ("asyncio", "ssl", "aiohttp", "textual", "rich", "click")
-"""Not even through the libraries it uses."""
+"""Also not indirectly, through a dependency."""
 CORE = [name for _, name, _ in pkgutil.walk_packages(nomad_tui.core.__path__, "nomad_tui.core.")]
 
 LOOK = """
@@ -194,7 +194,7 @@ for module in sys.argv[2:]:
 
 
 def test_core_does_no_input_or_output_and_draws_nothing() -> None:
-    """Whatever a module of it imports, directly or through others, is looked at after it is loaded."""
+    """Checks the modules that are loaded after importing each module of `core`."""
     assert len(CORE) > 20
     looked = subprocess.run(
         [sys.executable, "-c", LOOK, " ".join(NO_CORE_MODULE_LOADS), *CORE],

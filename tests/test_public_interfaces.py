@@ -1,4 +1,4 @@
-"""Tests use what is public: a name with an underscore may go at any time, and a patched module is not what runs."""
+"""Tests use public interfaces: private names can change at any time, and a patched module is not what users run."""
 
 import ast
 import re
@@ -9,13 +9,13 @@ from typing import Final
 
 TESTS: Final = Path(__file__).parent
 MAY_REACH: Final = re.compile(rb"(?<!self)(?<!cls)\._[a-z]|import.* _[a-z]|setattr\(", re.IGNORECASE)
-"""In every file that is worth parsing."""
+"""Matches every file that may reach into private names, so that only those are parsed."""
 PUBLIC: Final = frozenset(("_exit", "_replace"))
-"""Names of the standard library that begin with an underscore and are public all the same."""
+"""Public names of the standard library that begin with an underscore."""
 
 EXPECTED: Final = Counter(
     {
-        # Textual has no public way to these.
+        # Textual has no public interface for these.
         ("bench/dashboard.py", "_display"): 1,
         ("bench/inspector.py", "_display"): 1,
         ("conftest.py", "_compositor_refresh"): 1,
@@ -32,7 +32,7 @@ EXPECTED: Final = Counter(
         ("pressing.py", "_on_timer_update"): 1,
         ("pressing.py", "_size"): 1,
         ("stream/test_bounds.py", "_exit_renderables"): 1,
-        # Faults of the machine, of aiohttp and of our own code that cannot be provoked from outside.
+        # Faults of the machine, of aiohttp and of this program that a test cannot provoke from outside.
         ("cli/test_cli.py", "setattr('pwd.getpwuid')"): 1,
         ("doctor/test_doctor.py", "setattr(Client, 'server')"): 1,
         ("nomad/test_client.py", "setattr(client_module, 'mend_status_lines')"): 1,

@@ -1,4 +1,4 @@
-"""What the screen may say about a connection at every stage, and that reading leaves it time to say it."""
+"""The status of a connection at every stage, and that reading leaves the event loop time to show it."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from nomad_tui.stream.status import UNREADABLE_KEPT
 from tests import recordings
 
 SECONDS = 60
-"""How long a test may take before it counts as hung."""
+"""Seconds that a test may take before it counts as hung."""
 
 TOKEN = "00000000-0000-4000-8000-00000000000a"
 
@@ -35,7 +35,7 @@ def frame(index: int, **payload: Any) -> bytes:
 
 async def until(fact: Callable[[], bool]) -> None:
     """Wait for something to become true while the session runs."""
-    while not fact():  # noqa: ASYNC110 - a session tells nobody: it is asked
+    while not fact():  # noqa: ASYNC110 - a session has no events: it is polled
         await asyncio.sleep(0.002)
 
 
@@ -194,7 +194,7 @@ async def test_a_recording_ends() -> None:
 
 
 class Torrent:
-    """A source that always has the next frame and never waits."""
+    """A source that always has another frame and never waits."""
 
     name = "torrent"
     live = True
@@ -231,7 +231,7 @@ async def test_a_source_that_never_waits_leaves_others_their_turn() -> None:
 
 
 async def test_others_get_their_turn_while_events_pour_in_and_more_of_them_while_keys_come() -> None:
-    """Counted in events, not in time: a slow machine reads fewer of them between two turns as well."""
+    """Counted in events, not in time, so that it holds on a slow machine too."""
     arguments = (str(recordings.path("load")), "--from-start", "--repeat", "20")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "nomad_tui.standin", *arguments, stdout=asyncio.subprocess.PIPE

@@ -1,4 +1,4 @@
-"""How much is left to chance: little in `.ci/run`, ten times as much in `.ci/full`."""
+"""Scales randomized tests: few examples in `.ci/run`, ten times as many in `.ci/full`."""
 
 import os
 from typing import Final
@@ -7,5 +7,5 @@ FACTOR: Final = 10 if os.environ.get("THOROUGH") else 1
 
 
 def times(number: int) -> int:
-    """So many examples or inputs; with `THOROUGH` set in the environment ten times as many."""
+    """Return `number`, or ten times as many if `THOROUGH` is set in the environment."""
     return FACTOR * number

@@ -1,4 +1,4 @@
-"""The manual's table of errors, made from the program's own texts. `python -m tests.manual --write` writes it."""
+"""Generates the manual's table of errors from the program's texts; `python -m tests.manual --write` writes it."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -62,12 +62,12 @@ HARMFUL: Final = {
 
 WITHOUT_ROW: Final = frozenset((Kind.UNKNOWN, Kind.SETTINGS))
 REPLACED: Final = (connecting.OLD_STATUS_LINE, answers.REGION_UNKNOWN, by_inquiry.REFUSED, by_inquiry.NOTHING_ALLOWED)
-"""Cases of which a like one, with more facts or of more use, has a row."""
+"""Cases without a row of their own, as a similar case with more facts has one."""
 
 
 def cases() -> Iterator[tuple[Case, dict[str, str]]]:
-    """With examples of their own, in the order in which they can happen: on the way there, in the answer, when the
-    server is asked why, at the end."""
+    """Yield the cases with their examples, in the order in which they can happen: while connecting, in the response,
+    after asking the server for the reason, at the end."""
     for error in ERRORS:
         yield error.shown or error.case, {}
     for status in STATUSES:
@@ -80,7 +80,7 @@ def cases() -> Iterator[tuple[Case, dict[str, str]]]:
 
 
 def has_row(case: Case) -> bool:
-    """Whether the case has a row: not where its sentence is the facts of the moment and nothing else."""
+    """Whether the case has a row: not if its sentence consists only of current facts."""
     return case.kind not in WITHOUT_ROW and case.why != "{text}" and case not in REPLACED
 
 

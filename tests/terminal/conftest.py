@@ -1,4 +1,4 @@
-"""Recordings as files, and servers as processes, for programs in a terminal."""
+"""Fixtures for programs in a terminal: recordings as files, and servers as processes."""
 
 import signal
 import subprocess
@@ -13,7 +13,7 @@ from tests import recordings
 
 
 class Server:
-    """A stand-in server as a process of its own."""
+    """A stand-in server in its own process."""
 
     def __init__(self, recording: Path, *options: str) -> None:
         self.process = subprocess.Popen(
@@ -26,7 +26,7 @@ class Server:
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Sends nothing meanwhile: a busy stream is quiet, and its connection stays."""
+        """Stop the server in the context, so that a busy stream pauses without losing its connection."""
         self.process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -51,7 +51,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Starts a stand-in server with a recording and its program's options."""
+    """Return a function that starts a stand-in server with a recording and command-line options."""
     servers: list[Server] = []
 
     def start(recording: Path, *options: str) -> Server:

@@ -1,7 +1,7 @@
-"""A terminal: bytes go in, cells come out, and every control sequence is kept.
+"""A terminal emulator: turns bytes into cells, and records every control sequence.
 
-`pyte` draws. It prints what it does not know, so only sequences that it knows reach it; the rest is recorded.
-Its parser takes a character at a time, so plain text, colours and moves, nearly all that comes, go around it.
+`pyte` draws. It prints unknown sequences as text, so only those that it knows are passed on. Its parser handles one
+character at a time, so plain text, colours and cursor moves, which are nearly all input, bypass it.
 """
 
 import re
@@ -22,7 +22,7 @@ _SEQUENCE: Final = re.compile(
     r"|\x1b[ -/]*[0-OQ-WYZ`-~]"  # other escapes
 )
 _DRAWN: Final = re.compile(r"\x1b\[(?:[0-9;]*[mHJKABCDf]|\?7[hl])")
-"""Colours, moves, erasing and line wrap: what `pyte` draws."""
+"""The sequences that `pyte` draws: colours, cursor moves, erasing and line wrap."""
 _STYLE: Final = re.compile(r"\x1b\[([0-9;]*)m")
 _MOVE: Final = re.compile(r"\x1b\[([0-9]+);([0-9]+)H")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -33,11 +33,11 @@ ALTERNATE_SCREEN: Final = 1049
 
 
 Cell = Char
-"""Its text is `data`: one character with what combines with it, empty behind a wide one."""
+"""Its `data` is one character with its combining characters; empty after a wide character."""
 
 
 class Emulator:
-    """A terminal of a size in cells; `answer` takes the bytes that it sends back to the program."""
+    """A terminal of a size in cells; `answer` receives the bytes that it sends back to the program."""
 
     def __init__(self, width: int, height: int, answer: Callable[[bytes], object]) -> None:
         self.width, self.height = width, height
@@ -49,15 +49,15 @@ class Emulator:
         self._styled: dict[tuple[Char, str], Char] = {}
         self._show(self._primary)
         self.raw = bytearray()
-        """All that has arrived, in order."""
+        """All bytes received."""
         self.sequences: dict[str, int] = {}
-        """Control sequences other than those that are drawn, and how often each has come."""
+        """Number of occurrences of each control sequence that is not drawn."""
         self.controls: dict[str, int] = {}
-        """Single control characters in the text, C0 and C1."""
+        """Control characters in the text, C0 and C1."""
         self.modes: set[int] = set()
-        """Private modes that are set."""
+        """The private modes that are set."""
         self.before_clear: list[list[list[Cell]]] = []
-        """The cells at each erasing of the whole screen, just before it."""
+        """The cells just before each time the screen was erased."""
 
     def feed(self, received: bytes) -> None:
         self.raw += received
@@ -73,14 +73,14 @@ class Emulator:
             if at < len(text):
                 found = _SEQUENCE.match(text, at)
                 if found is None:
-                    break  # the rest of it is still to come
+                    break  # incomplete: the rest has not arrived yet
                 self._obey(found.group())
                 at = found.end()
         self._rest = text[at:]
 
     @property
     def unfinished(self) -> str:
-        """The beginning of a sequence whose end has not come."""
+        """The beginning of an incomplete sequence."""
         return self._rest
 
     def resize(self, width: int, height: int) -> None:
@@ -108,7 +108,7 @@ class Emulator:
             self._stream.feed(text)
 
     def _draw(self, text: str) -> bool:
-        """Puts narrow characters where the cursor is; whether they are all narrow and fit into its line."""
+        """Draw text at the cursor; return False, without drawing, if it has wide characters or exceeds the line."""
         screen = self._screen
         cursor = screen.cursor
         end = cursor.x + len(text)

@@ -1,4 +1,4 @@
-"""`nomad-tui` in a pseudo-terminal: keys, the mouse, resizing, stopping, and waiting for facts on the screen."""
+"""Runs `nomad-tui` in a pseudo-terminal: keys, mouse, resizing, job control, and waiting for facts on the screen."""
 
 import fcntl
 import os
@@ -18,14 +18,14 @@ from typing import Final, Self
 from tests.terminal.emulator import Cell, Emulator
 
 COMMAND: Final = Path(sys.executable).with_name("nomad-tui")
-PATIENCE: Final = 45.0
-"""Seconds after which a fact that has not come is a failure, on a busy machine too."""
+TIMEOUT: Final = 45.0
+"""Seconds after which a missing fact is a failure, also on a busy machine."""
 QUIET: Final = 0.3
-"""Seconds without a byte after which the program has nothing more to draw: its slowest look is every 0.25 s."""
-ALONE: Final = 0.15
-"""Seconds after Esc until the next key: sooner, the two would be one sequence."""
+"""Seconds without output after which the program has nothing more to draw: its slowest timer is 0.25 s."""
+ESCAPE_DELAY: Final = 0.15
+"""Seconds between Esc and the next key: sooner, the two would be parsed as one sequence."""
 BUSY: Final = 0.25
-"""Of the time: a program that ran or waited to run for longer is still at work, though nothing comes yet."""
+"""Share of the time: a program that ran or was runnable for longer is still working, even without output."""
 KEYS: Final = {
     "up": b"\x1b[A",
     "down": b"\x1b[B",
@@ -50,18 +50,18 @@ KEYS: Final = {
     **{f"ctrl+{letter}": bytes([ord(letter) - 96]) for letter in "abcdefghjklnopqrstuvwxyz"},
 }
 _TICKING: Final = re.compile(r"\d[\d,.]*(?= ?(?:ms|s|m|h|d|/s)\b)|[▁▂▃▄▅▆▇█]+|● live|◌ connecting|○ reconnecting")
-"""What changes by itself: ages, rates, sparklines, and the connection to a server that is silent meanwhile."""
+"""Text that changes by itself: ages, rates, sparklines, and the state of the connection to a paused server."""
 _BUSY: Final = re.compile(r"searching …|Topics …| of [\d,]+ …")
 _FILLING: Final = re.compile(r"([ ─])\1+")
 _MODES: Final = r"(?=following|follow off|at the end|row \d|▼|▮▮)"
 _NOTE: Final = re.compile(rf"─ [^─]* · {_MODES}|─ {_MODES}")
-"""What the list's border says of the last key, for some seconds."""
+"""The note about the last key in the list's border, shown for a few seconds."""
 TOAST: Final = "▌"
-"""At the edge of a notification."""
+"""The edge of a notification."""
 
 
 class Program:
-    """A running `nomad-tui`; to be made with `running`."""
+    """A running `nomad-tui`, created by `running`."""
 
     def __init__(self, arguments: Sequence[str], width: int, height: int, environment: dict[str, str]) -> None:
         self.pid, self._terminal = pty.fork()
@@ -72,22 +72,22 @@ class Program:
         self.terminal = Emulator(width, height, self.send)
         self.exit_code: int | None = None
 
-    # What the operator does
+    # Input
 
     def send(self, content: bytes) -> None:
         with suppress(OSError):
             os.write(self._terminal, content)
 
     def press(self, *keys: str) -> Self:
-        """Presses keys by name; any other string is typed as it is."""
+        """Press keys by name; other strings are typed literally."""
         for key in keys:
             self.send(KEYS.get(key) or key.encode())
             if key == "escape":
-                self.read_for(ALONE)
+                self.read_for(ESCAPE_DELAY)
         return self
 
     def click(self, x: int, y: int, button: int = 0) -> Self:
-        """Presses and releases a mouse button on a cell, from 0; 64 and 65 turn the wheel."""
+        """Click a mouse button on a cell, counted from 0; buttons 64 and 65 are the wheel."""
         self.send(f"\x1b[<{button};{x + 1};{y + 1}M".encode())
         if button < 64:
             self.send(f"\x1b[<{button};{x + 1};{y + 1}m".encode())
@@ -103,12 +103,12 @@ class Program:
         os.kill(self.pid, number)
 
     def stop(self) -> None:
-        """Stops the program as a shell's job control does, and returns once it has stopped."""
+        """Suspend the program as a shell's job control does, and wait until it has stopped."""
         self.signal(signal.SIGTSTP)
         self.wait_until_stopped()
 
     def wait_until_stopped(self) -> None:
-        deadline = monotonic() + PATIENCE
+        deadline = monotonic() + TIMEOUT
         while True:
             self.read_for(0.01)
             pid, status = os.waitpid(self.pid, os.WUNTRACED | os.WNOHANG)
@@ -119,15 +119,15 @@ class Program:
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
-        """Keeps the terminal's attributes, which are reset as soon as nobody has it open any more."""
+        """Keep the terminal open, so that its attributes are not reset when the program closes it."""
         with Path(f"/proc/{self.pid}/fd/0").open("r+b", buffering=0):
             yield
 
-    # What the terminal shows
+    # Output
 
     @property
     def echoes(self) -> bool:
-        """Whether the terminal itself shows what is typed."""
+        """Whether the terminal echoes input."""
         return bool(termios.tcgetattr(self._terminal)[3] & termios.ECHO)
 
     @property
@@ -139,7 +139,7 @@ class Program:
         return self.terminal.lines()
 
     def read_for(self, seconds: float) -> int:
-        """Reads what comes within so many seconds, at least what is there; the number of bytes."""
+        """Read output for that many seconds, or what is available for 0, and return the number of bytes."""
         end, got = monotonic() + seconds, 0
         while True:
             readable, _, _ = select.select([self._terminal], [], [], max(0.0, end - monotonic()))
@@ -155,7 +155,7 @@ class Program:
             got += len(content)
 
     def settle(self, most: float = 1.5) -> Self:
-        """Reads until nothing has come for a while, or it never stops: a live stream is never quiet."""
+        """Read until output pauses, at most for `most` seconds: a live stream never pauses."""
         deadline = monotonic() + most
         while self.exit_code is None and monotonic() < deadline:
             worked = self._worked()
@@ -164,7 +164,7 @@ class Program:
         return self
 
     def _worked(self) -> float:
-        """Seconds that the program's threads have run or waited for a processor; 0 where the system has no `/proc`."""
+        """Seconds that the program's threads ran or were runnable; 0 without `/proc`."""
         nanoseconds = 0
         for thread in Path(f"/proc/{self.pid}/task").glob("*/schedstat"):
             with suppress(OSError):
@@ -172,7 +172,7 @@ class Program:
         return nanoseconds / 1e9
 
     def wait_until_idle(self, most: float = 8.0) -> Self:
-        """Waits until nothing comes any more and nothing is being searched or counted, as far as that can be seen."""
+        """Wait until output pauses, and no search or count is visibly in progress."""
         deadline = monotonic() + most
         self.settle(most)
         while _BUSY.search(self.text) and monotonic() < deadline:
@@ -180,7 +180,7 @@ class Program:
         return self
 
     def wait_until(self, fact: Callable[[], bool], what: str) -> Self:
-        deadline = monotonic() + PATIENCE
+        deadline = monotonic() + TIMEOUT
         while True:
             self.read_for(0)
             if fact():
@@ -196,12 +196,12 @@ class Program:
         return self.wait_until(lambda: text not in self.text, f"{text!r} gone from the screen")
 
     def wait_for_exit(self) -> int:
-        deadline = monotonic() + PATIENCE
+        deadline = monotonic() + TIMEOUT
         while self.exit_code is None:
             self.read_for(0.02)
             self._reap(os.WNOHANG)
             assert monotonic() < deadline, f"does not end\n{self.text}"
-        self.read_for(QUIET)  # what it wrote just before it ended, up to the end of the terminal
+        self.read_for(QUIET)  # its last output, up to the end of file
         return self.exit_code
 
     def _reap(self, options: int = 0) -> None:
@@ -217,10 +217,10 @@ class Program:
             self._reap()
         os.close(self._terminal)
 
-    # The invariant
+    # The redraw invariant
 
     def repainted(self) -> tuple[list[list[Cell]], list[list[Cell]]]:
-        """The cells before and after a full repaint of the same state."""
+        """Return the cells before and after a full repaint of the same state."""
         clears = self.terminal.before_clear
         clears.clear()
         self.press("ctrl+l").wait_until(lambda: len(clears) == 1, "a full repaint")
@@ -228,10 +228,10 @@ class Program:
         return clears[0], clears[1]
 
     def stale(self) -> list[str]:
-        """Rows that a full repaint draws otherwise, before and after; empty where the screen shows the truth.
+        """Return the rows that a full repaint changes, before and after; empty if the screen was correct.
 
-        What changes by itself meanwhile does not count: a cell is stale only where two repaints agree against it, and
-        an age, a rate or a sparkline may tick between them.
+        Ignores text that changes by itself, such as ages, rates and sparklines: a cell is stale only if two repaints
+        agree with each other and differ from it.
         """
         self.wait_until_idle()
         before, after = self.repainted()
@@ -257,7 +257,7 @@ def _text(row: list[Cell]) -> str:
 
 
 def _differ(before: list[Cell], after: list[Cell]) -> bool:
-    """Whether two states of a row differ in more than what ticks or goes by itself."""
+    """Whether two states of a row differ in more than text that changes by itself."""
     texts = _text(before), _text(after)
     if any(TOAST in text for text in texts):
         return False
@@ -272,7 +272,7 @@ def running(
     home: Path,
     environment: dict[str, str] | None = None,
 ) -> Iterator[Program]:
-    """Starts `nomad-tui` with these arguments in a terminal of this size and a home of its own, and ends it."""
+    """Run `nomad-tui` with these arguments in a terminal of this size, with its own home folder; end it afterwards."""
     home.mkdir(parents=True, exist_ok=True)
     inherited = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ}
     program = Program(
