@@ -10,6 +10,7 @@ EXAMPLES: Final = {
     "address": "https://nomad:4646",
     "client_cert": "client.pem",
     "direction": "ahead",
+    "encoding": "br",
     "expired": "",
     "form": "a web page",
     "heartbeats": "5",

@@ -85,6 +85,8 @@ READ_BUFFER: Final = 256 * 1024
 BODY_KEPT: Final = 4096
 """Bytes kept of an error response."""
 
+_DECODED: Final = ("", "identity", "gzip", "deflate", "br", "zstd")
+"""Content encodings that aiohttp decodes, or rejects if a library is missing."""
 MAX_PAGE_TOKEN: Final = 1_000
 """Characters of a pagination token."""
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
@@ -272,6 +274,11 @@ class Client:
                 if date is not None:
                     # A date is truncated to seconds, which is half a second too early on average.
                     self.ahead = (date - (sent + time_ns()) / 2) / 1e9 + 0.5
+                encoding = response.headers.get("Content-Encoding", "").strip().lower()
+                if encoding not in _DECODED:  # aiohttp would return it undecoded
+                    raise aiohttp.ClientResponseError(
+                        response.request_info, (), status=response.status, message=f"content-encoding: {encoding}"
+                    )
                 if response.status != 200 or response.content_type == "text/html":
                     raise self._unexpected(response, await _head_of_body(response))
                 yield response

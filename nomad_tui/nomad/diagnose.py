@@ -241,6 +241,7 @@ def _error_facts(error: BaseException, cause: BaseException, text: str, connecti
         if connection.proxy is None or host == connection.address.host
         else connection.proxy.variable,
         "quote": _quote(theirs[1]) if theirs is not None else "",
+        "encoding": encoding[1] if (encoding := re.search(r"content-encoding: (?:[^(]*\()?([^).]*)", text)) else "",
     }
 
 

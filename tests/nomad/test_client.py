@@ -332,6 +332,13 @@ async def test_a_body_that_is_not_what_its_header_says_is_named_in_words(header:
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
 
 
+@pytest.mark.parametrize("encoding", ["br", "zstd", "X-Gzip", "gzip, gzip"])
+async def test_a_compression_that_cannot_be_read_is_named(encoding: str) -> None:
+    says = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\n\r\n\x1f\x8b\n".encode()
+    with odd_server(says) as server, pytest.raises(NomadError, match=rf"compressed as {encoding.lower()}: a proxy"):
+        await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
+
+
 async def test_where_aiohttp_is_not_as_expected_inside_the_error_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "mend_status_lines", lambda connector, mended: None)
     with odd_server(INVALID) as server, pytest.raises(NomadError, match=r"HTTP/0\.0"):

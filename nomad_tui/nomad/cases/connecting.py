@@ -265,6 +265,17 @@ ERRORS: Final[tuple[OnError, ...]] = (
         ),
     ),
     OnError((aiohttp.ClientResponseError,), r"HTTP/0\.0", OLD_STATUS_LINE),
+    OnError(
+        (aiohttp.ClientResponseError,),
+        "content-encoding",
+        Case(
+            Kind.IN_FRONT,
+            "The response of {address} is compressed as {encoding}",
+            "a proxy in front did that, though it was asked not to; nomad-tui reads gzip only",
+            f"Switch compression off in the proxy for /v1/, or {SET_ADDRESS} the server itself",
+            refused=True,
+        ),
+    ),
     OnError((aiohttp.ClientResponseError,), r"x15\\+x03", WANTS_TLS, over_plain_http),  # a TLS alert
     OnError(
         (aiohttp.ClientResponseError,),
