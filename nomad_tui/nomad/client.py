@@ -38,20 +38,22 @@ class _LenientHandler(ResponseHandler):
     def __init__(self, mended: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self._mended = mended
-        self._status_line: bytes | None = None
+        self._status_line = b""
         """Received beginning of a status line that may still become the invalid one."""
 
     def set_response_params(self, **parameters: Any) -> None:
         self._status_line = b""
+        # Replaces the method of the class until the status line has been received: the rest takes no detour.
+        self.data_received = self._receive_status_line  # type: ignore[method-assign]
         super().set_response_params(**parameters)
 
-    def data_received(self, data: bytes) -> None:
-        if self._status_line is not None and data:
+    def _receive_status_line(self, data: bytes) -> None:
+        if data:
             data = self._status_line + data
             if len(data) < len(INVALID) and INVALID.startswith(data):
                 self._status_line = data
                 return
-            self._status_line = None
+            del self.data_received
             if data.startswith(INVALID):
                 data = VALID + data[len(INVALID) :]
                 self._mended()

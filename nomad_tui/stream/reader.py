@@ -1,6 +1,6 @@
 """The loop that reads one subscription in one namespace, or in all of them.
 
-It chooses a server, connects, reads and resumes, and is the only place that waits between attempts; `stream.connection`
+It chooses a server, connects, reads, resumes and retries. Its waits are in `stream.waits`, and `stream.connection`
 interprets the bytes. A status of 200 proves nothing, only the first line does: a body that ends before it is a refusal,
 and `nomad.inquiry` finds out the reason.
 
@@ -8,9 +8,8 @@ When the operator selects other topics, the reader resubscribes after a complete
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from time import monotonic
 
 import aiohttp
@@ -43,6 +42,7 @@ from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.start import Start, StartFilter
 from nomad_tui.stream.timing import Cuts
 from nomad_tui.stream.topic_selection import Harm, TopicSelection
+from nomad_tui.stream.waits import Waits
 
 
 class Reader:
@@ -66,7 +66,7 @@ class Reader:
             subscription,
             settle=settings.selection_settle,
             refused_again=settings.refused_selection_again,
-            on_change=self._wake,
+            on_change=lambda: self._waits.look_again(),
         )
         self.harm = Harm(self.selection, discovery or Discovery(), connection.allow_harmful_topics)
         self.standstill = 0.0
@@ -77,15 +77,6 @@ class Reader:
         """Set from the first connection until the requested start has been reached."""
         self._last_byte: float | None = None
         """When the previous connection last received a byte, by the settings' clock; None if there was none."""
-        self._pending: deque[Update] = deque()
-        """Updates from `pass_on`, yielded between two lines."""
-        self._interrupted = False
-        """Whether the wait for bytes must end at once."""
-        self._reading: asyncio.Timeout | None = None
-        """Timeout of the current wait for bytes, if any."""
-        self._retry_now = False
-        self._woken = asyncio.Event()
-        """Ends the wait for the next attempt, or interrupts it to yield pending updates."""
         self._at = 0
         """Position in `connection.servers` of the server being read, or tried first."""
         self._is_held_back = False
@@ -93,6 +84,7 @@ class Reader:
         self._cuts = Cuts(settings.shortest_cut_period)
         self.doubts = Doubts(settings)
         self._line_watch = LineWatch(settings)
+        self._waits = Waits(self.selection, self._line_watch)
         self._reports = Reports(connection, self.selection, self.harm)
 
     @property
@@ -117,10 +109,7 @@ class Reader:
 
     def pass_on(self, update: Update) -> None:
         """Yields an update from elsewhere as soon as the current line is complete."""
-        self._pending.append(update)
-        self._interrupted = True
-        self._wake()
-        self._woken.set()
+        self._waits.pass_on(update)
 
     def add_namespace(self, namespace: str, created: int) -> None:
         """Reconnects in order to read a namespace that the connection does not cover."""
@@ -130,8 +119,7 @@ class Reader:
     def connect_again(self) -> None:
         """Reconnects at once after the current frame, or ends the wait for the next attempt."""
         self.selection.reconnect()
-        self._retry_now = True
-        self._woken.set()
+        self._waits.attempt_now()
 
     def ask_for_all(self) -> None:
         """Requests all selected topics again: the token may have gained permissions."""
@@ -203,61 +191,17 @@ class Reader:
             if trouble.kind is Kind.STARTING:
                 delay = min(delay, settings.longest_delay_while_starting)
             kind = Refused if trouble.refused and trouble.kind in REFUSALS else Retrying
-            self._retry_now = False
+            self._waits.failed()
             yield kind(trouble.summary, f"{trouble.remedy}.", delay, attempt)
-            until = monotonic() + delay
-            while not self._retry_now and (left := until - monotonic()) > 0:
-                self._woken.clear()
-                while self._pending:
-                    yield self._pending.popleft()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(left):
-                        await self._woken.wait()
+            async with aclosing(self._waits.attempt_after(delay)) as updates:
+                async for update in updates:
+                    yield update
             probed = False
 
     def _delays(self) -> tuple[Iterator[float], Iterator[float]]:
         """Delays before the next attempt, and before the next attempt after a refusal, from the shortest on."""
         shortest = self.settings.shortest_delay
         return delays(shortest), delays(max(shortest, self.settings.shortest_delay_after_refusal))
-
-    def _wake(self) -> None:
-        """Reschedules the timeout of the wait for bytes to the next deadline."""
-        if self._reading is not None and not self._reading.expired():
-            left = self._seconds_left()
-            self._reading.reschedule(None if left is None else asyncio.get_running_loop().time() + left)
-
-    def _seconds_left(self) -> float | None:
-        """Until the next deadline that the wait for bytes must not exceed; None if there is none."""
-        if self._interrupted:
-            return 0.0
-        due = [self.selection.seconds_left()] if self.selection.is_changing else []
-        if self._line_watch.since is not None:
-            due.append(self._line_watch.seconds_left())
-        return min((left for left in due if left is not None), default=None) if due else None
-
-    async def _next_chunk(self, response: aiohttp.ClientResponse, connection: StreamConnection) -> bytes | None:
-        """The next bytes; empty at the end of the stream, None if it is time to reconnect or an update is pending.
-
-        In the latter case, bytes that have already arrived stay buffered.
-        """
-        selection = self.selection
-        selection.holding = not connection.accepted or self.continuity.seen.last_index == 0
-        left = self._seconds_left()
-        if left != 0:
-            waiting = asyncio.timeout(left)
-            try:
-                async with waiting:
-                    self._reading = waiting
-                    return await response.content.readany()
-            except TimeoutError:
-                if not waiting.expired():
-                    raise
-            finally:
-                self._reading = None
-        self._interrupted = False
-        if selection.is_due:
-            selection.forget_refusals()
-        return None
 
     # Servers
 
@@ -375,20 +319,21 @@ class Reader:
                 if connection.accepted:
                     self._last_byte = waited_from
                     patience = None
+                self.selection.holding = not connection.accepted or self.continuity.seen.last_index == 0
                 if connection.unfinished_since is not None or self._line_watch.since is not None:
                     for warned in self._line_watch.check(connection):
                         yield warned
                 try:
                     async with asyncio.timeout(patience):
-                        chunk = await self._next_chunk(response, connection)
+                        chunk = await self._waits.next_chunk(response.content)
                 except TimeoutError as error:
                     if isinstance(error, aiohttp.ClientError):
                         raise
                     break
                 if chunk is None:
                     if not self.selection.is_due:
-                        while self._pending:
-                            yield self._pending.popleft()
+                        for update in self._waits.pending():
+                            yield update
                         continue
                     changing = True
                     chunk = response.content.read_nowait()
@@ -404,8 +349,8 @@ class Reader:
                             yield each
                     else:
                         yield update
-                while self._pending:
-                    yield self._pending.popleft()
+                for update in self._waits.pending():
+                    yield update
                 while connection.doubt is not None:
                     for update in connection.resolve(await self.doubts.settle(client, connection)):
                         yield update
