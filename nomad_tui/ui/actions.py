@@ -4,13 +4,12 @@ Bindings, footer, help, palette and the manual's table of keys come from here. A
 name by which a configuration gives it other keys.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 from textual.binding import Binding, BindingType
-from textual.keys import key_to_character
 
 
 class Context(StrEnum):
@@ -405,6 +404,11 @@ def actions(*contexts: Context) -> Iterator[Action]:
     return (action for context in contexts for action in _OF_CONTEXT[context])
 
 
+def bound_keys(keys: Iterable[str]) -> str:
+    """As Textual's bindings take them."""
+    return ",".join("comma" if key == "," else key for key in keys) or UNBOUND
+
+
 def bindings(*contexts: Context, only: Collection[str] = BY_ID) -> list[BindingType]:
     """The keys of a widget in which these contexts apply, or `only` those of some actions.
 
@@ -412,7 +416,7 @@ def bindings(*contexts: Context, only: Collection[str] = BY_ID) -> list[BindingT
     """
     return [
         Binding(
-            ",".join("comma" if key == "," else key for key in action.keys.split()) or UNBOUND,
+            bound_keys(action.keys.split()),
             action.run,
             action.title,
             id=action.id,
@@ -424,24 +428,3 @@ def bindings(*contexts: Context, only: Collection[str] = BY_ID) -> list[BindingT
         for action in actions(*contexts)
         if action.id in only
     ]
-
-
-MOST_KEYS: Final = 4
-"""Actions on one line of the help that name each of their keys; of more, the first and the last."""
-
-
-def shown_key(key: str) -> str:
-    """A key as operators write it, such as `Ctrl+U`."""
-    *modifiers, last = key.split("+") if len(key) > 1 else [key]
-    name = _KEY_NAMES.get(last) or key_to_character(last) or last
-    if (len(name) == 1 and modifiers) or (name[0] == "f" and name[1:].isdigit()):
-        name = name.upper()
-    return "+".join([*(modifier.capitalize() for modifier in modifiers), name])
-
-
-_KEY_NAMES: Final = {
-    "up": "↑", "down": "↓", "left": "←", "right": "→", "escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn",
-    "enter": "Enter", "space": "Space", "home": "Home", "end": "End", "tab": "Tab",
-    "delete": "Del", "insert": "Ins", "backspace": "Backspace",
-    "slash": "/", "backslash": "\\", "at": "@", "plus": "+", "minus": "-", "underscore": "_",
-}  # fmt: skip

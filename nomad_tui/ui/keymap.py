@@ -1,22 +1,24 @@
 """The keys in force: those of the declared actions, except where the operator's `[keys]` names others."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from itertools import combinations
 from typing import Any, Final
 
 from textual.app import App
-from textual.keys import Keys, key_to_character
+from textual.keys import key_to_character
 
 from nomad_tui.config.fields import FieldError, FieldPath, quoted
 from nomad_tui.core.patterns import lazy_pattern
-from nomad_tui.ui.actions import ACTIONS, BY_ID, MOST_KEYS, UNBOUND, Action, Context, shown_key
+from nomad_tui.ui.actions import ACTIONS, BY_ID, Action, Context, bound_keys
+from nomad_tui.ui.key_names import closest_key, parse_key, shown_key
 
 NONE: Final = "none"
 """Takes all keys from an action."""
 MOST_OF_ONE: Final = 8
 """Keys of one action."""
+MOST_KEYS: Final = 4
+"""Actions on one line of the help that name each of their keys; of more, the first and the last."""
 
 TYPED_INTO: Final = frozenset((Context.FILTER, Context.FIND, Context.DIALOG, Context.MENU, Context.NAME_FILTER))
 """Contexts in which a letter is text or a choice, so that it cannot be a key of an action."""
@@ -52,17 +54,6 @@ OVERLAPPING: Final = (
 )
 """Contexts whose keys apply at the same time."""
 
-_MODIFIERS: Final = ("alt", "ctrl", "shift", "super")
-"""In Textual's order."""
-_ALIASES: Final = {
-    "esc": "escape", "pgup": "pageup", "pgdn": "pagedown", "pgdown": "pagedown", "return": "enter", "del": "delete",
-    "ins": "insert", "↑": "up", "↓": "down", "←": "left", "→": "right", "comma": ",", "minus": "-", "plus": "+",
-}  # fmt: skip
-_NAMED: Final = frozenset(
-    key.value for key in Keys if re.fullmatch(r"[a-z]{2,}|f\d{1,2}", key.value) and not key.value.startswith("scroll")
-)
-_SAME: Final = {"ctrl+i": "tab", "ctrl+m": "enter", "return": "enter"}
-"""What terminals send as another key."""
 _RESERVED: Final = frozenset(("ctrl+c", "ctrl+q"))
 """Keys that always quit, or say how to."""
 _NEEDED: Final = frozenset(("dialog.leave", "page.leave", "help.leave", "find.close"))
@@ -101,10 +92,7 @@ class KeyMap:
 
     def of_textual(self) -> dict[str, str]:
         """What `App.set_keymap` takes."""
-        return {
-            action: ",".join("comma" if key == "," else key for key in keys) or UNBOUND
-            for action, keys in self.changed.items()
-        }
+        return {action: bound_keys(keys) for action, keys in self.changed.items()}
 
     def described(self, listed: Iterable[Action]) -> Iterator[tuple[list[str], str]]:
         """The keys and what they do, neighbours that do the same in one; the keys as operators write them."""
@@ -152,30 +140,6 @@ def declared_key(app: App[Any], key: str, *contexts: Context) -> str:
         if keymap.has(action.id, key):
             return action.keys.split()[0]
     return "" if any(key in action.keys.split() for action in own) else key
-
-
-def parse_key(written: str) -> str | None:
-    """Textual's name of a key as an operator may write it, such as `Ctrl+U`, `PgUp` or `/`; None for no key."""
-    if len(written) == 1:
-        return _ALIASES.get(written) or (written if written.isprintable() and not written.isspace() else None)
-    parts = [*written[:-2].split("+"), "+"] if written.endswith("+") else written.split("+")
-    *modifiers, last = parts
-    modifiers = [each.lower() for each in modifiers if each]
-    name = _ALIASES.get(last.lower(), last.lower() if len(last) > 1 else last)
-    if len(set(modifiers)) != len(modifiers) or not set(modifiers) <= set(_MODIFIERS):
-        return None
-    if len(name) == 1:
-        if not name.isprintable() or name.isspace():
-            return None
-        if modifiers == ["shift"]:
-            return name.upper() if name.isalpha() else None
-        if not modifiers:
-            return name
-        name = name.lower()
-    elif name not in _NAMED:
-        return None
-    key = "+".join([*(each for each in _MODIFIERS if each in modifiers), name])
-    return _SAME.get(key, key)
 
 
 def read_keys(table: Mapping[str, Any], at: FieldPath) -> tuple[KeyMap, list[FieldError]]:
@@ -231,9 +195,8 @@ def _read(action: str, raw: object, path: FieldPath) -> tuple[str, ...]:
     for word in words:
         key = parse_key(word)
         if key is None:
-            close = get_close_matches(word.lower().rpartition("+")[2], sorted(_NAMED | _ALIASES.keys()), 1)
-            hint = f", such as {close[0]}" if close else ', such as "/", "ctrl+u", "pageup" or "f3"'
-            raise path.error(f"is {quoted(word)}, which is not a key: write one{hint}")
+            hint = closest_key(word) or '"/", "ctrl+u", "pageup" or "f3"'
+            raise path.error(f"is {quoted(word)}, which is not a key: write one, such as {hint}")
         if key in _RESERVED:
             raise path.error(f"is {quoted(word)}, which is reserved for quitting: write another key")
         if _is_typed(key) and BY_ID[action].context in TYPED_INTO:

@@ -19,7 +19,8 @@ from nomad_tui.core.readable import byte_count, count, duration
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Warned
 from nomad_tui.session import Session, State, Status
-from nomad_tui.ui.actions import UNBOUND, shown_key
+from nomad_tui.ui.actions import UNBOUND
+from nomad_tui.ui.key_names import shown_key
 from nomad_tui.ui.keymap import keymap_of
 
 if TYPE_CHECKING:

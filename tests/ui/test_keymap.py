@@ -13,7 +13,7 @@ from textual.screen import Screen
 
 from nomad_tui.config.fields import FieldPath
 from nomad_tui.session import Session, Status
-from nomad_tui.ui.actions import ACTIONS, BY_ID, Context, actions, shown_key
+from nomad_tui.ui.actions import ACTIONS, BY_ID, Context, actions
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.dashboard import DashboardOptions
 from nomad_tui.ui.dialogs.commands import Palette
@@ -21,7 +21,8 @@ from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu, ColumnMenu
 from nomad_tui.ui.dialogs.text_page import TextViewer, UnreadableLines, WarningList
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.events.columns import DEFAULT_COLUMNS
-from nomad_tui.ui.keymap import OVERLAPPING, KeyMap, parse_key, read_keys
+from nomad_tui.ui.key_names import parse_key, shown_key
+from nomad_tui.ui.keymap import OVERLAPPING, KeyMap, read_keys
 from nomad_tui.ui.panes import Pane
 from tests.dashboard import CONNECTED, KEY_PAUSE, SECONDS, WIDE, Dashboard, ScriptedSource, frames
 from tests.kept import folders

@@ -9,8 +9,9 @@ from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits
 from textual.content import Content
 from textual.dom import DOMNode
 
-from nomad_tui.ui.actions import ACTIONS, Action, Context, shown_key
+from nomad_tui.ui.actions import ACTIONS, Action, Context
 from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.key_names import shown_key
 from nomad_tui.ui.keymap import keymap_of
 
 TITLE_WIDTH: Final = 20
