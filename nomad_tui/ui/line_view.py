@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
-from textual.scrollbar import ScrollBar, ScrollBarRender, ScrollDown, ScrollTo, ScrollUp
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
@@ -139,15 +139,6 @@ class LineView(ScrollView):
         Textual's `set_scroll` neither repaints the rows nor moves the scrollbar's thumb.
         """
         self.scroll_y = self.scroll_target_y = float(row)
-
-    def scroll_by_bar(self, message: ScrollTo | ScrollUp | ScrollDown) -> None:
-        """Does at once what the scrollbar asks for; Textual animates it."""
-        if isinstance(message, ScrollTo):
-            self.scroll_to(y=message.y, animate=False)
-        elif isinstance(message, ScrollUp):
-            self.scroll_page_up(animate=False)
-        else:
-            self.scroll_page_down(animate=False)
 
 
 MAX_CACHED_STRIPS: Final = 2_000

@@ -9,13 +9,12 @@ from datetime import tzinfo
 from time import perf_counter, time_ns
 from typing import ClassVar, Final
 
-from textual import events, on
+from textual import events
 from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import var
-from textual.scrollbar import ScrollDown, ScrollTo, ScrollUp
 from textual.strip import Strip
 from textual.timer import Timer
 
@@ -24,15 +23,17 @@ from nomad_tui.core.search.view import View
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column
 from nomad_tui.ui.events.event_painter import STYLES, Clock, EventPainter, Look
-from nomad_tui.ui.events.viewport import SEARCHING, Jump, Viewport, to_mark, to_match, to_place
+from nomad_tui.ui.events.following_view import FollowingView
+from nomad_tui.ui.events.jumps import Jump, to_mark, to_match
+from nomad_tui.ui.events.viewport import SEARCHING, Viewport
 from nomad_tui.ui.keymap import keymap_of
-from nomad_tui.ui.line_view import LineView, set_border_subtitle
+from nomad_tui.ui.line_view import set_border_subtitle
 
 NOTE_SECONDS: Final = 4.0
 """Seconds that the border shows a note about the last key, unless another key replaces it."""
 
 
-class EventList(LineView, can_focus=True):
+class EventList(FollowingView, can_focus=True):
     """Messages say what the operator did; the screen decides what that means."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.EVENTS)
@@ -84,8 +85,8 @@ class EventList(LineView, can_focus=True):
 
         `live` means that a server sends the events: those from its buffer are marked as backlog.
         """
-        super().__init__(id=id)
-        self.viewport = Viewport(view, lambda: max(1, self._page), live)  # in a tiny terminal there is a row to select
+        # In a tiny terminal there is a row to select.
+        super().__init__(Viewport(view, lambda: max(1, self._page), live), id)
         self._ages_from = ages_from or clock
         self._painter = EventPainter(self, Clock(timezone, clock), columns, live)
         self._why_empty = ""
@@ -158,7 +159,7 @@ class EventList(LineView, can_focus=True):
             self.refresh()
         viewport.remember(self.scroll_offset.y)
         self._repaint_new_looks()
-        self._label()
+        self.show_place()
 
     def prepare(self, seconds: float) -> bool:
         """Builds the newest rows for about `seconds`; returns whether `sync` can show them, and nothing newer."""
@@ -229,7 +230,7 @@ class EventList(LineView, can_focus=True):
         self.viewport.invalidate()
         self.sync()
 
-    def _label(self) -> None:
+    def show_place(self) -> None:
         place = self.viewport.describe()
         set_border_subtitle(self, Content(f"{self._note} · {place}" if self._note else place))
 
@@ -239,7 +240,7 @@ class EventList(LineView, can_focus=True):
             self._note_timer.stop()
         if note:
             self._note_timer = self.set_timer(NOTE_SECONDS, self._set_note)
-        self._label()
+        self.show_place()
 
     # Drawing
 
@@ -295,7 +296,7 @@ class EventList(LineView, can_focus=True):
         if top is not None:
             self.show_at_top(top)
         viewport.remember(self.scroll_offset.y)
-        self._label()
+        self.show_place()
 
     def _move_cursor(self, sequence: int | None) -> None:
         self._note = ""
@@ -310,43 +311,12 @@ class EventList(LineView, can_focus=True):
         """Selects a row; if it is not on the screen, shows it with rows around it."""
         self.select(row, self.viewport.top_around(row))
 
-    # The mouse
-
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
             self.viewport.remember(self.scroll_offset.y)
 
-    def user_scrolled(self) -> None:
-        """Following ends when the operator scrolls up and begins again at the end of the list."""
-        viewport = self.viewport
-        viewport.following = self.scroll_offset.y >= viewport.last_top and viewport.paused_at is None
-        viewport.remember(self.scroll_offset.y)
-        self._label()
-
-    def on_mouse_scroll_up(self) -> None:
-        self._before_scrolling()
-        self.viewport.following = False
-
-    def on_mouse_scroll_down(self) -> None:
-        self._before_scrolling()
-
-    @on(ScrollTo)
-    @on(ScrollUp)
-    @on(ScrollDown)
-    def _use_scrollbar(self, message: ScrollTo | ScrollUp | ScrollDown) -> None:
-        """Without Textual's animation, in the midst of which the list would go on following."""
-        message.stop()
-        message.prevent_default()
-        self._before_scrolling()
-        self.viewport.following = False
-        self.scroll_by_bar(message)
-
-    def _before_scrolling(self) -> None:
-        if self.viewport.first_row != self.scroll_offset.y:
-            self.sync()
-        self.viewport.stop_seeking()
-        self.call_after_refresh(self.user_scrolled)
+    # The mouse
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
@@ -426,7 +396,7 @@ class EventList(LineView, can_focus=True):
 
     def go_to(self, text: str) -> str:
         """Selects a row by index, time or `gap`, adds `job web` to the filter, quits by `q`; or returns why not."""
-        from nomad_tui.ui.events.go_to import QUIT, UnknownPlaceError, parse_condition
+        from nomad_tui.ui.events.go_to import QUIT, UnknownPlaceError, parse_condition, to_place
 
         try:
             if text.strip().lower() in QUIT:

@@ -22,6 +22,8 @@ from nomad_tui.core.search.view import View
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.modal import Modal
+from nomad_tui.ui.events.jumps import Jump, start
+from nomad_tui.ui.events.viewport import SEARCHING, Viewport
 
 SECOND: Final = 1_000_000_000
 LONGEST_TEXT: Final = 60
@@ -246,6 +248,16 @@ def _newest_gaps(view: View) -> Iterator[int]:
 
 def _between(edges: list[int], start: int, stop: int) -> list[int]:
     return edges[bisect_left(edges, start) : bisect_left(edges, stop)]
+
+
+def to_place(text: str, viewport: Viewport, now: int, timezone: tzinfo | None) -> Jump:
+    """The index, time or gap typed; ages are relative to `now`, in ns since 1970. Raises `UnknownPlaceError`."""
+    view, rows = viewport.view, viewport.rows
+    if text.strip().lower() in NEXT_GAP:
+        row = row_of_gap(view, rows, start(viewport, 1))
+    else:
+        row = find(text, view, rows, now, timezone)
+    return Jump(row, "" if view.complete else SEARCHING)
 
 
 # The prompt

@@ -6,13 +6,12 @@ when rows are added below, evicted above, or found above by a search in progress
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable
-from datetime import tzinfo
 from typing import Final
-
-import msgspec
 
 from nomad_tui.core.readable import count
 from nomad_tui.core.search.view import View
+
+SEARCHING: Final = "searching …"
 
 
 class Marks:
@@ -42,38 +41,12 @@ class Marks:
         at = bisect_left(self._sequences, sequence)
         return at < len(self._sequences) and self._sequences[at] == sequence
 
-    def beyond(self, sequence: int, step: int, view: View, rows: int) -> int | None:
-        """The next mark below (`step` 1) or above (-1) a row, of those in the view's first `rows` rows; None for none.
-
-        `sequence` may be any number, such as -1 to begin before the oldest.
-        """
+    def beyond(self, sequence: int, step: int) -> Iterable[int]:
+        """The marks below (`step` 1) or above (-1) a row, the nearest first; `sequence` may be any number."""
         marks = self._sequences
-        below, above = marks[bisect_right(marks, sequence) :], marks[: bisect_left(marks, sequence)]
-        found = below if step > 0 else reversed(above)
-        return next((mark for mark in found if is_shown(mark, view, rows)), None)
-
-
-def match_beyond(matches: View, sequence: int, step: int, view: View, rows: int) -> int | None:
-    """The next event of `matches` below (`step` 1) or above (-1) a row, of those in the view's first `rows` rows.
-
-    Gaps match every filter, so that they are never hidden; they are not what is looked for here.
-    """
-    row = matches.row_at(sequence + 1) if step > 0 else matches.row_at(sequence) - 1
-    last = view.sequence_at(rows - 1) if rows else -1
-    while 0 <= row < len(matches):
-        found = matches.sequence_at(row)
-        if step > 0 and found > last:
-            break
-        if is_shown(found, view, rows) and view.history.gap(found) is None:
-            return found
-        row += step
-    return None
-
-
-def is_shown(sequence: int, view: View, rows: int) -> bool:
-    """Whether it is one of the view's first `rows` rows."""
-    row = view.row_at(sequence)
-    return row < rows and view.sequence_at(row) == sequence
+        if step > 0:
+            return marks[bisect_right(marks, sequence) :]
+        return reversed(marks[: bisect_left(marks, sequence)])
 
 
 class Viewport:
@@ -281,28 +254,6 @@ class Viewport:
         top = min(max(top + step, 0), self.last_top)
         return row, min(max(top, row - height + 1), row)
 
-    def start(self, step: int) -> int:
-        """The sequence number beyond which to look, which counts itself where nothing is selected."""
-        if self.cursor is not None:
-            return self.cursor
-        rows = self.rows
-        if not rows:
-            return -1
-        if self.following:
-            return self.view.sequence_at(rows - 1) + (step < 0)
-        return self.view.sequence_at(min(self.first_row, rows - 1)) - (step > 0)
-
-    def other_end(self, step: int) -> int:
-        """The sequence number beyond which to go on looking when the end is reached."""
-        return -1 if step > 0 else self.view.history.end
-
-    def match_beyond(self, sequence: int, step: int) -> int | None:
-        """The next match below (`step` 1) or above (-1) a row, or the next row where the view holds nothing else."""
-        if self.matches is not None:
-            return match_beyond(self.matches, sequence, step, self.view, self.rows)
-        row = self.view.row_at(sequence + 1) if step > 0 else self.view.row_at(sequence) - 1
-        return self.view.sequence_at(row) if 0 <= row < self.rows else None
-
     # Describing
 
     @property
@@ -341,59 +292,4 @@ class Viewport:
             return hint
         if not len(self.view.history):
             return "no events yet"
-        return "no event matches" if self.view.complete else "searching …"
-
-
-SEARCHING: Final = "searching …"
-
-
-class Jump(msgspec.Struct, frozen=True):
-    row: int | None
-    """The row to select; None for none."""
-    note: str = ""
-    """What the operator should know about it."""
-
-
-def to_mark(viewport: Viewport, marks: Marks, step: int) -> Jump:
-    """The next mark below (`step` 1) or above (-1), of at least one."""
-    view = viewport.view
-
-    def beyond(sequence: int) -> int | None:
-        return marks.beyond(sequence, step, view, viewport.rows)
-
-    return _jump(viewport, step, beyond, "mark", f"all marks are hidden ({count(len(marks.held(view.history.first)))})")
-
-
-def to_match(viewport: Viewport, step: int) -> Jump:
-    """The next match below or above, or the next row where the list holds nothing else."""
-
-    def beyond(sequence: int) -> int | None:
-        return viewport.match_beyond(sequence, step)
-
-    matches = viewport.view if viewport.matches is None else viewport.matches
-    if matches.complete:
-        return _jump(viewport, step, beyond, "match", "no event matches")
-    found = beyond(viewport.start(step))
-    return Jump(None if found is None else viewport.view.row_at(found), SEARCHING)
-
-
-def to_place(text: str, viewport: Viewport, now: int, timezone: tzinfo | None) -> Jump:
-    """The index, time or gap typed; ages are relative to `now`, in ns since 1970. Raises `UnknownPlaceError`."""
-    from nomad_tui.ui.events.go_to import NEXT_GAP, find, row_of_gap
-
-    view, rows = viewport.view, viewport.rows
-    if text.strip().lower() in NEXT_GAP:
-        row = row_of_gap(view, rows, viewport.start(1))
-    else:
-        row = find(text, view, rows, now, timezone)
-    return Jump(row, "" if view.complete else SEARCHING)
-
-
-def _jump(viewport: Viewport, step: int, beyond: Callable[[int], int | None], kind: str, none: str) -> Jump:
-    found = beyond(viewport.start(step))
-    if found is not None:
-        return Jump(viewport.view.row_at(found))
-    found = beyond(viewport.other_end(step))
-    if found is None:
-        return Jump(None, none)
-    return Jump(viewport.view.row_at(found), f"continued at the {'oldest' if step > 0 else 'newest'} {kind}")
+        return "no event matches" if self.view.complete else SEARCHING
