@@ -1,26 +1,16 @@
 """ACL authentication methods."""
 
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Final
 
 import msgspec
 
-from nomad_tui.core.level import Level
-from nomad_tui.core.objects.edited import edited, edited_level
+from nomad_tui.core.objects.edited import Edited
 from nomad_tui.core.objects.fact import Context, Facts, listed, masked, moment
-from nomad_tui.core.objects.kind import Known, ObjectEvent
-from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, named, plain, sentence
+from nomad_tui.core.objects.kind import ObjectEvent
+from nomad_tui.core.objects.parts import VALUE_LIMIT, Part, plain
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
 from nomad_tui.core.readable import duration
-
-_LABELS: Final = {
-    "max_token_ttl": "max TTL",
-    "type": "type",
-    "default": "default",
-    "token_locality": "token locality",
-    "token_name_format": "token name format",
-    "config": "configuration",
-}
-_SHOWN: Final = frozenset(("max_token_ttl", "type", "default", "token_locality"))
 
 
 class Config(Object):
@@ -44,7 +34,7 @@ class AuthMethod(Written):
 _CONFIG: Final = Reader[Config](Config | None)
 
 
-class AuthMethodKind(Known[AuthMethod]):
+class AuthMethodKind(Edited[AuthMethod]):
     name = "ACLAuthMethod"
     since = (1, 5, 0)
     payload_key = "AuthMethod"
@@ -53,14 +43,18 @@ class AuthMethodKind(Known[AuthMethod]):
     command = "acl auth-method info"
     fields = AuthMethod
     written = ("modify_time", "modify_index")
+    labels: ClassVar[Mapping[str, str]] = {
+        "max_token_ttl": "max TTL",
+        "type": "type",
+        "default": "default",
+        "token_locality": "token locality",
+        "token_name_format": "token name format",
+        "config": "configuration",
+    }
+    shown = ("max_token_ttl", "type", "default", "token_locality")
 
-    def sentence(self, event: ObjectEvent[AuthMethod]) -> Sentence:
-        now = event.now
-        around = [plain(now.type, VALUE_LIMIT), plain("default" if now.default else "")]
-        return sentence(named(now.name, event.key), edited(event, _LABELS, _SHOWN, *around))
-
-    def level(self, event: ObjectEvent[AuthMethod]) -> Level:
-        return edited_level(event)
+    def described(self, event: ObjectEvent[AuthMethod]) -> Iterable[Part]:
+        return plain(event.now.type, VALUE_LIMIT), plain("default" if event.now.default else "")
 
     def summary(self, now: AuthMethod, is_deleted: bool, facts: Facts, context: Context) -> None:
         facts.add("type", plain(now.type, VALUE_LIMIT))

@@ -1,21 +1,13 @@
 """ACL binding rules."""
 
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Final
 
-from nomad_tui.core.level import Level
-from nomad_tui.core.objects.edited import edited, edited_level
+from nomad_tui.core.objects.edited import Edited
 from nomad_tui.core.objects.fact import Context, Facts, masked, moment
-from nomad_tui.core.objects.kind import Known, ObjectEvent
-from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, dim, named, plain, sentence, warn
+from nomad_tui.core.objects.kind import ObjectEvent
+from nomad_tui.core.objects.parts import VALUE_LIMIT, Part, dim, plain, warn
 from nomad_tui.core.objects.reading import Written
-
-_LABELS: Final = {
-    "bind_type": "bind type",
-    "bind_name": "bind name",
-    "selector": "selector",
-    "description": "description",
-}
-_SHOWN: Final = frozenset(("bind_type", "bind_name"))
 
 
 class BindingRule(Written):
@@ -28,7 +20,7 @@ class BindingRule(Written):
     modify_time: str = ""
 
 
-class BindingRuleKind(Known[BindingRule]):
+class BindingRuleKind(Edited[BindingRule]):
     name = "ACLBindingRule"
     since = (1, 5, 0)
     payload_key = "ACLBindingRule"
@@ -37,15 +29,21 @@ class BindingRuleKind(Known[BindingRule]):
     command = "acl binding-rule info"
     fields = BindingRule
     written = ("modify_time", "modify_index")
+    labels: ClassVar[Mapping[str, str]] = {
+        "bind_type": "bind type",
+        "bind_name": "bind name",
+        "selector": "selector",
+        "description": "description",
+    }
+    shown = ("bind_type", "bind_name")
 
-    def sentence(self, event: ObjectEvent[BindingRule]) -> Sentence:
+    def name_of(self, now: BindingRule) -> str:
+        return now.auth_method
+
+    def described(self, event: ObjectEvent[BindingRule]) -> Iterable[Part]:
         now = event.now
         bind = " ".join(filter(None, (now.bind_type, now.bind_name)))
-        around = [plain(f"binds {bind}" if bind else ""), dim(f"where {now.selector}" if now.selector else "")]
-        return sentence(named(now.auth_method, event.key), edited(event, _LABELS, _SHOWN, *around))
-
-    def level(self, event: ObjectEvent[BindingRule]) -> Level:
-        return edited_level(event)
+        return plain(f"binds {bind}" if bind else ""), dim(f"where {now.selector}" if now.selector else "")
 
     def summary(self, now: BindingRule, is_deleted: bool, facts: Facts, context: Context) -> None:
         facts.add("auth method", plain(now.auth_method, VALUE_LIMIT))

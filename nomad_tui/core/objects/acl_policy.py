@@ -1,16 +1,14 @@
 """ACL policies."""
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Final
 
 import msgspec
 
-from nomad_tui.core.level import Level
-from nomad_tui.core.objects.edited import edited, edited_level
+from nomad_tui.core.objects.edited import Edited
 from nomad_tui.core.objects.fact import Context, Facts, masked
-from nomad_tui.core.objects.kind import Known, ObjectEvent
-from nomad_tui.core.objects.parts import COMMA, VALUE_LIMIT, Part, Sentence, dim, named, plain, reason, sentence, warn
+from nomad_tui.core.objects.parts import COMMA, VALUE_LIMIT, Part, dim, plain, warn
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import count
@@ -25,8 +23,6 @@ _RULE: Final = lazy_pattern(
     re.MULTILINE,
 )
 """Subject and name of a rule, and its policy if that is the rule's first member."""
-
-_LABELS: Final = {"rules": "rules", "job_acl": "job", "description": "description"}
 
 
 class JobACL(Object):
@@ -46,7 +42,7 @@ class Policy(Written):
 _JOB_ACL: Final = Reader[JobACL](JobACL | None)
 
 
-class PolicyKind(Known[Policy]):
+class PolicyKind(Edited[Policy]):
     name = "ACLPolicy"
     payload_key = "ACLPolicy"
     glyph = "▷"
@@ -54,13 +50,7 @@ class PolicyKind(Known[Policy]):
     command = "acl policy info"
     page = "administration/policies/{name}"
     fields = Policy
-
-    def sentence(self, event: ObjectEvent[Policy]) -> Sentence:
-        description = dim(reason(event.now.description))
-        return sentence(named(event.now.name, event.key), edited(event, _LABELS, frozenset(), description))
-
-    def level(self, event: ObjectEvent[Policy]) -> Level:
-        return edited_level(event)
+    labels: ClassVar[Mapping[str, str]] = {"rules": "rules", "job_acl": "job", "description": "description"}
 
     def summary(self, now: Policy, is_deleted: bool, facts: Facts, context: Context) -> None:
         if now.rules is not None:

@@ -1,18 +1,16 @@
 """ACL roles."""
 
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Final
 
 import msgspec
 
-from nomad_tui.core.level import Level
 from nomad_tui.core.objects.acl_token import LINKS
-from nomad_tui.core.objects.edited import edited, edited_level, listed_names, names
+from nomad_tui.core.objects.edited import Edited, listed_names, names
 from nomad_tui.core.objects.fact import Context, Facts, listed, masked
-from nomad_tui.core.objects.kind import Known, Links, ObjectEvent
-from nomad_tui.core.objects.parts import Sentence, dim, named, plain, sentence, warn
+from nomad_tui.core.objects.kind import Links, ObjectEvent
+from nomad_tui.core.objects.parts import Part, dim, plain, warn
 from nomad_tui.core.objects.reading import EMPTY, Written
-
-_LABELS: Final = {"policies": "policies", "description": "description"}
 
 
 class Role(Written):
@@ -21,7 +19,7 @@ class Role(Written):
     policies: msgspec.Raw = EMPTY
 
 
-class RoleKind(Known[Role]):
+class RoleKind(Edited[Role]):
     name = "ACLRole"
     since = (1, 4, 0)
     payload_key = "ACLRole"
@@ -30,16 +28,13 @@ class RoleKind(Known[Role]):
     command = "acl role info"
     page = "administration/roles/{name}"
     fields = Role
+    labels: ClassVar[Mapping[str, str]] = {"policies": "policies", "description": "description"}
 
     def called(self, links: Links) -> str:
         return links.name
 
-    def sentence(self, event: ObjectEvent[Role]) -> Sentence:
-        policies = listed_names("policy", "policies", names(event.now.policies, event.beside))
-        return sentence(named(event.now.name, event.key), edited(event, _LABELS, frozenset(), policies))
-
-    def level(self, event: ObjectEvent[Role]) -> Level:
-        return edited_level(event)
+    def described(self, event: ObjectEvent[Role]) -> Iterable[Part]:
+        return (listed_names("policy", "policies", names(event.now.policies, event.beside)),)
 
     def summary(self, now: Role, is_deleted: bool, facts: Facts, context: Context) -> None:
         if (links := LINKS.read(now.policies)) is not None:

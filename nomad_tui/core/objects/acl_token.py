@@ -1,25 +1,15 @@
 """ACL tokens. Secret IDs are never decoded here: a token's key is its accessor."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Final
 
 import msgspec
 
-from nomad_tui.core.level import Level
-from nomad_tui.core.objects.edited import edited, edited_level, listed_names, names, span
+from nomad_tui.core.objects.edited import Edited, listed_names, names, span
 from nomad_tui.core.objects.fact import Context, Facts, listed, moment
-from nomad_tui.core.objects.kind import Known, Mention, ObjectEvent
-from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, dim, named, plain, sentence, short, warn
+from nomad_tui.core.objects.kind import Mention, ObjectEvent
+from nomad_tui.core.objects.parts import VALUE_LIMIT, Part, dim, plain, short, warn
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
-
-_LABELS: Final = {
-    "expiration_time": "expiry",
-    "type": "type",
-    "policies": "policies",
-    "roles": "roles",
-    "global_": "global",
-}
-_SHOWN: Final = frozenset(("type", "global_"))
 
 
 class Link(Object):
@@ -41,7 +31,7 @@ class Token(Written):
 LINKS: Final = Reader[list[Link]](list[Link] | None)
 
 
-class TokenKind(Known[Token]):
+class TokenKind(Edited[Token]):
     name = "ACLToken"
     payload_key = "ACLToken"
     glyph = "▷"
@@ -50,20 +40,28 @@ class TokenKind(Known[Token]):
     page = "administration/tokens/{name}"
     fields = Token
     written = ("create_time", "create_index")
+    labels: ClassVar[Mapping[str, str]] = {
+        "expiration_time": "expiry",
+        "type": "type",
+        "policies": "policies",
+        "roles": "roles",
+        "global_": "global",
+    }
+    shown = ("type", "global_")
     mentions: ClassVar[Mapping[str, Mention]] = {"user": Mention(("name", "accessor_id"))}
 
-    def sentence(self, event: ObjectEvent[Token]) -> Sentence:
+    def name_of(self, now: Token) -> str:
+        return now.name or short(now.accessor_id)
+
+    def described(self, event: ObjectEvent[Token]) -> Iterable[Part]:
         now = event.now
         policies, roles = names(now.policies, event.beside), names(now.roles, event.beside)
-        around = [listed_names("policy", "policies", policies), listed_names("role", "roles", roles)]
+        described = [listed_names("policy", "policies", policies), listed_names("role", "roles", roles)]
         if now.type == "management" or not (policies or roles):
-            around.insert(0, (warn if now.type == "management" else plain)(now.type, VALUE_LIMIT))
+            described.insert(0, (warn if now.type == "management" else plain)(now.type, VALUE_LIMIT))
         if now.is_new and (lifetime := span(now.expiration_ttl)):
-            around.append(plain(f"expires in {lifetime}"))
-        return sentence(named(now.name or short(now.accessor_id), event.key), edited(event, _LABELS, _SHOWN, *around))
-
-    def level(self, event: ObjectEvent[Token]) -> Level:
-        return edited_level(event)
+            described.append(plain(f"expires in {lifetime}"))
+        return described
 
     def summary(self, now: Token, is_deleted: bool, facts: Facts, context: Context) -> None:
         if now.type:

@@ -1,14 +1,27 @@
-"""Sentences about objects that people create, change and delete: the action, and what changed."""
+"""Objects that people create, change and delete: the action, and what changed."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, ClassVar, Final, TypeVar
 
 import msgspec
 
 from nomad_tui.core.level import Level
-from nomad_tui.core.objects.kind import ObjectEvent
-from nomad_tui.core.objects.parts import DOT, MESSAGE_LIMIT, VALUE_LIMIT, Beside, Part, dim, plain, warn
+from nomad_tui.core.objects.kind import Known, ObjectEvent
+from nomad_tui.core.objects.parts import (
+    DOT,
+    MESSAGE_LIMIT,
+    VALUE_LIMIT,
+    Beside,
+    Part,
+    Sentence,
+    dim,
+    named,
+    plain,
+    reason,
+    sentence,
+    warn,
+)
 from nomad_tui.core.objects.reading import Written, anything
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.readable import count, duration
@@ -22,6 +35,43 @@ _NAMES_READ: Final = 8
 _SPAN: Final = lazy_pattern(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})(?:\.\d{1,9})?s)?", re.ASCII)
 """A duration in Go's notation, `1h0m0s`."""
 _SECOND: Final = 1_000_000_000
+
+
+class Edited(Known[F]):
+    """A kind whose sentences say no more than that."""
+
+    labels: ClassVar[Mapping[str, str]]
+    """What the fields are called that people change, the most important first."""
+    shown: Collection[str] = ()
+    """Those of them whose values hold no secret."""
+
+    def sentence(self, event: ObjectEvent[F]) -> Sentence:
+        return sentence(named(self.name_of(event.now), event.key), self._happened(event))
+
+    def level(self, event: ObjectEvent[F]) -> Level:
+        return edited_level(event)
+
+    def name_of(self, now: F) -> str:
+        """What people call it; empty to take the event's key."""
+        return str(getattr(now, "name"))  # noqa: B009 - of those that have one
+
+    def described(self, event: ObjectEvent[F]) -> Iterable[Part]:
+        """What to say of it where no change is known."""
+        return (dim(reason(getattr(event.now, "description", ""))),)
+
+    def _happened(self, event: ObjectEvent[F]) -> list[Part]:
+        """Such as `updated · max TTL 1 h → 2 h`."""
+        gone = is_removal(event)
+        changes = [] if event.now.is_new or gone else _changes(event, self.labels, self.shown)
+        name = getattr(event.before, "name", "") if event.before is not None and not gone else ""
+        is_renamed = name and name != getattr(event.now, "name", "")
+        happened = [plain(f"renamed from {name[: 2 * VALUE_LIMIT]}") if is_renamed else verb(event)]
+        if changes:
+            rest = f" +{count(len(changes) - _CHANGES_NAMED)} more" if len(changes) > _CHANGES_NAMED else ""
+            return [*happened, DOT, plain(", ".join(changes[:_CHANGES_NAMED]) + rest, 2 * MESSAGE_LIMIT)]
+        for part in self.described(event):
+            happened += [DOT, part] if part.text else []
+        return happened
 
 
 def is_removal(event: ObjectEvent[F]) -> bool:
@@ -48,30 +98,7 @@ def edited_level(event: ObjectEvent[F]) -> Level:
     return Level.ROUTINE if is_same else Level.CHANGE
 
 
-def edited(event: ObjectEvent[F], labels: Mapping[str, str], shown: frozenset[str], *around: Part) -> list[Part]:
-    """The action and what changed, such as `updated · max TTL 1 h → 2 h`; `around` if no change is known.
-
-    `labels` are the names of the fields that people change, the most important first; the values of fields in `shown`
-    contain no secret.
-    """
-    gone = is_removal(event)
-    changes = [] if event.now.is_new or gone else _changes(event, labels, shown)
-    name = getattr(event.before, "name", "") if event.before is not None and not gone else ""
-    if name and name != getattr(event.now, "name", ""):
-        happened = [plain(f"renamed from {name[: 2 * VALUE_LIMIT]}")]
-    else:
-        happened = [verb(event)]
-        around = () if changes else around
-    if changes:
-        rest = f" +{count(len(changes) - _CHANGES_NAMED)} more" if len(changes) > _CHANGES_NAMED else ""
-        around = (plain(", ".join(changes[:_CHANGES_NAMED]) + rest, 2 * MESSAGE_LIMIT),)
-    for part in around:
-        if part.text:
-            happened += [DOT, part]
-    return happened
-
-
-def _changes(event: ObjectEvent[F], labels: Mapping[str, str], shown: frozenset[str]) -> list[str]:
+def _changes(event: ObjectEvent[F], labels: Mapping[str, str], shown: Collection[str]) -> list[str]:
     found: list[str] = []
     if event.before is None:
         return found

@@ -1,24 +1,15 @@
 """Node pools."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import ClassVar, Final
 
 import msgspec
 
-from nomad_tui.core.level import Level
-from nomad_tui.core.objects.edited import edited, edited_level
+from nomad_tui.core.objects.edited import Edited
 from nomad_tui.core.objects.fact import Context, Facts, listed
-from nomad_tui.core.objects.kind import Known, ObjectEvent
-from nomad_tui.core.objects.parts import VALUE_LIMIT, Sentence, dim, named, plain, reason, sentence
+from nomad_tui.core.objects.parts import VALUE_LIMIT, dim, plain
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
 from nomad_tui.core.readable import duration
-
-_LABELS: Final = {
-    "node_identity_ttl": "node identity TTL",
-    "scheduler_configuration": "scheduler configuration",
-    "meta": "meta",
-    "description": "description",
-}
-_SHOWN: Final = frozenset(("node_identity_ttl",))
 
 
 class Scheduler(Object):
@@ -37,7 +28,7 @@ class NodePool(Written):
 _SCHEDULER: Final = Reader[Scheduler](Scheduler | None)
 
 
-class NodePoolKind(Known[NodePool]):
+class NodePoolKind(Edited[NodePool]):
     name = "NodePool"
     since = (1, 6, 0)
     payload_key = "NodePool"
@@ -45,13 +36,13 @@ class NodePoolKind(Known[NodePool]):
     endpoint = "/v1/node/pool/"
     command = "node pool info"
     fields = NodePool
-
-    def sentence(self, event: ObjectEvent[NodePool]) -> Sentence:
-        description = dim(reason(event.now.description))
-        return sentence(named(event.now.name, event.key), edited(event, _LABELS, _SHOWN, description))
-
-    def level(self, event: ObjectEvent[NodePool]) -> Level:
-        return edited_level(event)
+    labels: ClassVar[Mapping[str, str]] = {
+        "node_identity_ttl": "node identity TTL",
+        "scheduler_configuration": "scheduler configuration",
+        "meta": "meta",
+        "description": "description",
+    }
+    shown = ("node_identity_ttl",)
 
     def summary(self, now: NodePool, is_deleted: bool, facts: Facts, context: Context) -> None:
         if (own := _SCHEDULER.read(now.scheduler_configuration)) is not None:
