@@ -16,7 +16,7 @@ MAKERS: Final = ("nomad_tui.core.objects.registry", "nomad_tui.core.history.even
 """Modules that make sentences; their imports are included."""
 MAKE_NONE: Final = tuple(
     f"nomad_tui.core.{name}" for name in ("limits", "patterns", "regular", "updates", "wire")
-) + tuple(f"nomad_tui.core.history.{name}" for name in ("blocks", "dictionaries", "history", "segment"))
+) + tuple(f"nomad_tui.core.history.{name}" for name in ("dictionaries", "history", "segment"))
 """Imported modules that add no text to sentences."""
 _LETTERS: Final = re.compile("[A-Za-z]{3,}")
 

@@ -17,8 +17,8 @@ from typing import BinaryIO, Final
 
 from nomad_tui.core.capture import NDJSON, Capture
 from nomad_tui.core.limits import DEFAULT_MAX_LINE
-from nomad_tui.core.objects.registry import SECOND, frame_moment
-from nomad_tui.core.readable import duration
+from nomad_tui.core.objects.registry import frame_moment
+from nomad_tui.core.readable import SECOND, duration
 from nomad_tui.core.subscription import Subscription
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import ALL

@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from nomad_tui.core.history.history import History
-from nomad_tui.core.readable import byte_count, count, duration
+from nomad_tui.core.readable import SECOND, byte_count, count, duration
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Concern, Warned
 from nomad_tui.session import Session, State, Status
@@ -108,7 +108,6 @@ WARNING_LINES: Final = 2
 """Maximum number of lines of a warning; the list of warnings shows all of it."""
 SHORTEST_REMEDY: Final = 20
 """Characters of a remedy below which it is not begun."""
-_SECOND: Final = 1_000_000_000
 WITHOUT_SERVER: Final = "{app.doctor} check the connection · {app.switch} switch cluster · or run `nomad-tui demo`"
 """Shown until a server has been reached; one line of 80 columns."""
 UNANSWERED_AFTER: Final = 5.0
@@ -178,7 +177,7 @@ def header(
     if live and status.last_heard is not None:
         heard = session.clock() - status.last_heard
         late = "$warning" if heard > HEARTBEAT_LATE else "$quiet"
-        parts.append((6, Content.from_markup(f"[{late}]♥ $age[/]", age=duration(int(heard) * _SECOND))))
+        parts.append((6, Content.from_markup(f"[{late}]♥ $age[/]", age=duration(int(heard) * SECOND))))
     if live:
         # The rate at which a recording is read says nothing about the cluster.
         parts += [

@@ -28,7 +28,7 @@ from nomad_tui.core.filter import (
     Text,
     Word,
 )
-from nomad_tui.core.filter.times import HOUR, MINUTE, SECOND
+from nomad_tui.core.readable import HOUR, MINUTE, SECOND
 
 NOW = int(datetime(2026, 11, 23, 15, 0, tzinfo=UTC).timestamp()) * SECOND
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nomad_tui.core.objects.registry import SECOND, frame_moment, no_earlier_than
+from nomad_tui.core.objects.registry import frame_moment, no_earlier_than
+from nomad_tui.core.readable import SECOND
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 

@@ -1,9 +1,11 @@
 """Terms that test an event's listed attributes or its payload's bytes: words, fields and `~word`."""
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from enum import Enum
+from functools import partial
 from typing import ClassVar, Final
 
 import msgspec
@@ -25,6 +27,15 @@ class Operator(Enum):
     AT_MOST = "<="
     GREATER = ">"
     AT_LEAST = ">="
+
+
+_COMPARE: Final[dict[Operator, Callable[[int, int], bool]]] = {
+    Operator.LESS: operator.gt,
+    Operator.AT_MOST: operator.ge,
+    Operator.GREATER: operator.lt,
+    Operator.AT_LEAST: operator.le,
+}
+"""How the number in a filter compares with one that matches."""
 
 
 class Kind(Enum):
@@ -168,28 +179,13 @@ class Field:
 
     def _levels(self) -> frozenset[Level]:
         named = [read_level(value.source) for value in self.values if isinstance(value, Text)]
-        levels = [level for level in named if level is not None]
-        match self.operator:
-            case Operator.LESS:
-                return frozenset(level for level in Level if level < levels[0])
-            case Operator.AT_MOST:
-                return frozenset(level for level in Level if level <= levels[0])
-            case Operator.GREATER:
-                return frozenset(level for level in Level if level > levels[0])
-            case Operator.AT_LEAST:
-                return frozenset(level for level in Level if level >= levels[0])
-        return frozenset(levels)
+        levels = frozenset(level for level in named if level is not None)
+        return frozenset(filter(self._number_test(levels), Level))
 
     def _index_test(self) -> Callable[[int], bool]:
-        numbers = frozenset(value for value in self.values if isinstance(value, int))
-        limit = min(numbers, default=0)
-        match self.operator:
-            case Operator.LESS:
-                return lambda index: index < limit
-            case Operator.AT_MOST:
-                return lambda index: index <= limit
-            case Operator.GREATER:
-                return lambda index: index > limit
-            case Operator.AT_LEAST:
-                return lambda index: index >= limit
-        return lambda index: index in numbers
+        return self._number_test(frozenset(value for value in self.values if isinstance(value, int)))
+
+    def _number_test(self, numbers: frozenset[int]) -> Callable[[int], bool]:
+        """For comparisons, which have one number."""
+        compare = _COMPARE.get(self.operator)
+        return numbers.__contains__ if compare is None else partial(compare, min(numbers, default=0))

@@ -10,11 +10,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from nomad_tui.core.patterns import lazy_pattern
-
-SECOND: Final = 1_000_000_000
-MINUTE: Final = 60 * SECOND
-HOUR: Final = 60 * MINUTE
-DAY: Final = 24 * HOUR
+from nomad_tui.core.readable import DAY, HOUR, MINUTE, SECOND
 
 _UNITS: Final = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
 _AGE: Final = lazy_pattern(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)

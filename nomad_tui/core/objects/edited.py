@@ -24,7 +24,7 @@ from nomad_tui.core.objects.parts import (
 )
 from nomad_tui.core.objects.reading import Written, anything
 from nomad_tui.core.patterns import lazy_pattern
-from nomad_tui.core.readable import count, duration
+from nomad_tui.core.readable import SECOND, count, duration
 from nomad_tui.core.secrets import masked_text
 
 F = TypeVar("F", bound=Written)
@@ -34,7 +34,6 @@ _NAMES_READ: Final = 8
 
 _SPAN: Final = lazy_pattern(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})(?:\.\d{1,9})?s)?", re.ASCII)
 """A duration in Go's notation, `1h0m0s`."""
-_SECOND: Final = 1_000_000_000
 
 
 class Edited(Known[F]):
@@ -145,7 +144,7 @@ def span(text: str) -> str:
         return ""
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
     total = (hours * 60 + minutes) * 60 + seconds
-    return duration(total * _SECOND) if total else ""
+    return duration(total * SECOND) if total else ""
 
 
 def names(links: Any, beside: Beside) -> list[str]:

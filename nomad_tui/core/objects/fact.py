@@ -79,14 +79,7 @@ class Context(NamedTuple):
         return f"{ago}, {self.clock(nanoseconds)}" if abs(self.now - nanoseconds) >= DAY else ago
 
     def _age(self, nanoseconds: int) -> str:
-        text = age(self.now - nanoseconds)
-        if not self.of_event:
-            return text
-        if text == "now":
-            return "at this event"
-        if text.startswith("in "):
-            return f"{text.removeprefix('in ')} after this event"
-        return f"{text.removesuffix(' ago')} before this event"
+        return age(self.now - nanoseconds, "this event" if self.of_event else "")
 
     def lasted(self, nanoseconds: int) -> str:
         """How long ago, as a duration such as `14 s`; empty without a time or for a future one."""

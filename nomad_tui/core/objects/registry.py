@@ -146,7 +146,6 @@ def summary(
     return Summary((*facts.collected()[: MAX_FACTS - len(later)], *later))
 
 
-SECOND: Final = 1_000_000_000
 _MAX_EVENTS_EXAMINED: Final = 64
 """Events examined in one frame: a frame of thousands without a time must not block the screen."""
 

@@ -5,8 +5,8 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from nomad_tui.core.level import Level
+from nomad_tui.core.readable import SECOND
 
-SECOND: Final = 1_000_000_000
 INITIAL_CELL: Final = 1
 """Initial seconds per cell."""
 MAX_CELLS: Final = 8_192

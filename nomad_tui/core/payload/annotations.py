@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from nomad_tui.core.patterns import lazy_pattern
 from nomad_tui.core.payload.parsing import Value
 from nomad_tui.core.payload.rows import Step
-from nomad_tui.core.readable import age, byte_count, count, duration
+from nomad_tui.core.readable import SECOND, age, byte_count, count, duration
 
 SEPARATOR: Final = " · "
 """Separates the parts of an annotation, the most important first: a narrow line may keep only that."""
@@ -20,7 +20,6 @@ SEPARATOR: Final = " · "
 Names: TypeAlias = Callable[[str, str], str]
 """Returns the name of an object by its topic and ID, such as `edge-1` for a node; empty if unknown."""
 
-_SECOND: Final = 1_000_000_000
 _EARLIEST: Final = 946_684_800
 _LATEST: Final = 4_102_444_800
 """Seconds. A number from 2000 to 2100 can be a time; Go's zero time and small numbers cannot."""
@@ -128,10 +127,10 @@ def _annotate_integer(
     if _DURATION.search(key) or (parent_key == "Wait" and key in ("Min", "Max")):
         return duration(value) if value > 0 else None
     if _TIME.search(key):
-        if _EARLIEST * _SECOND <= value < _LATEST * _SECOND:
+        if _EARLIEST * SECOND <= value < _LATEST * SECOND:
             return _moment(value, now_ns, timezone, than)
         if _SECONDS.search(key) and _EARLIEST <= value < _LATEST:
-            return _moment(value * _SECOND, now_ns, timezone, than)
+            return _moment(value * SECOND, now_ns, timezone, than)
         return None
     if _MEGABYTES.search(key):
         return byte_count(value * 1_000_000) if value >= 1_000 else None
@@ -160,7 +159,7 @@ def _annotate_string(key: str, value: str, now_ns: int, timezone: tzinfo | None,
             theirs = moment.astimezone(timezone)
         except (ValueError, OverflowError):
             return None
-        relative = age(now_ns - seconds * _SECOND, than)
+        relative = age(now_ns - seconds * SECOND, than)
         if theirs.utcoffset() == moment.utcoffset():
             return relative
         return f"{relative}{SEPARATOR}{theirs:%Y-%m-%d %H:%M:%S}"
@@ -173,6 +172,6 @@ def _annotate_string(key: str, value: str, now_ns: int, timezone: tzinfo | None,
 
 
 def _moment(nanoseconds: int, now_ns: int, timezone: tzinfo | None, than: str) -> str:
-    local = datetime.fromtimestamp(nanoseconds // _SECOND, timezone)
-    milliseconds = nanoseconds % _SECOND // 1_000_000
+    local = datetime.fromtimestamp(nanoseconds // SECOND, timezone)
+    milliseconds = nanoseconds % SECOND // 1_000_000
     return f"{age(now_ns - nanoseconds, than)}{SEPARATOR}{local:%Y-%m-%d %H:%M:%S}.{milliseconds:03}"

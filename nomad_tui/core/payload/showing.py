@@ -7,6 +7,7 @@ from typing import Final
 from nomad_tui.core import secrets
 from nomad_tui.core.payload.parsing import RAW_ROW, Decoded, RawText, Value, decode, may_decode, raw_text
 from nomad_tui.core.payload.rows import CONTAINERS, Kind, Rows, Step, kind_of
+from nomad_tui.core.readable import SECOND
 
 LONGEST_LABEL: Final = 60
 """Characters of a label."""
@@ -20,7 +21,6 @@ _LABELS: Final = ("Name", "Type", "Label", "Message", "DestPath", "LTarget", "No
 _UNCACHED_LENGTH: Final = 200
 """Characters of a text whose masked form is not cached."""
 
-_SECOND: Final = 1_000_000_000
 _LATEST: Final = 253_402_300_799
 """Seconds of the latest time that `datetime` can represent."""
 
@@ -219,8 +219,8 @@ def _type_of(event: dict[str, Value]) -> str:
 def _time_of_day(event: dict[str, Value], timezone: tzinfo | None) -> str:
     """Such as `08:49:12.222`; empty if there is no time."""
     moment = event.get("Time")
-    if type(moment) is int and 0 < moment < _LATEST * _SECOND:
-        seconds, rest = divmod(moment, _SECOND)
+    if type(moment) is int and 0 < moment < _LATEST * SECOND:
+        seconds, rest = divmod(moment, SECOND)
         return f"{datetime.fromtimestamp(seconds, timezone):%H:%M:%S}.{rest // 1_000_000:03}"
     stamp = event.get("Timestamp")
     if type(stamp) is str and len(stamp) <= 35:

@@ -33,7 +33,7 @@ hostvolumeregistered htpasswd httpaddr https ids ifttt ignored illegal image imt
 ineligible information initialized initializing inplaceupdate input inside insufficient integration internal
 interrupted interval into invalidated ipv isn issued issuer items jobacl jobbatchderegistered jobderegistered jobid
 jobmodifyindex jobregistered jobspecmodifyindex json judge jwksurl jwtvalidationpubkeys kib killed killing kmgt ksbc
-label lacks lastallocupdateindex lastheartbeatttl lastmissedheartbeatindex latin launched leader least leeway left
+labels lacks lastallocupdateindex lastheartbeatttl lastmissedheartbeatindex latin launched leader least leeway left
 length less level license limited lines list little live loaded logged logic login longer lookup loose ltarget made
 main maker making malformed management many marked marks masked masking master matches matching maximum maxspeed
 maxtokenttl may mbits members memory mentioned mentions message metadata mhz mib migrate mismatch missing mode

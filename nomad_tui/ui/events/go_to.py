@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 from nomad_tui.core.filter import Filter
 from nomad_tui.core.filter.terms import BY_NAME
 from nomad_tui.core.history.event_row import happened
-from nomad_tui.core.readable import count
+from nomad_tui.core.readable import SECOND, count
 from nomad_tui.core.search.view import View
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
@@ -25,7 +25,6 @@ from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.events.jumps import Jump, start
 from nomad_tui.ui.events.viewport import SEARCHING, Viewport
 
-SECOND: Final = 1_000_000_000
 LONGEST_TEXT: Final = 60
 
 # What is typed
