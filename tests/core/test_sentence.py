@@ -236,6 +236,7 @@ UNREADABLE = [
     b'{"Allocation":{"ClientStatus":"run',
     b'{"Allocation":{"a":' + b"[" * 10_000 + b"]" * 10_000 + b"}}",
     b'{"Allocation":{"ClientStatus":NaN}}',
+    b'{"Allocation":{"CreateTime":NaN}}',
     b'{"Allocation":' + b"9" * 6_000 + b"}",
     b'{"Long":"' + b"A" * 3_000_000 + b'"}',
 ]

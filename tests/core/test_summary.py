@@ -18,6 +18,7 @@ from nomad_tui.core.payload import parse
 from nomad_tui.core.text import printable
 from nomad_tui.core.topics import released_topic
 from nomad_tui.core.wire import Frame, decode
+from tests.core.test_sentence import UNREADABLE
 from tests.recordings import lines
 from tests.thorough import times
 
@@ -481,19 +482,6 @@ def test_secrets_in_free_text_and_beside_names_are_not_shown() -> None:
     ]
     assert all(texts)
     assert "hidden" not in str(texts)
-
-
-UNREADABLE = [
-    b"",
-    b"null",
-    b"[1,2]",
-    b'{"Allocation":"not an object"}',
-    b'{"Allocation":{"ClientStatus":"run',
-    b'{"Allocation":{"a":' + b"[" * 10_000 + b"]" * 10_000 + b"}}",
-    b'{"Allocation":{"CreateTime":NaN}}',
-    b'{"Allocation":' + b"9" * 6_000 + b"}",
-    b'{"Long":"' + b"A" * 3_000_000 + b'"}',
-]
 
 
 @pytest.mark.parametrize("payload", UNREADABLE, ids=range(len(UNREADABLE)))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from hypothesis import strategies as st
 from nomad_tui.cli.main import main
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event
+from nomad_tui.journal.status import SinkStatus
 from nomad_tui.sinks.definition.definition import Batch, Definition, Format, Kind
 from nomad_tui.sinks.delivery.sink import Delivery, Item, RejectedError, UnavailableError, UndeliveredError
 from nomad_tui.sinks.types.webhook import Webhook
 from nomad_tui.standin import Options, StandIn
 from tests import recordings
-from tests.receiver import receiver
+from tests.receiver import Request, receiver
 from tests.runner import at, define, running
 from tests.sink_items import delivery, gap_item, items
 
@@ -50,6 +52,23 @@ def named(key: str, **payload: Any) -> Item:
         {"Topic": "Job", "Type": "JobRegistered", "Key": key, "Payload": {"Job": {"ID": key, **payload}}}
     )
     return Item(1, 0, 5, 1_790_000_000_000_000_000, text, msgspec.json.decode(text, type=Event), id="5-a")
+
+
+async def run_over(
+    folder: Path, lines: Sequence[bytes], events: int, template: str, more: str = ""
+) -> tuple[list[Request], SinkStatus]:
+    """What a runner sends of the stream's events by a template, and the status of its sink then."""
+    async with receiver() as hook, StandIn(lines, Options(lead=len(lines))) as server:
+        define(
+            folder,
+            "templated",
+            f'type = "webhook"\naddress = "{hook.url}"\nformat = "template"\nbegin = "oldest"\n'
+            f"template = '{template}'\n{more}",
+        )
+        async with running(folder, at(server)) as run:
+            await run.journaled(events)
+            await run.delivered("templated")
+            return hook.requests, run.sink("templated").status
 
 
 async def test_an_event_becomes_what_its_template_says() -> None:
@@ -124,19 +143,10 @@ async def test_what_is_in_something_missing_needs_no_test_of_each_step() -> None
 async def test_what_fails_on_one_event_is_a_dead_letter_at_once_and_the_others_go_on(tmp_path: Path) -> None:
     frames = recordings.frames("tour", 40)
     expected = [event for frame in frames for event in orjson.loads(frame.line)["Events"]]
-    async with receiver() as hook, StandIn([frame.line for frame in frames], Options(lead=len(frames))) as server:
-        define(
-            tmp_path,
-            "nodes",
-            f'type = "webhook"\naddress = "{hook.url}"\nformat = "template"\nbegin = "oldest"\n'
-            "template = '{\"name\": {{ payload.Node.Name|json }}}'\n",
-        )
-        async with running(tmp_path, at(server)) as run:
-            await run.journaled(len(expected))
-            await run.delivered("nodes")
-            status = run.sink("nodes").status
+    lines = [frame.line for frame in frames]
+    requests, status = await run_over(tmp_path, lines, len(expected), '{"name": {{ payload.Node.Name|json }}}')
     nodes = [event for event in expected if event["Topic"] == "Node"]
-    assert [request.json["name"] for request in hook.requests] == [event["Payload"]["Node"]["Name"] for event in nodes]
+    assert [request.json["name"] for request in requests] == [event["Payload"]["Node"]["Name"] for event in nodes]
     assert (status.delivered, status.dead) == (len(nodes), len(expected) - len(nodes))
     assert "has no `Node`" in status.last_error or not status.last_error
 
@@ -147,19 +157,10 @@ async def test_what_is_nested_too_deep_to_be_written_at_once_is_sent_all_the_sam
     job = b'{"Index":%d,"Events":[{"Topic":"Job","Type":"JobRegistered","Key":"web","Namespace":"default",'
     job += b'"Payload":{"Job":{"ID":"web","CreateIndex":1,"ModifyIndex":%d%b}}}]}'
     lines = [job % (5, 5, b""), job % (6, 6, b',"Deep":' + deep)]
-    async with receiver() as hook, StandIn(lines, Options(lead=2)) as server:
-        define(
-            tmp_path,
-            "jobs",
-            f'type = "webhook"\naddress = "{hook.url}"\nformat = "template"\nbegin = "oldest"\n'
-            'template = \'{"changes": {{ changes|json }}, "payload": {{ payload|json }}}\'\n',
-        )
-        async with running(tmp_path, at(server)) as run:
-            await run.journaled(2)
-            await run.delivered("jobs")
-            status = run.sink("jobs").status
+    template = '{"changes": {{ changes|json }}, "payload": {{ payload|json }}}'
+    requests, status = await run_over(tmp_path, lines, 2, template)
     assert (status.delivered, status.dead) == (2, 0)
-    assert "Job.Deep" in [change["path"] for change in hook.requests[1].json["changes"]]
+    assert "Job.Deep" in [change["path"] for change in requests[1].json["changes"]]
 
 
 async def test_a_sentence_names_a_node_as_it_was_called_then(tmp_path: Path) -> None:
@@ -174,18 +175,11 @@ async def test_a_sentence_names_a_node_as_it_was_called_then(tmp_path: Path) -> 
         orjson.dumps({"Index": index, "Events": [{"Topic": topic, "Key": key, "Payload": {topic: payload}}]})
         for index, (topic, key, payload) in enumerate(objects, 5)
     ]
-    async with receiver() as hook, StandIn(lines, Options(lead=8)) as server:
-        define(
-            tmp_path,
-            "all",
-            f'type = "webhook"\naddress = "{hook.url}"\nformat = "template"\nbegin = "oldest"\n'
-            "template = '{{ events|map(attribute=\"sentence\")|list|json }}'\n[batch]\nmax_events = 8\nmax_wait = 60\n",
-        )
-        async with running(tmp_path, at(server)) as run:
-            await run.journaled(8)
-            await run.delivered("all")
-    sentences = hook.requests[0].json[1::2]
-    assert [next((name for name in names if name in sentence), "") for sentence in sentences] == list(names)
+    template = '{{ events|map(attribute="sentence")|list|json }}'
+    batch = "[batch]\nmax_events = 8\nmax_wait = 60\n"
+    (request,), _ = await run_over(tmp_path, lines, 8, template, batch)
+    found = [next((name for name in names if name in sentence), "") for sentence in request.json[1::2]]
+    assert found == list(names)
 
 
 async def test_a_template_file_that_is_broken_loses_nothing(tmp_path: Path) -> None:
