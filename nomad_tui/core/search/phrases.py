@@ -31,8 +31,8 @@ getteroptions ghz github global glyph gocspx gone good googleapis gossip gov gra
 hash have hdnea hdntl hdnts healthdescription heartbeatexpires held hide hmac hooks hostip hostvolumedeleted
 hostvolumeregistered htpasswd httpaddr https ids ifttt ignored illegal image imt inactive incomplete incorrect
 ineligible information initialized initializing inplaceupdate input inside insufficient integration internal
-interrupted interval into invalidated ipv isn issued issuer items jobacl jobbatchderegistered jobderegistered jobid
-jobmodifyindex jobregistered jobspecmodifyindex json judge jwksurl jwtvalidationpubkeys kib killed killing kmgt ksbc
+interrupted interval into invalidated ipv isn issecret issued issuer items jobacl jobbatchderegistered jobderegistered
+jobid jobmodifyindex jobregistered jobspecmodifyindex json jwksurl jwtvalidationpubkeys kib killed killing kmgt ksbc
 labels lacks lastallocupdateindex lastheartbeatttl lastmissedheartbeatindex latin launched leader least leeway left
 length less level license limited lines list little live loaded logged logic login longer lookup loose ltarget made
 main maker making malformed management many marked marks masked masking master matches matching maximum maxspeed
