@@ -43,7 +43,7 @@ class _LenientHandler(ResponseHandler):
 
     def set_response_params(self, **parameters: Any) -> None:
         self._status_line = b""
-        # Replaces the method of the class until the status line has been received: the rest takes no detour.
+        # Overrides the method only until the status line is received, so that the body needs no extra call.
         self.data_received = self._receive_status_line  # type: ignore[method-assign]
         super().set_response_params(**parameters)
 

@@ -35,7 +35,7 @@ _COMPARE: Final[dict[Operator, Callable[[int, int], bool]]] = {
     Operator.GREATER: operator.lt,
     Operator.AT_LEAST: operator.le,
 }
-"""How the number in a filter compares with one that matches."""
+"""Compares the number in the filter (left) with that of an event (right)."""
 
 
 class Kind(Enum):
@@ -186,6 +186,6 @@ class Field:
         return self._number_test(frozenset(value for value in self.values if isinstance(value, int)))
 
     def _number_test(self, numbers: frozenset[int]) -> Callable[[int], bool]:
-        """For comparisons, which have one number."""
+        """A test for an event's number. A comparison has only one of `numbers`."""
         compare = _COMPARE.get(self.operator)
         return numbers.__contains__ if compare is None else partial(compare, min(numbers, default=0))

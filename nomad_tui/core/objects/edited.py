@@ -37,12 +37,12 @@ _SPAN: Final = lazy_pattern(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})(?:\.\d{
 
 
 class Edited(Known[F]):
-    """A kind whose sentences say no more than that."""
+    """A kind whose events are completely described by the action and the changes."""
 
     labels: ClassVar[Mapping[str, str]]
-    """What the fields are called that people change, the most important first."""
+    """Labels of the fields that people change, the most important first."""
     shown: Collection[str] = ()
-    """Those of them whose values hold no secret."""
+    """The fields of `labels` whose values contain no secret."""
 
     def sentence(self, event: ObjectEvent[F]) -> Sentence:
         return sentence(named(self.name_of(event.now), event.key), self._happened(event))
@@ -51,15 +51,15 @@ class Edited(Known[F]):
         return edited_level(event)
 
     def name_of(self, now: F) -> str:
-        """What people call it; empty to take the event's key."""
-        return str(getattr(now, "name"))  # noqa: B009 - of those that have one
+        """The object's display name; empty to use the event's key."""
+        return str(getattr(now, "name"))  # noqa: B009 - overridden if there is no such field
 
     def described(self, event: ObjectEvent[F]) -> Iterable[Part]:
-        """What to say of it where no change is known."""
+        """Parts to show if no change is known."""
         return (dim(reason(getattr(event.now, "description", ""))),)
 
     def _happened(self, event: ObjectEvent[F]) -> list[Part]:
-        """Such as `updated · max TTL 1 h → 2 h`."""
+        """The action and the changes, such as `updated · max TTL 1 h → 2 h`."""
         gone = is_removal(event)
         changes = [] if event.now.is_new or gone else _changes(event, self.labels, self.shown)
         name = getattr(event.before, "name", "") if event.before is not None and not gone else ""
