@@ -423,8 +423,8 @@ def test_a_gap_says_what_may_be_missing() -> None:
         "reconnected after 41 s, when the server no longer held 1,035, or was rebuilt"
     )
     assert Gap(GapReason.REBUILT, 1035, 12, 754.0).sentence == (
-        "the index went back from 1,035 to 12: reconnected after 12 m 34 s to a server that was rebuilt or is another "
-        "one, so events in between are unknown"
+        "the index went back from 1,035 to 12: reconnected after 12 m 34 s to a server that was rebuilt or is a "
+        "different one, so events in between are unknown"
     )
     assert Gap(GapReason.REBUILT, 1035, 1035, 1.0).missing == "index 1,035 was repeated with different events"
     assert Gap(GapReason.UNSUBSCRIBED, 1035, 1451, 41.0, ("Job",)).sentence == (

@@ -314,7 +314,7 @@ async def test_a_body_that_says_http_0_0_is_left_as_it_is() -> None:
 async def test_a_body_whose_chunks_are_garbled_ends_at_once() -> None:
     chunked = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n"
     with odd_server(chunked, then=b"zzz\r\n", holds=True) as server:
-        with pytest.raises(NomadError, match="not HTTP any more"):
+        with pytest.raises(NomadError, match="no longer HTTP"):
             await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
         server.released.set()
 
