@@ -1,4 +1,4 @@
-"""The application: reads the source, draws the dashboard, and owns what is common to all screens."""
+"""The application: reads the source, shows the dashboard, and owns what all screens share."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ from nomad_tui.ui.terminal.garbage import Collector
 from nomad_tui.ui.terminal.terminal import CLEAR, AsciiTerminal, EndingSignals, Terminal, encoding
 from nomad_tui.ui.themes import THEMES, VARIABLES, legible_variables
 
-COLLECT_EVERY: Final = 0.25
-"""Seconds between two looks at whether it is quiet enough to collect garbage."""
+COLLECT_INTERVAL: Final = 0.25
+"""Seconds between two checks whether the dashboard is idle enough to collect garbage."""
 
 STYLES_PAUSE: Final = 0.02
 """Seconds between two style sheets, for keys and drawing."""
 OPEN_LOOKS_EVERY: Final = 0.02
 """Seconds between two looks whether the first picture is there."""
 QUITS_WITHIN: Final = 3.0
-"""Seconds from Ctrl+C to another one, which quits. A single one may be meant to copy a selection that is gone."""
+"""Seconds within which a second Ctrl+C quits. A single one may be meant to copy a selection that no longer exists."""
 FIRST_STYLES: Final = ("app", "events", "filter", "inspector", "topics", "tree")
-"""Style sheets of the first picture. The others are read after it, or before a key or another screen needs them."""
+"""Style sheets that the first drawing needs. The others are read afterwards, or when a key or screen needs them."""
 
 
 class NomadTui(App[Outcome]):
@@ -55,16 +55,16 @@ class NomadTui(App[Outcome]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (96, "-medium"), (150, "-wide")]  # noqa: RUF012
     PAUSE_GC_ON_SCROLL = True
     COMMANDS: ClassVar = set()
-    """Those of the dashboard; Textual's own are among them."""
+    """Empty: the dashboard's commands include Textual's."""
 
     ENABLE_COMMAND_PALETTE = False
-    """Its key is the dashboard's, and not Textual's."""
+    """The palette has the dashboard's key, not Textual's."""
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.APP, only=EVERYWHERE)
 
     def __init__(self, session: Session, options: DashboardOptions | None = None) -> None:
-        """Choosing another connection ends the application with a `Switch`."""
+        """The application ends with a `Switch` if the operator chooses another connection."""
         options = options or DashboardOptions()
-        self.preferences = Preferences(options.folders)  # which the driver depends on
+        self.preferences = Preferences(options.folders)  # first: the driver depends on them
         super().__init__()
         self.session = session
         self.keymap = self.preferences.keymap
@@ -79,11 +79,11 @@ class NomadTui(App[Outcome]):
         self._signals = EndingSignals()
         for theme in (*THEMES, *self.preferences.own_themes):
             self.register_theme(theme)
-        # Watched, it would have the style sheets read a second time.
+        # Without watchers, which would parse the style sheets a second time.
         self.set_reactive(NomadTui.theme, self.preferences.theme)
         self.stylesheet.set_variables(self.get_css_variables())
 
-    # What Textual asks for
+    # Overridden methods of Textual
 
     def get_driver_class(self) -> type[Driver]:
         found = super().get_driver_class()
@@ -102,11 +102,11 @@ class NomadTui(App[Outcome]):
         return self.theme_variables
 
     def get_line_filters(self) -> list[LineFilter]:
-        """Without the one for ANSI colors, which looks at every segment drawn: no style here has any."""
+        """Textual's filters without the one for ANSI colors, which checks every segment: no style here uses them."""
         return [each for each in super().get_line_filters() if not isinstance(each, ANSIToTruecolor)]
 
     def get_default_screen(self) -> DashboardScreen:
-        """With the class for its width from the start: a change of class computes every style again."""
+        """The dashboard with the class for its width: changing the class later would compute every style again."""
         breakpoints = sorted(self.HORIZONTAL_BREAKPOINTS, reverse=True)
         self.dashboard.add_class(next(name for least, name in breakpoints if self.size.width >= least), update=False)
         if self.preferences.is_compact:
@@ -116,8 +116,8 @@ class NomadTui(App[Outcome]):
     # Start and end
 
     def on_load(self) -> None:
-        # Before there is a screen, so that the first picture has rows. As a function: a coroutine that has not begun
-        # when the program ends would be warned of.
+        # Before there is a screen, so that the first drawing has rows. A function, because Python would warn of a
+        # coroutine that has not started when the program ends.
         self.run_worker(self._read, name="stream", group="stream", description="reads the source")  # type: ignore[arg-type]
 
     def on_mount(self) -> None:
@@ -129,21 +129,21 @@ class NomadTui(App[Outcome]):
             self.notify(trouble, severity="warning", markup=False)
         self._signals.listen(self.exit)
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
-        self.set_interval(COLLECT_EVERY, self._collect)
+        self.set_interval(COLLECT_INTERVAL, self._collect)
         self._collector.start()
         self._keys.start()
         self._opening = self.set_interval(OPEN_LOOKS_EVERY, self._open)
         self.run_worker(self._read_other_styles_soon, group="styles")  # type: ignore[arg-type]
 
     async def _read_other_styles_soon(self) -> None:
-        """Reads a style sheet at a time, some 5 ms each."""
+        """Reads the remaining style sheets, one at a time, some 5 ms each."""
         await self.session.quiet()
         while self._unread_styles:
             self._read_other_styles(1)
             await asyncio.sleep(STYLES_PAUSE)
 
     def _read_other_styles(self, most: int | None = None) -> None:
-        """Reads style sheets of what the first picture does not show; nothing on the screen changes."""
+        """Reads the remaining style sheets, or `most` of them; nothing on the screen changes."""
         if self._unread_styles:
             count = len(self._unread_styles) if most is None else most
             self.stylesheet.read_all([self._unread_styles.popleft() for _ in range(count)])
@@ -158,9 +158,9 @@ class NomadTui(App[Outcome]):
         self._collector.consider(self.session.history.received_events, pace.last_key, pace.is_flooded)
 
     async def _read(self) -> None:
-        """Reads the source. An unexpected exception is a bug: the program ends and prints it.
+        """Reads the source. An unexpected exception is a bug: the program exits and prints it.
 
-        Textual's own report would print the values of local variables, a token among them.
+        Textual's own traceback would print the values of local variables, including tokens.
         """
         try:
             await self.session.run()
@@ -168,7 +168,7 @@ class NomadTui(App[Outcome]):
             self.exit(return_code=1, message=Text("".join(map(_printable_line, format_exc().splitlines()))))
 
     def exit(self, result: Outcome = None, return_code: int = 0, message: RenderableType | None = None) -> None:
-        """Ends the application, and the recording under way, about which a line stays on the terminal."""
+        """Ends the application and any recording in progress, about which it leaves a line on the terminal."""
         recorded = self.dashboard.end_recording()
         super().exit(result, return_code, message or (None if recorded is None else Text(recorded)))
 
@@ -190,7 +190,7 @@ class NomadTui(App[Outcome]):
             await self._take(event)
 
     def _leaves(self, event: events.Key | events.Paste) -> bool:
-        """Whether a key waits for nothing, because it ends a program that has nothing to show yet."""
+        """Whether a key must not wait, because it quits before the first drawing."""
         if self._keys.is_open or not isinstance(event, events.Key):
             return False
         return event.key in ("ctrl+c", "ctrl+q") or (not self._keys and self.keymap.has("app.quit", event.key))
@@ -198,7 +198,7 @@ class NomadTui(App[Outcome]):
     async def _take(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
             if not self.dashboard.is_ready:
-                return  # keys typed ahead of a quit have no target, and Textual fails on them
+                return  # keys typed before a quit have no target, and Textual fails on them
             self._read_other_styles()
             self.session.pace.last_key = perf_counter()
             if (
@@ -207,22 +207,22 @@ class NomadTui(App[Outcome]):
                 and not event.is_forwarded
                 and self.screen.is_modal
             ):
-                self.action_help_quit()  # Textual's own keys do not reach over a modal screen
+                self.action_help_quit()  # Textual's own bindings do not apply on a modal screen
             if isinstance(event, events.MouseEvent) and self._is_removed(event):
                 return
         await super().on_event(event)
 
     def _is_removed(self, event: events.MouseEvent) -> bool:
-        """Whether what is drawn under the mouse has been removed, as a notification by the click before.
+        """Whether the widget under the mouse has been removed, such as a notification by the previous click.
 
-        Textual would look for its parent, to begin a selection there.
+        Textual would fail to find its parent in order to start a selection.
         """
         with suppress(NoWidget):
             return self.screen.get_widget_at(event.x, event.y)[0].parent is None
         return False
 
     async def _open(self) -> None:
-        """Lets keys act once there is a first picture."""
+        """Lets keys act once the first drawing is done."""
         if self.dashboard.is_open or self.is_headless:
             self._opening.stop()
             self.call_after_refresh(self.session.shown.set)
@@ -238,7 +238,7 @@ class NomadTui(App[Outcome]):
         self.exit()
 
     def action_help_quit(self) -> None:
-        """Runs for Ctrl+C, unless that copies a selection."""
+        """Called for Ctrl+C, unless it copies a selection."""
         before, self._interrupted_at = self._interrupted_at, perf_counter()
         if self._interrupted_at < before + QUITS_WITHIN:
             self.exit()
@@ -252,7 +252,7 @@ class NomadTui(App[Outcome]):
             self.push_screen(Palette(id="--command-palette"))
 
     def action_help(self) -> None:
-        """Shows the keys and the page of the manual of the focused widget."""
+        """Shows the keys and the manual's page of the focused widget."""
         from nomad_tui.ui.dialogs.help import HelpScreen
 
         node = self.screen.focused or self.screen
@@ -268,7 +268,7 @@ class NomadTui(App[Outcome]):
         self.push_screen(ThemeMenu(self.preferences.themes), keep)
 
     def action_redraw(self) -> None:
-        """Draws every cell of the screen again, after all pending updates and without any cache."""
+        """Redraws every cell of the screen without caches, after all pending updates."""
         self.call_after_refresh(self._redraw)
 
     def _redraw(self) -> None:

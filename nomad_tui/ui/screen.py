@@ -1,4 +1,4 @@
-"""The dashboard: owns selection, view and filter. Panes post what the operator did; it decides what that means."""
+"""The dashboard's screen: owns selection, view and filter, and handles the messages of the panes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from nomad_tui.ui.event.timeline import Timeline
 
 SYNC_EVERY: Final = 0.05
-"""Seconds between two looks at what has arrived: 20 times a second, at any rate of events."""
+"""Seconds between two ticks: 20 ticks per second at any rate of events."""
 OPENS_AFTER: Final = 0.3
 """Seconds for which keys wait for a source that neither brings an event nor fails."""
 
@@ -102,12 +102,12 @@ class DashboardScreen(Screen[None]):
 
     @property
     def view(self) -> View:
-        """The events that match."""
+        """The matching events."""
         return self.filtering.view
 
     @property
     def is_ready(self) -> bool:
-        """False while the screen is taken down, when timers still fire and messages still arrive."""
+        """False while the screen is removed, when timers still fire and messages still arrive."""
         return self.panes.is_ready
 
     @property
@@ -119,7 +119,7 @@ class DashboardScreen(Screen[None]):
         return self._ticker.received > 0 or not waits
 
     def owner(self, namespace: str, context: Context) -> DOMNode:
-        """What runs an action: by its namespace, such as `app`, or else by its context."""
+        """The node that runs an action: by its namespace, such as `app`, or else by its context."""
         widgets: dict[Context, DOMNode] = {
             Context.EVENTS: self.event_list,
             Context.FACETS: self.topics,
@@ -135,18 +135,18 @@ class DashboardScreen(Screen[None]):
         yield KeyHints(live=self.session.source.live)
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
-        # What was mounted a moment ago has its styles; Textual would compute all of them again.
+        # The first time, all widgets were just mounted and have their styles; Textual would compute them again.
         event.refresh_styles = self._is_drawn
         self._is_drawn = True
         self.refresh()  # before Textual lays the screen out: see `_compositor_refresh`
 
     def _compositor_refresh(self) -> None:
-        """Leaves what a layout has changed to the repaint of the whole screen, where one is due in a moment."""
+        """Skips the refresh after a layout if a repaint of the whole screen is pending."""
         if not self._repaint_required:
             super()._compositor_refresh()
 
     def _screen_resized(self, size: Size) -> None:
-        """Lays the screen out if it has another size; at the start Textual says the same one four times."""
+        """Lays the screen out only if its size has changed: at startup, Textual reports the same size four times."""
         if size != self._compositor.size:
             super()._screen_resized(size)
 
@@ -172,7 +172,7 @@ class DashboardScreen(Screen[None]):
             self.notify(trouble, severity="warning", markup=False)
 
     def end_recording(self) -> str | None:
-        """Completes the recording under way and returns a sentence about it; None if there is none."""
+        """Completes the recording in progress and returns a sentence about it; None if there is none."""
         return self.controllers.recording.stop() if self.controllers.made("recording") else None
 
     def on_unmount(self) -> None:
@@ -245,7 +245,7 @@ class DashboardScreen(Screen[None]):
 
     @on(FilterLine.Leave)
     def _leave_filter(self) -> None:
-        if self.is_ready and self.focused is None:  # unless a key typed ahead has gone to a pane already
+        if self.is_ready and self.focused is None:  # unless a key typed ahead has already focused a pane
             self.inspecting.go_to_pane(Pane.EVENTS)
 
     @on(FilterLine.Save)
@@ -297,7 +297,7 @@ class DashboardScreen(Screen[None]):
     def action_compare(self) -> None:
         self.inspecting.compare()
 
-    # Taking events out
+    # Exporting events
 
     def action_copy(self) -> None:
         self.controllers.export.copy()

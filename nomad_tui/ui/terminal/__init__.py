@@ -1,1 +1,1 @@
-"""The terminal and the programs beside it: clipboard, pager, browser, signals."""
+"""The terminal and other programs: clipboard, pager, browser, signals."""
