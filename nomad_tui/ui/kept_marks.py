@@ -18,7 +18,7 @@ class MarkKeeper:
 
     def __init__(self, dashboard: Dashboard) -> None:
         """Stores nothing without folders, or for a source that cannot be read again, such as a server or a pipe."""
-        name, folders = _kept_as(dashboard.session.source), dashboard.options.folders
+        name, folders = _storage_name(dashboard.session.source), dashboard.options.folders
         self._kept = None if folders is None or name is None else KeptMarks(folders.state, name)
         self._history = dashboard.session.history
         self._events = dashboard.panes.event_list
@@ -78,7 +78,7 @@ class MarkKeeper:
         return ""
 
 
-def _kept_as(source: Source) -> str | None:
+def _storage_name(source: Source) -> str | None:
     """The absolute paths that identify a recording or journal in the next run; None for another source."""
     files = source.files if isinstance(source, Stored) else ()
     return "\n".join(str(path.absolute()) for path in files) or None

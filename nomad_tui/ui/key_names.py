@@ -13,7 +13,7 @@ _SHOWN: Final = {
     "slash": "/", "backslash": "\\", "at": "@", "plus": "+", "minus": "-", "underscore": "_",
 }  # fmt: skip
 _MODIFIERS: Final = ("alt", "ctrl", "shift", "super")
-"""In Textual's order."""
+"""Modifiers in Textual's order."""
 _ALIASES: Final = {
     "esc": "escape", "pgup": "pageup", "pgdn": "pagedown", "pgdown": "pagedown", "return": "enter", "del": "delete",
     "ins": "insert", "↑": "up", "↓": "down", "←": "left", "→": "right", "comma": ",", "minus": "-", "plus": "+",
@@ -21,8 +21,8 @@ _ALIASES: Final = {
 _NAMED: Final = frozenset(
     key.value for key in Keys if re.fullmatch(r"[a-z]{2,}|f\d{1,2}", key.value) and not key.value.startswith("scroll")
 )
-_SAME: Final = {"ctrl+i": "tab", "ctrl+m": "enter", "return": "enter"}
-"""What terminals send as another key."""
+_SENT_AS: Final = {"ctrl+i": "tab", "ctrl+m": "enter", "return": "enter"}
+"""Keys that terminals send as another key."""
 
 
 def shown_key(key: str) -> str:
@@ -35,7 +35,7 @@ def shown_key(key: str) -> str:
 
 
 def parse_key(written: str) -> str | None:
-    """Textual's name of a key as an operator may write it, such as `Ctrl+U`, `PgUp` or `/`; None for no key."""
+    """Textual's name of a key that an operator has written, such as `Ctrl+U`, `PgUp` or `/`; None if it is no key."""
     if len(written) == 1:
         return _ALIASES.get(written) or (written if written.isprintable() and not written.isspace() else None)
     parts = [*written[:-2].split("+"), "+"] if written.endswith("+") else written.split("+")
@@ -55,10 +55,10 @@ def parse_key(written: str) -> str | None:
     elif name not in _NAMED:
         return None
     key = "+".join([*(each for each in _MODIFIERS if each in modifiers), name])
-    return _SAME.get(key, key)
+    return _SENT_AS.get(key, key)
 
 
 def closest_key(written: str) -> str | None:
-    """The name of a key that is written much like this."""
+    """The name of the key with the most similar spelling."""
     close = get_close_matches(written.lower().rpartition("+")[2], sorted(_NAMED | _ALIASES.keys()), 1)
     return close[0] if close else None

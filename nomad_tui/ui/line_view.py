@@ -145,7 +145,7 @@ MAX_CACHED_STRIPS: Final = 2_000
 """Maximum number of cached lines; the cache is cleared when it is full."""
 
 
-class KeptLines(LineView):
+class CachedLines(LineView):
     """Renders a line when it is first shown, and caches it until something that it shows changes."""
 
     PREFIX: ClassVar[str]

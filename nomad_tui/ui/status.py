@@ -107,7 +107,7 @@ LONGEST_PROFILE: Final = 20
 WARNING_LINES: Final = 2
 """Maximum number of lines of a warning; the list of warnings shows all of it."""
 SHORTEST_REMEDY: Final = 20
-"""Characters of a remedy below which it is not begun."""
+"""Minimum room in characters for a remedy to be shown."""
 WITHOUT_SERVER: Final = "{app.doctor} check the connection · {app.switch} switch cluster · or run `nomad-tui demo`"
 """Shown until a server has been reached; one line of 80 columns."""
 UNANSWERED_AFTER: Final = 5.0

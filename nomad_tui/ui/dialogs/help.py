@@ -205,7 +205,7 @@ class HelpView(TextView):
             )
         if beyond:
             self.link = beyond[0] if step > 0 else beyond[-1]
-            self._bring_into_view(self.link.start)
+            self._scroll_to_offset(self.link.start)
             self._clear_strips()
 
     def follow(self) -> None:
@@ -256,12 +256,12 @@ class HelpScreen(TextPage):
         if width == self._width:
             return
         self._width = width
-        self._put(self._document_of(width, ()))
+        self._set_document(self._document_of(width, ()))
         self.run_worker(partial(self._complete, width), exclusive=True, group="manual")  # type: ignore[arg-type]
 
     async def _complete(self, width: int) -> None:
         others = [page.topic for page in pages()]
-        self._put(await asyncio.to_thread(self._document_of, width, others))  # takes a second on a slow machine
+        self._set_document(await asyncio.to_thread(self._document_of, width, others))  # up to a second
         if self._awaited:
             self._go_to(self._awaited)
 
@@ -280,7 +280,7 @@ class HelpScreen(TextPage):
                 document.add(topic, page_lines(topic, width))
         return document
 
-    def _put(self, document: Document) -> None:
+    def _set_document(self, document: Document) -> None:
         self._document = document
         self.help_view.links = document.links
         self.help_view.show_lines(document.lines)

@@ -102,7 +102,7 @@ class ChangesView(RowView):
         self._is_empty = False
         self._flatten(self._wanted_path)
         self.scroll_to(y=0, animate=False)
-        self._bring_cursor_into_view()
+        self._scroll_to_cursor()
 
     def clear(self) -> None:
         """Show nothing; the folding and the cursor's path are kept for the next event."""
@@ -210,7 +210,7 @@ class ChangesView(RowView):
         is_noise = item.count == 0 if isinstance(item, Place) else isinstance(item, Change) and item.is_noise
         used = len(guide)
         yield "guide", guide
-        for component, text in self._written(row, item):
+        for component, text in self._row_pieces(row, item):
             if component == "values":
                 for inner, piece in self._values(row, item, 0 if is_whole else width - used):
                     yield "noise" if is_noise else inner, piece
@@ -218,7 +218,7 @@ class ChangesView(RowView):
             used += len(text)
             yield "noise" if is_noise else component, text
 
-    def _written(self, row: int, item: Item) -> Iterator[tuple[str, str]]:
+    def _row_pieces(self, row: int, item: Item) -> Iterator[tuple[str, str]]:
         """Sign and name; then the component `values` where the values start."""
         if isinstance(item, TextLine):
             component = _LINE_SIGNS[item.sign]
@@ -292,13 +292,13 @@ class ChangesView(RowView):
 
     # Moving and folding
 
-    def _leave_for(self, row: int) -> int:
+    def _before_move(self, row: int) -> int:
         path = self._rows.path(row)
-        if self._conceal():
+        if self._mask_revealed():
             row = self._rows.find(path)
         return row
 
-    def _arrived(self) -> None:
+    def _cursor_moved(self) -> None:
         self._wanted_path = self._path_of_cursor
 
     def _can_set_open(self, row: int, is_open: bool) -> bool:
@@ -312,7 +312,7 @@ class ChangesView(RowView):
     def _refold(self) -> None:
         self._flatten(self._path_of_cursor)
         self._wanted_path = self._path_of_cursor
-        self._bring_cursor_into_view()
+        self._scroll_to_cursor()
 
     def action_toggle_fold(self) -> None:
         if len(self._rows):
@@ -334,7 +334,7 @@ class ChangesView(RowView):
         self.shows_noise = not self.shows_noise
         self._refold()
 
-    def _conceal(self) -> bool:
+    def _mask_revealed(self) -> bool:
         """Masks the revealed secret again; returns False if there is none."""
         if self._masking.revealed is None:
             return False
@@ -344,7 +344,7 @@ class ChangesView(RowView):
 
     def action_reveal(self) -> None:
         """Asks to reveal the secret under the cursor, or masks it again."""
-        if self._conceal():
+        if self._mask_revealed():
             return
         row = self._cursor
         while len(self._rows) and isinstance(self._rows.items[row], TextLine):

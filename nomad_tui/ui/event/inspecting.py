@@ -103,7 +103,7 @@ class Inspecting:
         if not self._panes.is_ready:
             return
         sequence = self._list.shown if self._unlisted is None else self._unlisted
-        if sequence == self.sequence or self._holds_still:
+        if sequence == self.sequence or self._keeps_event:
             return
         if sequence is not None and sequence < self._history.first:
             return  # evicted while selected: keep showing it
@@ -135,7 +135,7 @@ class Inspecting:
         return self._list.cursor is not None or self._unlisted is not None
 
     @property
-    def _holds_still(self) -> bool:
+    def _keeps_event(self) -> bool:
         """Whether newer events do not replace the newest one shown, because the operator is reading it."""
         is_newest = not self._is_chosen and self.sequence is not None
         return is_newest and self._list.viewport.following and self._panes.focused is Pane.INSPECTOR
@@ -148,7 +148,7 @@ class Inspecting:
             if is_known and sequence not in view:
                 self._inspector.show_unlisted()
                 return
-        elif sequence is not None and self._holds_still:
+        elif sequence is not None and self._keeps_event:
             newer = max(0, len(view) - view.row_at(sequence + 1))
         self._inspector.show_newer(newer)
 

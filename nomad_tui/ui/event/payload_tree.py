@@ -95,16 +95,16 @@ class PayloadTree(RowView):
         if self._shown.show(payload, now_ns, masking if masking is not None else Masking(), names, marks):
             self._opened_by_find.clear()
         self._update_rows(self._wanted_path)
-        self._forget_find()
+        self._reset_find()
         self.scroll_to(y=self._cursor - line_of_cursor, animate=False)
         if 0 <= line_of_cursor < self._height:
-            self._bring_cursor_into_view()
+            self._scroll_to_cursor()
 
     def clear(self) -> None:
         """Show nothing; the folding and the cursor's path are kept for the next payload."""
         self._shown.clear()
         self._update_rows(())
-        self._forget_find()
+        self._reset_find()
 
     def show_ages(self, now_ns: int) -> None:
         """Show ages relative to another time, in ns since 1970."""
@@ -131,7 +131,7 @@ class PayloadTree(RowView):
     def order(self, order: KeyOrder) -> None:
         self._shown.order = order
         self._refold()
-        self._forget_find()
+        self._reset_find()
 
     @property
     def cursor_row(self) -> int:
@@ -172,8 +172,8 @@ class PayloadTree(RowView):
         self._update_rows(path)
         self._wanted_path = self._path
         if self._wanted_path != path:
-            self._conceal()
-        self._bring_cursor_into_view()
+            self._mask_revealed()
+        self._scroll_to_cursor()
 
     def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
         return self._shown.writer.pieces(row, width, is_whole)
@@ -198,12 +198,12 @@ class PayloadTree(RowView):
         segments.append(Segment(text[at:], style))
         return [segment for segment in segments if segment.text]
 
-    def _leave_for(self, row: int) -> int:
+    def _before_move(self, row: int) -> int:
         path = self.rows.path(row)
-        self._conceal()
+        self._mask_revealed()
         return min(row, self.row_count - 1) if self._shown.is_text else self.rows.find(path)
 
-    def _arrived(self) -> None:
+    def _cursor_moved(self) -> None:
         self._wanted_path = self._path
 
     def _can_set_open(self, row: int, is_open: bool) -> bool:
@@ -219,14 +219,14 @@ class PayloadTree(RowView):
         else:
             self.folding.set_decoded(self.rows.path(row), is_open)
             self._refold()
-            self._forget_find()
+            self._reset_find()
 
     def _notify(self, text: str) -> None:
         self.notify(keymap_of(self.app).text(text), markup=False)
 
     # Secrets
 
-    def _conceal(self) -> None:
+    def _mask_revealed(self) -> None:
         """Mask the revealed secret again, because the cursor leaves it."""
         if self._shown.masking.revealed is not None:
             self._reveal(None)
@@ -246,7 +246,7 @@ class PayloadTree(RowView):
 
     # Searching
 
-    def _forget_find(self) -> None:
+    def _reset_find(self) -> None:
         """Discard the search after a change of the rows; the next one uses the new rows."""
         self._shown.forget_find()
         if self._shown.wanted is not None:
@@ -369,7 +369,7 @@ class PayloadTree(RowView):
             self.folding.close_all()
             self._set_shift(0)
             self._refold()
-            self._forget_find()
+            self._reset_find()
 
     def action_order(self) -> None:
         self.order = KeyOrder.DOCUMENTED if self.order is KeyOrder.SORTED else KeyOrder.SORTED
@@ -392,7 +392,7 @@ class PayloadTree(RowView):
             self._notify("Secrets are already shown: nomad-tui runs with --reveal.")
             return
         if self._shown.masking.revealed is not None:
-            self._conceal()
+            self._mask_revealed()
             return
         if (path := self._shown.secret_at(self._cursor)) is None:
             self._notify("No secret here.")

@@ -13,7 +13,7 @@ from textual import events
 from textual.strip import Strip
 
 from nomad_tui.core.text import ELLIPSIS, printable
-from nomad_tui.ui.line_view import KeptLines
+from nomad_tui.ui.line_view import CachedLines
 
 INDENT: Final = 2
 """Cells per level, and of the triangle at the start of a row."""
@@ -24,7 +24,7 @@ Pieces: TypeAlias = Iterable[tuple[str, str]]
 """A line from left to right: component classes without prefix, separated by spaces, each with an untrusted text."""
 
 
-class RowView(KeptLines, can_focus=True):
+class RowView(CachedLines, can_focus=True):
     """Subclasses define the rows, numbered from 0. By default, rows cannot be folded."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
@@ -64,10 +64,10 @@ class RowView(KeptLines, can_focus=True):
         """Unfold or fold a row."""
 
     @abstractmethod
-    def _arrived(self) -> None:
+    def _cursor_moved(self) -> None:
         """Called after the operator has moved the cursor."""
 
-    def _leave_for(self, row: int) -> int:
+    def _before_move(self, row: int) -> int:
         """Called before the cursor moves to another row; returns that row's number after any change of the rows."""
         return row
 
@@ -82,7 +82,7 @@ class RowView(KeptLines, can_focus=True):
     # Drawing
 
     def on_resize(self) -> None:
-        self._bring_cursor_into_view()
+        self._scroll_to_cursor()
 
     @property
     def _width(self) -> int:
@@ -101,7 +101,7 @@ class RowView(KeptLines, can_focus=True):
             self._strips.clear()
         row = line - len(self._lines_above)
         if row >= self.row_count:
-            return self._draw(self._pieces_behind(line), False, width, 0)
+            return self._draw(self._pieces_after(line), False, width, 0)
         has_cursor = row == self._cursor
         strip = self._strips.get((line, has_cursor))
         if strip is None:
@@ -112,7 +112,7 @@ class RowView(KeptLines, can_focus=True):
             self._cache_strip(line, has_cursor, strip)
         return strip
 
-    def _pieces_behind(self, _line: int) -> Pieces:
+    def _pieces_after(self, _line: int) -> Pieces:
         """The text of a line after the last row."""
         return ()
 
@@ -150,14 +150,14 @@ class RowView(KeptLines, can_focus=True):
             return
         row = max(0, min(row, self.row_count - 1))
         if row != self._cursor:
-            row = self._leave_for(row)
+            row = self._before_move(row)
         previous, self._cursor = self._cursor, row
-        self._arrived()
+        self._cursor_moved()
         self.refresh_line(previous + len(self._lines_above))
         self.refresh_line(row + len(self._lines_above))
-        self._bring_cursor_into_view()
+        self._scroll_to_cursor()
 
-    def _bring_cursor_into_view(self) -> None:
+    def _scroll_to_cursor(self) -> None:
         """Scrolls to the cursor; sideways only if the operator has not scrolled further, or the row is too deep."""
         height = self._height
         if not self.row_count or not height:

@@ -21,7 +21,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.event.find_line import FindAsked, Found
 from nomad_tui.ui.keymap import keymap_of
-from nomad_tui.ui.line_view import KeptLines, component_classes
+from nomad_tui.ui.line_view import CachedLines, component_classes
 
 TAB: Final = 4
 """Cells between two tab stops."""
@@ -37,7 +37,7 @@ Span: TypeAlias = tuple[int, int, str]
 """Start, end and component class of a part of the text."""
 
 
-class TextView(KeptLines, can_focus=True):
+class TextView(CachedLines, can_focus=True):
     """Shows a text, wrapped."""
 
     PREFIX = "text-view"
@@ -63,7 +63,7 @@ class TextView(KeptLines, can_focus=True):
         """The styled parts of the text, in order."""
         self._spans: list[tuple[int, int]] = []
         """The matches of the search."""
-        self._here = -1
+        self._current_match = -1
         """Index of the current match; -1 for none."""
         self._before_find: int | None = None
         self._set_text(text)
@@ -98,7 +98,7 @@ class TextView(KeptLines, can_focus=True):
     def _search_again(self) -> None:
         if self._wanted is not None:
             self._spans = self._wanted.spans(self._text)
-            self._here = max(min(self._here, len(self._spans) - 1), 0 if self._spans else -1)
+            self._current_match = max(min(self._current_match, len(self._spans) - 1), 0 if self._spans else -1)
             self._report_match()
 
     @property
@@ -222,7 +222,7 @@ class TextView(KeptLines, can_focus=True):
     def _parts(self, start: int, end: int) -> Iterator[Span]:
         """A row's text in parts of one style each; the style of a match takes precedence."""
         matches = [
-            (*self._spans[number], "here" if number == self._here else "match")
+            (*self._spans[number], "here" if number == self._current_match else "match")
             for number in _within(self._spans, start, end)
         ]
         layers = (matches, [self._styled[number] for number in _within(self._styled, start, end)])
@@ -265,10 +265,10 @@ class TextView(KeptLines, can_focus=True):
         top = self._before_find if self._before_find is not None else int(self.scroll_offset.y)
         self._wanted = wanted if wanted.source else None
         self._spans = wanted.spans(self._text)
-        self._here = -1
+        self._current_match = -1
         if self._spans:
-            self._here = bisect_left(self._spans, (self._place(top), 0)) % len(self._spans)
-            self._bring_into_view(self._spans[self._here][0])
+            self._current_match = bisect_left(self._spans, (self._place(top), 0)) % len(self._spans)
+            self._scroll_to_offset(self._spans[self._current_match][0])
         else:
             self.scroll_to(y=top, animate=False)
         self._clear_strips()
@@ -283,7 +283,7 @@ class TextView(KeptLines, can_focus=True):
             self.scroll_to(y=self._before_find, animate=False)
         self._before_find = self._wanted = None
         self._spans = []
-        self._here = -1
+        self._current_match = -1
         self._clear_strips()
 
     def action_find_next(self, step: int) -> None:
@@ -291,19 +291,19 @@ class TextView(KeptLines, can_focus=True):
             self.notify(keymap_of(self.app).text("No search yet: press {text.find} to search."), markup=False)
             return
         if self._spans:
-            self._here = (self._here + step) % len(self._spans)
-            self._bring_into_view(self._spans[self._here][0])
+            self._current_match = (self._current_match + step) % len(self._spans)
+            self._scroll_to_offset(self._spans[self._current_match][0])
             self._clear_strips()
         self._report_match()
 
-    def _bring_into_view(self, place: int) -> None:
+    def _scroll_to_offset(self, place: int) -> None:
         row, top = self._row(place), self.scroll_offset.y
         height = self.scrollable_content_region.height
         if not top <= row < top + height:
             self.scroll_to(y=max(0, row - height // 3), animate=False)
 
     def _report_match(self) -> None:
-        self.post_message(Found(self._here + 1, len(self._spans), len(self._spans) < MAX_SPANS))
+        self.post_message(Found(self._current_match + 1, len(self._spans), len(self._spans) < MAX_SPANS))
 
 
 def _rows_of(text: str, width: int) -> list[int]:

@@ -161,7 +161,7 @@ class Timeline(RowView):
                 self.scroll_to(y=self._cursor - line_of_cursor, animate=False)
         else:
             self._cursor = min(self._cursor, max(0, len(self._shown) - 1))
-        self._bring_cursor_into_view()
+        self._scroll_to_cursor()
         self._clear_strips()
 
     def _find_cursor(self) -> int | None:
@@ -217,12 +217,12 @@ class Timeline(RowView):
         if is_folded is not None:
             return Fold.CLOSED if is_folded else Fold.OPEN
         hides = not row.is_focus and row.topic in _NUMEROUS if self._all_folded is None else self._all_folded
-        has_details, has_objects = self._beneath(number)
+        has_details, has_objects = self._child_kinds(number)
         if not (hides and has_details):
             return Fold.OPEN
         return Fold.DETAILS if has_objects else Fold.CLOSED
 
-    def _beneath(self, number: int) -> tuple[bool, bool]:
+    def _child_kinds(self, number: int) -> tuple[bool, bool]:
         """Whether a row has details, and other rows, as children."""
         rows = self._rows
         depth = rows[number].depth
@@ -249,15 +249,15 @@ class Timeline(RowView):
         above = range(row - 1, -1, -1)
         return next((each for each in above if self._rows[self._shown[each]].depth < depth), -1)
 
-    def _pieces_behind(self, line: int) -> Pieces:
+    def _pieces_after(self, line: int) -> Pieces:
         if not line and not self._shown:
             yield "dim", _NOTHING if self._timeline is None else _READING
 
     def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
         number = self._shown[row]
-        return self._written(self._rows[number], self._is_foldable(number), self._fold(number))
+        return self._row_pieces(self._rows[number], self._is_foldable(number), self._fold(number))
 
-    def _written(self, row: TimelineRow, is_foldable: bool, fold: Fold) -> Pieces:
+    def _row_pieces(self, row: TimelineRow, is_foldable: bool, fold: Fold) -> Pieces:
         if row.kind is RowKind.GAP:
             yield "gap", "──── gap: "
             yield from self._parts(row)
@@ -300,7 +300,7 @@ class Timeline(RowView):
 
     # Moving and folding
 
-    def _arrived(self) -> None:
+    def _cursor_moved(self) -> None:
         self._cursor_key = self._rows[self._shown[self._cursor]].key
 
     def _can_set_open(self, row: int, is_open: bool) -> bool:

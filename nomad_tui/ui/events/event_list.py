@@ -29,12 +29,12 @@ from nomad_tui.ui.events.viewport import SEARCHING, Viewport
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.line_view import set_border_subtitle
 
-NOTE_SECONDS: Final = 4.0
+NOTE_DURATION: Final = 4.0
 """Seconds that the border shows a note about the last key, unless another key replaces it."""
 
 
 class EventList(FollowingView, can_focus=True):
-    """Messages say what the operator did; the screen decides what that means."""
+    """Posts messages for the operator's actions; the screen handles them."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MOVE, Context.EVENTS)
     COMPONENT_CLASSES: ClassVar[set[str]] = STYLES
@@ -94,7 +94,7 @@ class EventList(FollowingView, can_focus=True):
         self._looks: list[Look] = []
         """The looks of the rows on the screen, at the last `sync`."""
         self._note = ""
-        """A note about the last key, shown in the border for `NOTE_SECONDS`."""
+        """A note about the last key, shown in the border for `NOTE_DURATION`."""
         self._note_timer: Timer | None = None
         self._unbuilt: deque[int] = deque()
         """Sequence numbers of the rows that `prepare` still has to build."""
@@ -239,7 +239,7 @@ class EventList(FollowingView, can_focus=True):
         if self._note_timer is not None:
             self._note_timer.stop()
         if note:
-            self._note_timer = self.set_timer(NOTE_SECONDS, self._set_note)
+            self._note_timer = self.set_timer(NOTE_DURATION, self._set_note)
         self.show_place()
 
     # Drawing
@@ -395,7 +395,7 @@ class EventList(FollowingView, can_focus=True):
         self.app.push_screen(GoTo(self.go_to))
 
     def go_to(self, text: str) -> str:
-        """Selects a row by index, time or `gap`, adds `job web` to the filter, quits by `q`; or returns why not."""
+        """Selects a row by index, time or `gap`, adds a condition (`job web`), or quits (`q`); returns why not."""
         from nomad_tui.ui.events.go_to import QUIT, UnknownPlaceError, parse_condition, to_place
 
         try:

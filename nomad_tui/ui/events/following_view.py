@@ -1,4 +1,4 @@
-"""How scrolling by the mouse and the scrollbar ends following, and begins it again."""
+"""Ends and resumes following when the operator scrolls with the mouse or the scrollbar."""
 
 from abc import abstractmethod
 
@@ -18,14 +18,14 @@ class FollowingView(LineView):
 
     @abstractmethod
     def sync(self) -> None:
-        """Shows what has come, without moving what is being read."""
+        """Shows new rows, keeping the place that is being read."""
 
     @abstractmethod
     def show_place(self) -> None:
-        """Says in the border where the rows are."""
+        """Shows the state of the list in the border."""
 
     def user_scrolled(self) -> None:
-        """Following ends when the operator scrolls up and begins again at the end of the list."""
+        """Ends following after scrolling up, and resumes it at the end of the list."""
         viewport = self.viewport
         viewport.following = self.scroll_offset.y >= viewport.last_top and viewport.paused_at is None
         viewport.remember(self.scroll_offset.y)
@@ -42,7 +42,7 @@ class FollowingView(LineView):
     @on(ScrollUp)
     @on(ScrollDown)
     def _use_scrollbar(self, message: ScrollTo | ScrollUp | ScrollDown) -> None:
-        """Without Textual's animation, in the midst of which the list would go on following."""
+        """Scrolls without Textual's animation, during which the list would resume following."""
         message.stop()
         message.prevent_default()
         self._before_scrolling()

@@ -1,4 +1,4 @@
-"""Where the keys of Events jump to: the next mark, the next match."""
+"""Finds the rows that the keys of Events jump to: the next mark, the next match."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,13 @@ from nomad_tui.ui.events.viewport import SEARCHING, Marks, Viewport
 
 class Jump(msgspec.Struct, frozen=True):
     row: int | None
-    """The row to select; None for none."""
+    """The row to select; None if there is none."""
     note: str = ""
-    """What the operator should know about it."""
+    """A note for the operator, such as that the search continued at the other end."""
 
 
 def to_mark(viewport: Viewport, marks: Marks, step: int) -> Jump:
-    """The next mark below (`step` 1) or above (-1), of at least one."""
+    """A jump to the next mark below (`step` 1) or above (-1); there must be at least one mark."""
 
     def beyond(sequence: int) -> int | None:
         return next((mark for mark in marks.beyond(sequence, step) if viewport.row_of(mark) is not None), None)
@@ -26,7 +26,7 @@ def to_mark(viewport: Viewport, marks: Marks, step: int) -> Jump:
 
 
 def to_match(viewport: Viewport, step: int) -> Jump:
-    """The next match below or above, or the next row where the list holds nothing else."""
+    """A jump to the next match below or above, or to the next row if the list contains only matches."""
 
     def beyond(sequence: int) -> int | None:
         return _match_beyond(viewport, sequence, step)
@@ -49,7 +49,7 @@ def _jump(viewport: Viewport, step: int, beyond: Callable[[int], int | None], ki
 
 
 def start(viewport: Viewport, step: int) -> int:
-    """The sequence number beyond which to look, which counts itself where nothing is selected."""
+    """The sequence number to search from, exclusive; without a selection, that next to the row to start at."""
     if viewport.cursor is not None:
         return viewport.cursor
     rows, view = viewport.rows, viewport.view
@@ -61,9 +61,9 @@ def start(viewport: Viewport, step: int) -> int:
 
 
 def _match_beyond(viewport: Viewport, sequence: int, step: int) -> int | None:
-    """The next match below or above a row, or the next row where the list holds nothing else.
+    """The next match below or above a row, or the next row if the list contains only matches.
 
-    Gaps match every filter, so that they are never hidden; they are not what is looked for among other rows.
+    Skips gaps among other rows: they match every filter only so that they are never hidden.
     """
     matches, view, rows = viewport.matches, viewport.view, viewport.rows
     searched = view if matches is None else matches

@@ -142,7 +142,7 @@ class OverviewPage(Modal[Chosen]):
         self.query_one("#overview-side-box").border_title = Content("Rates and talkers")
         self.list.focus()
         self.set_interval(ADVANCE_EVERY, self._advance)
-        self.set_interval(REFRESH_INTERVAL, self._show_again)
+        self.set_interval(REFRESH_INTERVAL, self._refresh_if_due)
         self._index.advance(ADVANCE_SLICE)
         self.call_after_refresh(self._show)
 
@@ -209,7 +209,7 @@ class OverviewPage(Modal[Chosen]):
         """The time that ages are relative to, in ns since 1970."""
         return self._as_of_time or self._now()
 
-    def _show_again(self) -> None:
+    def _refresh_if_due(self) -> None:
         if perf_counter() >= self._rests_until:
             began = perf_counter()
             self._show()

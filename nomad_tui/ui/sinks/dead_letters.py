@@ -118,7 +118,7 @@ class LetterList(RowView):
             ("bad", letter.why if is_whole else _ADDRESS.sub("", letter.why, count=1)),
         ]
 
-    def _arrived(self) -> None:
+    def _cursor_moved(self) -> None:
         self.post_message(self.Moved())
 
     def _enter(self) -> None:

@@ -49,7 +49,7 @@ async def edit_definition(app: App[Any], definitions: Definitions, sink: str, fi
             mistakes = [str(error)]
         else:
             saved = f"Saved {shown(file)}. A running nomad-tui sink run uses it at once."
-            return Outcome(True, f"{saved} {_still_wrong(known)}" if known else saved)
+            return Outcome(True, f"{saved} {_remaining_mistakes(known)}" if known else saved)
         if not await app.push_screen_wait(Mistakes(sink, mistakes)):
             return Outcome(True, f"{shown(file)} is unchanged. Your changes are discarded.")
 
@@ -64,7 +64,7 @@ def _store(definitions: Definitions, file: Path, sink: str, before: str, text: s
     return [*revise(definitions, file, sink, before, text), *known]
 
 
-def _still_wrong(mistakes: Sequence[str]) -> str:
+def _remaining_mistakes(mistakes: Sequence[str]) -> str:
     others = f" {len(mistakes) - 1} more: nomad-tui config check." if len(mistakes) > 1 else ""
     return f"Still wrong in it, as before: {mistakes[0].removesuffix('.')}.{others}"
 

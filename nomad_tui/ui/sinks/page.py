@@ -121,7 +121,7 @@ class SinkList(RowView):
     def _pieces(self, row: int, width: int, is_whole: bool) -> Pieces:
         return self._drawn[row]
 
-    def _arrived(self) -> None:
+    def _cursor_moved(self) -> None:
         self.post_message(self.Moved())
 
     def action_move_pages(self, pages: float) -> None:
