@@ -1,7 +1,7 @@
-"""Every action that a key or the palette runs, declared once.
+"""Declares every action of a key or the palette, once.
 
-Bindings, footer, help, palette and the manual's table of keys come from here. An action's `id` is stable: it is the
-name by which a configuration gives it other keys.
+Bindings, footer, help, palette and the manual's table of keys are generated from it. An action's `id` is stable: the
+configuration uses it to set other keys.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 
 
 class Context(StrEnum):
-    """Where an action applies: the first part of its id."""
+    """Where an action applies: the first part of its ID."""
 
     APP = "app"
     MOVE = "move"
@@ -72,7 +72,7 @@ TITLES: Final = {
     Context.LOGS: "Logs",
     Context.WATCH: "Watch rules",
 }
-"""Of the contexts that the help describes."""
+"""Titles of the contexts in the help."""
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -80,11 +80,11 @@ class Action(msgspec.Struct, frozen=True):
     keys: str
     """Separated by spaces, as typed or by Textual's name (`escape`, `ctrl+l`); empty for the palette only."""
     run: str
-    """Textual's action of the context's widget."""
+    """The Textual action of the context's widget."""
     title: str
-    """In the footer and the palette."""
+    """Title in the footer and the palette."""
     help: str = ""
-    """A sentence without its full stop. Neighbours with the same sentence share a line of the help."""
+    """A sentence without a full stop. Neighbors with the same sentence share a line of the help."""
     footer: bool = False
     palette: str | None = None
     """Further words by which the palette finds it; None keeps it out of the palette."""
@@ -212,7 +212,7 @@ ACTIONS: Final = (
     Action("app.palette", "ctrl+p", "app.command_palette", "Palette", "Search and run any command", True),
     Action("app.help", "?", "app.help", "Help", "Show the keys and the manual", True, "keys shortcuts manual"),
     Action("app.quit", "q", "app.quit", "Quit", "Quit, as does :q", True, "exit close :q"),
-    # In every list and text.
+    # Every list and text
     Action("move.up", "up k", "move(-1)", "Up", _ROW),
     Action("move.down", "down j", "move(1)", "Down", _ROW),
     Action("move.page_up", "pageup", "move_pages(-1.0)", "Page up", _PAGE),
@@ -392,7 +392,7 @@ EARLY_ACTIONS: Final = frozenset(
 )
 """Actions whose keys have priority, but not over typing."""
 UNBOUND: Final = "unbound"
-"""The key of an action that has none; no terminal sends it."""
+"""A key that no terminal sends, for actions without a key."""
 BY_ID: Final = {action.id: action for action in ACTIONS}
 _OF_CONTEXT: Final[dict[Context, list[Action]]] = {context: [] for context in Context}
 for _action in ACTIONS:
@@ -400,7 +400,7 @@ for _action in ACTIONS:
 
 
 def actions(*contexts: Context) -> Iterator[Action]:
-    """In the order of the contexts."""
+    """The actions of these contexts, in that order."""
     return (action for context in contexts for action in _OF_CONTEXT[context])
 
 
@@ -410,9 +410,9 @@ def bound_keys(keys: Iterable[str]) -> str:
 
 
 def bindings(*contexts: Context, only: Collection[str] = BY_ID) -> list[BindingType]:
-    """The keys of a widget in which these contexts apply, or `only` those of some actions.
+    """The bindings of a widget in which these contexts apply; with `only`, just those of these actions.
 
-    An action without a key is among them, so that the operator's own keys can be given to it.
+    Includes actions without a key, so that the operator can set one.
     """
     return [
         Binding(

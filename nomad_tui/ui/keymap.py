@@ -1,4 +1,4 @@
-"""The keys in force: those of the declared actions, except where the operator's `[keys]` names others."""
+"""The effective keys: those declared with the actions, unless the operator's `[keys]` sets others."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -14,14 +14,14 @@ from nomad_tui.ui.actions import ACTIONS, BY_ID, Action, Context, bound_keys
 from nomad_tui.ui.key_names import closest_key, parse_key, shown_key
 
 NONE: Final = "none"
-"""Takes all keys from an action."""
-MOST_OF_ONE: Final = 8
-"""Keys of one action."""
+"""Removes all keys from an action."""
+MAX_KEYS: Final = 8
+"""Maximum number of keys per action."""
 MOST_KEYS: Final = 4
-"""Actions on one line of the help that name each of their keys; of more, the first and the last."""
+"""Maximum number of actions on a line of the help that shows all their keys; of more, only the first and the last."""
 
 TYPED_INTO: Final = frozenset((Context.FILTER, Context.FIND, Context.DIALOG, Context.MENU, Context.NAME_FILTER))
-"""Contexts in which a letter is text or a choice, so that it cannot be a key of an action."""
+"""Contexts in which letters are text or choices, and cannot be keys of actions."""
 
 PANES: Final = (
     frozenset((Context.MOVE, Context.EVENTS)),
@@ -55,17 +55,17 @@ OVERLAPPING: Final = (
 """Contexts whose keys apply at the same time."""
 
 _RESERVED: Final = frozenset(("ctrl+c", "ctrl+q"))
-"""Keys that always quit, or say how to."""
+"""Keys that always quit, or show how to quit."""
 _NEEDED: Final = frozenset(("dialog.leave", "page.leave", "help.leave", "find.close"))
-"""Actions without which one could not get out of something."""
+"""Actions that must have a key, because they close something."""
 _PLACE: Final = lazy_pattern(r"\{([a-z_]+\.[a-z0-9_]+)\}")
 
 
 class KeyMap:
-    """Which keys each action has."""
+    """The keys of each action."""
 
     def __init__(self, changed: Mapping[str, tuple[str, ...]] | None = None) -> None:
-        """`changed` are the keys, by Textual's names, of the actions that have others than declared."""
+        """`changed` are the keys, by Textual's names, of actions whose keys differ from the declared ones."""
         self.changed: Mapping[str, tuple[str, ...]] = dict(changed or {})
 
     def keys(self, action: str) -> tuple[str, ...]:
@@ -77,11 +77,11 @@ class KeyMap:
         return key in self.keys(action) or (key_to_character(key) or key) in self.keys(action)
 
     def shown(self, action: str) -> str:
-        """All keys of an action as operators write them; empty where it has none."""
+        """All keys of an action as operators write them; empty if it has none."""
         return " ".join(shown_key(key) for key in self.keys(action))
 
     def text(self, sentence: str) -> str:
-        """A sentence with the first key of each action that it names as `{app.filter}`."""
+        """The sentence with each action, written as `{app.filter}`, replaced by its first key."""
         return _PLACE.sub(lambda found: self._first(found[1]), sentence)
 
     def _first(self, action: str) -> str:
@@ -91,11 +91,11 @@ class KeyMap:
         return shown_key(keys[0]) if keys else f"{BY_ID[action].title} in the palette"
 
     def of_textual(self) -> dict[str, str]:
-        """What `App.set_keymap` takes."""
+        """The keymap for `App.set_keymap`."""
         return {action: bound_keys(keys) for action, keys in self.changed.items()}
 
     def described(self, listed: Iterable[Action]) -> Iterator[tuple[list[str], str]]:
-        """The keys and what they do, neighbours that do the same in one; the keys as operators write them."""
+        """The keys, as operators write them, and what they do; neighbors with the same help are combined."""
         groups: list[tuple[str, list[Action]]] = []
         for action in listed:
             if not action.help or not self.keys(action.id):
@@ -124,7 +124,7 @@ STANDARD: Final = KeyMap()
 
 
 def keymap_of(app: App[Any]) -> KeyMap:
-    """The keys in force in an application; the declared ones in one that has none of its own."""
+    """The effective keys of an application; the declared ones if it does not have a key map."""
     found = getattr(app, "keymap", STANDARD)
     return found if isinstance(found, KeyMap) else STANDARD
 
@@ -143,30 +143,30 @@ def declared_key(app: App[Any], key: str, *contexts: Context) -> str:
 
 
 def read_keys(table: Mapping[str, Any], at: FieldPath) -> tuple[KeyMap, list[FieldError]]:
-    """The keys that a table of settings asks for, without those that are mistakes."""
+    """The keys set in a table of the settings, without mistakes, and the mistakes."""
     errors: list[FieldError] = []
-    asked: dict[str, tuple[str, ...]] = {}
+    own: dict[str, tuple[str, ...]] = {}
     for action, raw in _flat(table):
         path = at.member(action)
         try:
             if action not in BY_ID:
-                raise path.error(f"is not an action: {_meant(action)}")
-            asked[action] = _read(action, raw, path)
+                raise path.error(f"is not an action: {_suggestion(action)}")
+            own[action] = _read(action, raw, path)
         except FieldError as error:
             errors.append(error)
-    while clash := _first_clash(KeyMap(asked), asked):
+    while clash := _first_clash(KeyMap(own), own):
         wrong, other, key = clash
-        del asked[wrong]
+        del own[wrong]
         errors.append(
             at.member(wrong).error(
                 f'is "{shown_key(key)}", which is also a key of {other}: choose another key, or change {other} too'
             )
         )
-    return KeyMap(asked), errors
+    return KeyMap(own), errors
 
 
 def _flat(table: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
-    """`app.filter = "/"` is a table in a table to TOML."""
+    """Flattens nested tables: TOML parses `app.filter = "/"` as a table in a table."""
     for name, value in table.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{within}{name}.")
@@ -174,7 +174,7 @@ def _flat(table: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any
             yield f"{within}{name}", value
 
 
-def _meant(action: str) -> str:
+def _suggestion(action: str) -> str:
     close = get_close_matches(action, BY_ID, 1, 0.5)
     last = action.rpartition(".")[2]
     close += [each for each in BY_ID if each.partition(".")[2] == last]
@@ -189,8 +189,8 @@ def _read(action: str, raw: object, path: FieldPath) -> tuple[str, ...]:
         if action in _NEEDED:
             raise path.error(f'is "{NONE}", but this action needs a key')
         return ()
-    if len(words) > MOST_OF_ONE:
-        raise path.error(f"has {len(words)} keys: write at most {MOST_OF_ONE}")
+    if len(words) > MAX_KEYS:
+        raise path.error(f"has {len(words)} keys: write at most {MAX_KEYS}")
     found: list[str] = []
     for word in words:
         key = parse_key(word)
@@ -207,12 +207,12 @@ def _read(action: str, raw: object, path: FieldPath) -> tuple[str, ...]:
 
 
 def _is_typed(key: str) -> bool:
-    """Whether an input takes the key as text."""
+    """Whether an input line inserts the key as text."""
     return len(key) == 1 or key == "space"
 
 
-def _first_clash(keymap: KeyMap, asked: Mapping[str, object]) -> tuple[str, str, str] | None:
-    """An action that was given a key, another one that has it at the same time, and the key."""
+def _first_clash(keymap: KeyMap, own: Mapping[str, object]) -> tuple[str, str, str] | None:
+    """An action whose key was set, another action with the same key at the same time, and the key."""
     for contexts in OVERLAPPING:
         by_key: dict[str, list[Action]] = {}
         for action in ACTIONS:
@@ -221,12 +221,12 @@ def _first_clash(keymap: KeyMap, asked: Mapping[str, object]) -> tuple[str, str,
                     by_key.setdefault(key, []).append(action)
         for key, sharing in by_key.items():
             for one, other in combinations(sharing, 2):
-                if (one.id in asked or other.id in asked) and not _share(one, other):
-                    last = max((each.id for each in (one, other) if each.id in asked), key=list(asked).index)
+                if (one.id in own or other.id in own) and not _share(one, other):
+                    last = max((each.id for each in (one, other) if each.id in own), key=list(own).index)
                     return last, (other if last == one.id else one).id, key
     return None
 
 
 def _share(one: Action, other: Action) -> bool:
-    """Whether two actions have a key in common as declared: the one of the focused pane counts there."""
+    """Whether two actions share a declared key, in which case that of the focused pane takes precedence."""
     return not set(one.keys.split()).isdisjoint(other.keys.split())

@@ -1,4 +1,4 @@
-"""The page of a first start that reaches no server: what was tried, and what to do now."""
+"""The page shown if a first start reaches no server: what was tried, and what to do next."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -29,7 +29,7 @@ KEYS: Final = "letter or Enter choose · Esc dashboard"
 
 
 Answer: TypeAlias = Connection | Demo | Callable[[], None] | None
-"""Where to turn to, or what to do on the dashboard."""
+"""A connection to switch to, the demo, or a command to run on the dashboard."""
 
 
 class FirstRunPage(Modal[Answer]):
@@ -39,7 +39,7 @@ class FirstRunPage(Modal[Answer]):
     AUTO_FOCUS = ""
 
     def __init__(self, connection: Connection, status: Status, answers: Mapping[str, Answer]) -> None:
-        """`answers` are those of the letters d, c and r."""
+        """`answers` are the results for the letters d, c and r."""
         super().__init__()
         self._connection = connection
         self._status = status
@@ -129,7 +129,7 @@ class FirstRunPage(Modal[Answer]):
 
 
 def tried(connection: Connection, status: Status) -> list[str]:
-    """What was tried and the result, fit to be drawn."""
+    """Lines that say what was tried and why it failed; safe to display."""
     is_default = connection.address == addresses.parse_address(addresses.DEFAULT)[0]
     why = f", the default, because neither {ADDRESS.variable} nor {ADDRESS.flag} is set" if is_default else ""
     token = "with a token" if connection.sends_token else f"without a token ({TOKEN.variable} is not set)"
@@ -143,10 +143,10 @@ def tried(connection: Connection, status: Status) -> list[str]:
 
 
 class FirstRun:
-    """Shows the page once, as soon as the first attempt of an unconfigured start has failed."""
+    """Shows the page once, after the first attempt of a start without configuration has failed."""
 
     def __init__(self, screen: Screen[Any], session: Session, commands: Mapping[str, Callable[[], None]]) -> None:
-        """`commands` run what the letters c and r name."""
+        """`commands` are the functions for the letters c and r."""
         self._screen = screen
         self._session = session
         self._commands = commands
@@ -154,7 +154,7 @@ class FirstRun:
         self._page: FirstRunPage | None = None
 
     def consider(self, filter_text: str, ended: Callable[[Switch | Demo], None]) -> None:
-        """Shows the page if it is time; `ended` is called with what the dashboard is to end with."""
+        """Shows or closes the page if necessary; `ended` is called with the dashboard's result."""
         status, source = self._session.status, self._session.source
         if status.been_connected:
             self._is_over = True

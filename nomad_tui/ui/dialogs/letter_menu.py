@@ -1,4 +1,4 @@
-"""Menus of lines, of which a letter, Enter or a click chooses one; the menus of columns and themes."""
+"""Menus in which a letter, Enter or a click chooses a line; among them those of columns and themes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from nomad_tui.ui.events.columns import MEANINGS, Column, UnusableColumnsError, 
 from nomad_tui.ui.keymap import declared_key, keymap_of
 
 LONGEST_PREVIEW: Final = 300
-"""Characters that are made of what would be copied; a line shows fewer."""
+"""Characters of a text to copy that are generated for its preview; a line shows fewer."""
 _MOVES: Final = {"up": -1, "down": 1}
 
 Result = TypeVar("Result")
@@ -31,23 +31,23 @@ class Choice:
     letter: str
     """Empty for a line that only Enter or a click chooses."""
     label: str
-    """What it is; repeated when it has been chosen."""
+    """Name of the choice; repeated after it was chosen."""
     text: str | Callable[[], str] | None
-    """What is chosen, or what makes it; None where there is nothing to choose."""
+    """The chosen text, or a function that returns it; None if it is not available."""
     why_not: str = ""
-    """A sentence, where there is nothing to choose."""
+    """A sentence that says why it is not available."""
     preview: str = ""
-    """Its beginning, where making all of it takes long."""
+    """Start of the text, if generating all of it is slow."""
     warning: str = ""
-    """What running it may do, as a sentence; shown once it is copied."""
+    """A sentence about what running the text may do; shown after it was copied."""
 
     def made(self) -> str:
-        """What is chosen; empty where there is nothing."""
+        """The chosen text; empty if it is not available."""
         return self.text() if callable(self.text) else self.text or ""
 
     @property
     def shown(self) -> str:
-        """One line that is fit to be drawn: what would be chosen, or why that is not possible."""
+        """One line that is safe to display: the text, or why it is not available."""
         if self.text is None:
             return self.why_not
         text = self.preview if callable(self.text) else self.text
@@ -66,7 +66,7 @@ class ChoiceList(Widget):
     cursor: reactive[int] = reactive(0)
 
     class Moved(Message):
-        """The cursor is on another choice."""
+        """The cursor has moved to another choice."""
 
     def __init__(
         self,
@@ -74,15 +74,15 @@ class ChoiceList(Widget):
         choose: Callable[[Choice], None],
         click: Callable[[Choice], None] | None = None,
     ) -> None:
-        """`choose` is called with the choice of a letter or of Enter, possible or not; `click` with that of a click,
-        by default `choose`."""
+        """`choose` is called with the choice of a letter or Enter, available or not; `click` with that of a click, by
+        default `choose`."""
         super().__init__()
         self._choose = choose
         self._click = click or choose
         self.put(choices)
 
     def put(self, choices: Sequence[Choice], cursor: int = 0) -> None:
-        """Shows these choices."""
+        """Replaces the choices."""
         self.choices = tuple(choices)
         self._has_letters = any(choice.letter for choice in choices)
         self._lines = [(choice.letter, choice.label, choice.shown, choice.text is not None) for choice in choices]
@@ -157,11 +157,11 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.MENU)
     BOX: ClassVar[str] = "copy"
-    """The id of the frame."""
+    """ID of the frame."""
 
     def __init__(self, choices: Sequence[Choice], title: str, keys: str, result: Callable[[Choice], Result]) -> None:
-        """`keys` is the line at the bottom of the frame, with actions in place of their keys; `result` makes what the
-        menu ends with of a choice."""
+        """`keys` is the bottom line of the frame, in which keys are written as `{action}`; `result` returns the menu's
+        result for a choice."""
         super().__init__()
         self._title, self._keys, self._result = title, keys, result
         self.list = ChoiceList(choices, self._choose, self._clicked)
@@ -209,7 +209,7 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
             self.preview()
 
     def preview(self) -> None:
-        """Called when the cursor is on another choice."""
+        """Called when the cursor has moved to another choice."""
 
     def _clicked(self, choice: Choice) -> None:
         self._choose(choice)
@@ -229,7 +229,7 @@ class ChoiceMenu(LetterMenu[Choice]):
 
 
 class ColumnMenu(LetterMenu[tuple[Column, ...]]):
-    """All columns, the shown ones ticked and first. Its result is the new ones, in order."""
+    """All columns, with the current ones first and ticked. Its result is the chosen columns in order."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.OPTIONS, Context.COLUMNS)
     BOX = "columns"
@@ -269,7 +269,7 @@ class ColumnMenu(LetterMenu[tuple[Column, ...]]):
 
 
 class ThemeMenu(LetterMenu[str]):
-    """Its result is the chosen theme; None after it has restored the one before."""
+    """Its result is the chosen theme; None after restoring the previous one."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.PAGE, Context.OPTIONS)
     BOX = "themes"

@@ -1,4 +1,4 @@
-"""A screen over the dashboard that has the keys to itself."""
+"""A modal screen over the dashboard."""
 
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 
 
 class Modal(ModalScreen[Result]):
-    """Textual 8.2.8 ends the program if a screen is dismissed twice, as by a key typed ahead of its closing."""
+    """Can be dismissed twice, as by a key typed before it closes; Textual 8.2.8 would exit."""
 
     is_left = False
     """Whether it was dismissed: keys that were on their way to it go where keys go now."""

@@ -1,4 +1,4 @@
-"""What `w` saves: the event, the marked, the matches or everything held, in the form that is chosen."""
+"""The dialog of `w`: saves the current event, marked events, matches or all events, in a chosen format."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -19,13 +19,13 @@ from nomad_tui.ui.dialogs.letter_menu import Choice
 from nomad_tui.ui.dialogs.write_file import LONGEST_SHOWN, AskFile, NewFile, NotWrittenError
 
 SLICE: Final = 0.004
-"""Seconds of work between two turns for keys, drawing and the stream."""
+"""Seconds of work between two yields to the event loop."""
 PAUSE: Final = 0.002
-"""Seconds that those have then: a key takes several turns of the loop to become a frame."""
-AT_ONCE: Final = 1024 * 1024
-"""Bytes handed to the disk at once."""
-REPORT_EVERY: Final = 0.1
-"""Seconds between two states of the progress bar."""
+"""Seconds to yield: a key takes several iterations of the event loop until it is drawn."""
+WRITE_SIZE: Final = 1024 * 1024
+"""Bytes per write."""
+REPORT_INTERVAL: Final = 0.1
+"""Seconds between two updates of the progress bar."""
 BAR: Final = 30
 
 EVENT: Final = "e"
@@ -36,21 +36,21 @@ FORMS: Final = {"n": Output.NDJSON, "f": Output.FRAMES, "c": Output.CSV, "m": Ou
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Some rows that can be saved."""
+    """A set of rows that can be saved."""
 
     letter: str
     label: str
     name: str
-    """One word, for the file's name."""
+    """One word, for the file name."""
     rows: int
     sequences: Callable[[], Awaitable[Sequence[int]]]
-    """The rows in order, once they are all known."""
+    """Returns the rows in order, once all are known."""
     why_not: str = ""
-    """Why there are none, where that may be."""
+    """Why there may be no rows."""
 
 
 class Save(AskFile):
-    """Its result is a sentence that says what was saved where; None if nothing was."""
+    """Its result is a sentence that says what was saved and where; None if nothing was."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Save(AskFile):
         marks: Sequence[int],
         about: About,
     ) -> None:
-        """`event` makes the text of the event that is looked at, and its file's name; None where there is none."""
+        """`event` is a function that returns the current event's text, and its file name; None if there is no event."""
         self._history = history
         self._event = event
         self._selections = {each.letter: each for each in selections}
@@ -133,7 +133,7 @@ class Save(AskFile):
                 self.show_progress("searching …")
                 job = self._job(await selection.sequences())
                 await write_pieces(job, file, lambda: self.show_progress(_bar(job, file.size)))
-                self._worker = None  # what puts the file in its place cannot be stopped halfway
+                self._worker = None  # moving the file to its path cannot be canceled
                 await asyncio.to_thread(file.commit)
         except NotWrittenError as error:
             self.ask_again()
@@ -171,7 +171,7 @@ class Save(AskFile):
 
 
 async def write_pieces(pieces: Iterable[bytes], file: NewFile, report: Callable[[], None]) -> None:
-    """Writes pieces as they are made, in slices that leave everything else its turn. Raises `NotWrittenError`."""
+    """Writes pieces as they are generated, yielding regularly. Raises `NotWrittenError`."""
     waiting: list[bytes] = []
     size = 0
     turn = reported = perf_counter()
@@ -180,14 +180,14 @@ async def write_pieces(pieces: Iterable[bytes], file: NewFile, report: Callable[
             waiting.append(piece)
             size += len(piece)
         now = perf_counter()
-        if size >= AT_ONCE:
+        if size >= WRITE_SIZE:
             await asyncio.to_thread(file.write, b"".join(waiting))
             waiting, size = [], 0
             turn = perf_counter()
         elif now - turn > SLICE:
             await asyncio.sleep(PAUSE)
             turn = perf_counter()
-        if now - reported > REPORT_EVERY:
+        if now - reported > REPORT_INTERVAL:
             report()
             reported = now
     await asyncio.to_thread(file.write, b"".join(waiting))

@@ -1,7 +1,7 @@
-"""The dialog of `@`: which profile, region and namespace are watched, and a way to others.
+"""The dialog of `@`: shows the current profile, region and namespace, and switches to others.
 
-Another place is another dashboard: this one ends with a `Switch`, and its caller opens the next. So no event of
-one cluster are ever mixed with those of another.
+Switching ends the dashboard with a `Switch`, and its caller opens another one, so that events of different clusters are
+never mixed.
 """
 
 import asyncio
@@ -34,20 +34,20 @@ from nomad_tui.ui.dialogs.dialog import Dialog
 from nomad_tui.ui.keymap import declared_key
 
 LONGEST_NAME: Final = 128
-"""Characters of a namespace's name, as Nomad bounds it; a region's is shorter."""
+"""Nomad's limit for the characters of a namespace's name; a region's is lower."""
 LONGEST_NOTE: Final = 500
 ASK_AFTER: Final = 0.2
-"""Seconds that a choice must last before its cluster is queried: the cursor may only pass it."""
+"""Seconds before a chosen cluster is queried, so that none is while the cursor only passes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     value: str | None
     label: str
-    """Plain text of the cluster or the operator."""
+    """Untrusted text from the cluster or the configuration."""
     note: str = ""
     color: str = ""
-    """A profile's."""
+    """Color of a profile."""
 
 
 ENVIRONMENT: Final = Choice(None, "environment", "NOMAD_*")
@@ -58,7 +58,7 @@ class Choices(OptionList, can_focus=False):
     """One column. Keys come from the dialog, so that what is typed ahead keeps its order across the columns."""
 
     def __init__(self, title: str, *, takes_any: bool, id: str) -> None:  # noqa: A002
-        """`takes_any`: what is typed may be chosen even if it is not listed."""
+        """`takes_any` allows choosing a typed name that is not listed."""
         super().__init__(id=id, markup=False)
         self._title = title
         self._takes_any = takes_any
@@ -66,29 +66,29 @@ class Choices(OptionList, can_focus=False):
         self._shown: tuple[Choice, ...] = ()
         self._current: Choice | None = None
         self._chosen: str | None = None
-        """The value last chosen; kept while another list comes."""
+        """The last chosen value, kept when the list changes."""
         self.typed = ""
         self.active = False
 
     @property
     def chosen(self) -> Choice | None:
-        """None only where nothing is listed that fits what is typed."""
+        """The highlighted choice; None if nothing matches what is typed."""
         row = self.highlighted
         return self._shown[row] if row is not None and row < len(self._shown) else None
 
     def offer(self, choices: Sequence[Choice], current: Choice | None) -> None:
-        """Lists other choices; what was chosen and typed stays. `current` is where the operator is, if it is here."""
+        """Lists other choices, keeping what was chosen and typed. `current` is the choice in use, if it is listed."""
         self._all = tuple(choices)
         self._current = current
         self._draw()
 
     def choose(self, value: str | None) -> None:
-        """Goes to a value, unless something is typed."""
+        """Highlights a value, unless something is typed."""
         self._chosen = value
         self._draw()
 
     def say(self, text: str, style: str = "$quiet") -> None:
-        """The state of the list, in a word or two."""
+        """Shows the state of the list, in a word or two."""
         self.border_subtitle = Content.styled(text, style) if text else ""
 
     def type(self, text: str) -> None:
@@ -106,7 +106,7 @@ class Choices(OptionList, can_focus=False):
         self._draw_title()
 
     def remember(self) -> None:
-        """Takes what is highlighted for chosen."""
+        """Stores the highlighted value as chosen."""
         chosen = self.chosen
         if chosen is not None:
             self._chosen = chosen.value
@@ -125,7 +125,7 @@ class Choices(OptionList, can_focus=False):
         self._draw_title()
 
     def _row(self) -> int | None:
-        """The row of what is typed, of what is listed before what is not, or else of what was chosen."""
+        """The row that matches what is typed, listed ones first; otherwise that of the chosen value."""
         if not self._shown:
             return None
         typed = self.typed.casefold()
@@ -167,29 +167,29 @@ def _color(name: str, theme: dict[str, str]) -> Color | None:
 
 
 class Where(Dialog[Connection | None]):
-    """Its result is the connection that is wanted instead; None where everything stays as it is."""
+    """Its result is the connection to switch to; None to keep the current one."""
 
     AUTO_FOCUS = None
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
 
     def __init__(self, connections: Connections, here: Connection, region: str | None) -> None:
-        """`here` is what is watched now, and `region` that of its server, if known."""
+        """`here` is the current connection, and `region` its server's region, if known."""
         super().__init__()
         self._connections = connections
         self._here = here
         self._own_region = region
         self._connection: Connection | None = here
-        """That of the chosen profile, once its files are read."""
+        """The connection of the chosen profile, once its files are read."""
         self._profile: str | None = None
         self._region: str | None = None
-        """Those that were queried last."""
+        """The profile and region of the last queries."""
         self._troubles: dict[str, str] = {}
-        """By what could not be learned, a sentence each."""
+        """A sentence about each query or file that failed, by its name."""
         self._asking: set[str] = set()
-        """The lists that are still to come."""
+        """Names of the queries in progress."""
         self._wanted = False
-        """Enter was pressed before it was known what was chosen."""
+        """Whether Enter was pressed before the chosen connection was known."""
         self.profiles = Choices("Profile", takes_any=False, id="where-profiles")
         self.regions = Choices("Region", takes_any=True, id="where-regions")
         self.namespaces = Choices("Namespace", takes_any=True, id="where-namespaces")
@@ -216,7 +216,7 @@ class Where(Dialog[Connection | None]):
         here = ENVIRONMENT if self._here.profile is None else _of_profile(self._here.profile)
         listed = [ENVIRONMENT, *map(_of_profile, known)]
         if here.value not in [each.value for each in listed]:
-            listed.append(here)  # its table was taken out of the file meanwhile
+            listed.append(here)  # its table was removed from the file meanwhile
         self.profiles.offer(listed, here)
         self.profiles.choose(here.value)
         self._activate(self.profiles if known else self.namespaces)
@@ -235,13 +235,13 @@ class Where(Dialog[Connection | None]):
 
     @property
     def _is_here(self) -> bool:
-        """Whether the chosen profile is the one that is watched."""
+        """Whether the chosen profile is the current one."""
         name = self._here.profile.name if self._here.profile is not None else None
         chosen = self.profiles.chosen
         return chosen is not None and chosen.value == name
 
     def _chosen(self) -> None:
-        """To be called when something may have been chosen: asks again what depends on it."""
+        """Call after the choice may have changed: repeats the queries that depend on it."""
         profile, region = self.profiles.chosen, self.regions.chosen
         if profile is not None and profile.value != self._profile:
             self._profile = profile.value
@@ -262,10 +262,10 @@ class Where(Dialog[Connection | None]):
             self._ask("namespaces", self._ask_namespaces, connection, after=ASK_AFTER)
 
     async def _look(self, profile: str | None) -> None:
-        """Reads what the profile says, and asks its cluster."""
+        """Reads the profile's connection, and queries its cluster."""
         await asyncio.sleep(0 if self._wanted else ASK_AFTER)
         try:
-            # Away from the screen: a token file may be a pipe, or on a disk that does not answer.
+            # In a thread: a token file may be a pipe, or on a disk that does not respond.
             connection = self._here if self._is_here else await asyncio.to_thread(self._connections.of, profile)
         except ConfigurationError as error:
             self._troubles["profile"] = str(error)
@@ -279,7 +279,7 @@ class Where(Dialog[Connection | None]):
             self._enter()
 
     def _begin(self, connection: Connection) -> None:
-        """Offers what is known of a cluster that was not queried."""
+        """Shows what is known of a cluster before it is queried."""
         self._connection = connection
         profile = self.profiles.chosen
         self._profile = profile.value if profile is not None else None
@@ -349,7 +349,7 @@ class Where(Dialog[Connection | None]):
         return len(names)
 
     def _describe_choice(self) -> None:
-        troubles = dict.fromkeys(self._troubles.values())  # both queries mostly fail for one reason
+        troubles = dict.fromkeys(self._troubles.values())  # both queries usually fail for the same reason
         self.trouble.update(Content("\n").join(Content(printable(each, LONGEST_NOTE)) for each in troubles))
         self.trouble.display = bool(troubles)
 
@@ -410,7 +410,7 @@ class Where(Dialog[Connection | None]):
         elif self._connection is None:
             self._wanted = "profile" not in self._troubles
         elif any(column.typed and what in self._asking for what, column in self._asked.items()):
-            self._wanted = True  # what is listed comes before what is only typed
+            self._wanted = True  # a listed name takes precedence over a typed one
         elif region is not None and namespace is not None and namespace.value is not None:
             wanted = self._connection.within(region.value, namespace.value)
             stays = self._is_here and wanted == self._here
@@ -427,5 +427,5 @@ def _of_profile(profile: Profile) -> Choice:
 
 
 def _with(names: Sequence[str], name: str | None) -> list[str]:
-    """A name that is in use is offered even if the server does not list it."""
+    """The names, with `name` first if the server does not list it."""
     return [*names] if name is None or name in names else [name, *names]

@@ -28,31 +28,31 @@ from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceList
 from nomad_tui.ui.keymap import declared_key, keymap_of
 
 LONGEST_KEY: Final = 60
-"""Characters of an object's key in a file's name; a file system allows 255 bytes of it all."""
+"""Characters of an object's key in a file name; file systems allow names of 255 bytes."""
 LONGEST_PATH: Final = 4096
 LONGEST_SHOWN: Final = 300
 
 
 class NotWrittenError(Exception):
-    """Its text is one sentence that is fit to be drawn: what is wrong, and what to do now."""
+    """Its message is a sentence that is safe to display: what is wrong, and what to do next."""
 
 
 class ThereAlreadyError(NotWrittenError):
-    """There is a file of this name."""
+    """A file with this name exists."""
 
 
 def file_name(topic: str, key: str, index: int) -> str:
-    """Such as `allocation-3f2a91c4-1204.json`; safe for any name of an object."""
+    """A name such as `allocation-3f2a91c4-1204.json`; valid for any topic and key."""
     short = key[:8] if len(key) == 36 else key
     parts = [re.sub(r"[^A-Za-z0-9._]+", "-", part)[:LONGEST_KEY].strip("-.") for part in (topic.lower(), short)]
     return "-".join([*filter(None, parts), str(index)]) + ".json"
 
 
 class NewFile:
-    """A file of mode 0600 under construction: nothing is at its path until `commit`, and an existing file stays intact.
+    """A new file of mode 0600, written to a temporary file: its path, or an existing file there, changes on `commit`.
 
-    To be used in a `with` block, which removes what was not committed. All methods raise `NotWrittenError`, and of it
-    `ThereAlreadyError` unless `replace`.
+    Use it in a `with` block, which removes an uncommitted file. All methods raise `NotWrittenError`, which is
+    `ThereAlreadyError` if the file exists and `replace` is false.
     """
 
     def __init__(self, path: Path, *, replace: bool) -> None:
@@ -82,7 +82,7 @@ class NewFile:
             self.size += len(content)
 
     def commit(self) -> None:
-        """Puts the file in its place, once the disk has all of it."""
+        """Syncs the file to disk and moves it to its path."""
         assert self._temporary is not None
         with explained(self.path):
             self._file.flush()
@@ -94,7 +94,7 @@ class NewFile:
 
 
 def write(path: Path, text: str, *, replace: bool) -> int:
-    """Writes a `NewFile` and returns its bytes. Raises `NotWrittenError`."""
+    """Writes a `NewFile` and returns its size in bytes. Raises `NotWrittenError`."""
     with NewFile(path, replace=replace) as file:
         file.write(text.encode("utf-8", "replace"))
         file.commit()
@@ -102,7 +102,7 @@ def write(path: Path, text: str, *, replace: bool) -> int:
 
 
 def target_of(path: Path, *, replace: bool) -> Path:
-    """The file that a path leads to, which is none yet or may be replaced. Raises `NotWrittenError` and `OSError`."""
+    """The path with symbolic links resolved. Raises `NotWrittenError` if it must not be written, and `OSError`."""
     shown = printable(str(path), LONGEST_SHOWN)
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
     with suppress(FileNotFoundError):
@@ -124,7 +124,7 @@ def _is_there(path: Path) -> str:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Raises a `NotWrittenError` for what keeps a file from being written."""
+    """Converts errors of writing a file to `NotWrittenError`."""
     shown = printable(str(path), LONGEST_SHOWN)
     try:
         yield
@@ -141,7 +141,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _put_in_place(temporary: str, target: Path) -> None:
-    """Raises FileExistsError if something has come there meanwhile, where the file system knows of links."""
+    """Raises FileExistsError if `target` was created meanwhile and the file system supports hard links."""
     try:
         os.link(temporary, target)
     except FileExistsError:
@@ -151,7 +151,7 @@ def _put_in_place(temporary: str, target: Path) -> None:
 
 
 def written(path: Path, size: int) -> str:
-    """The sentence that says where something was written."""
+    """A sentence that says what was written and where."""
     return f"Written: {byte_count(size)} to {printable(str(path), LONGEST_SHOWN)} (mode 0600)."
 
 
@@ -188,12 +188,12 @@ class PathInput(Input):
 
 
 class WriteFile(Dialog[str | None]):
-    """Asks for a file's name and writes it. Its result is a sentence that says where; None if nothing was written."""
+    """Asks for a file name and writes the file. Its result is a sentence about it; None if nothing was written."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
 
     def __init__(self, text: str | Callable[[], str], name: str) -> None:
-        """`text` is what is written, or what makes it; `name` is proposed, such as `file_name`'s."""
+        """`text` is the file's content, or a function that returns it; `name` is the suggested name."""
         super().__init__()
         self._text = text
         self._asked_about: Path | None = None
@@ -238,7 +238,7 @@ class WriteFile(Dialog[str | None]):
             self._write_to(path)
 
     def _write_to(self, path: Path) -> None:
-        """Acts on a path that was entered, once or again."""
+        """Called with each path that is entered."""
         try:
             size = write(path, self._text() if callable(self._text) else self._text, replace=self.may_replace(path))
         except NotWrittenError as error:
@@ -251,7 +251,7 @@ class WriteFile(Dialog[str | None]):
         return path == self._asked_about
 
     def refuse(self, path: Path, error: NotWrittenError) -> None:
-        """Says why nothing was written; entered again, the path of a `ThereAlreadyError` may be replaced."""
+        """Shows why nothing was written; after a `ThereAlreadyError`, entering the path again replaces the file."""
         self._asked_about = path if isinstance(error, ThereAlreadyError) else None
         self.say_trouble(str(error))
 
@@ -261,7 +261,7 @@ class WriteFile(Dialog[str | None]):
 
 
 def _path(typed: str) -> Path:
-    """The absolute path, for messages. Raises `NotWrittenError`."""
+    """The absolute path, as shown in messages. Raises `NotWrittenError`."""
     if not typed.strip():
         raise NotWrittenError("Type a file name.")
     if typed.rstrip().endswith("/"):
@@ -282,12 +282,12 @@ KEYS = "letter or Enter choose · {dialog.leave} cancel"
 
 
 class AskFile(WriteFile):
-    """Acts in `_write_to` on the path that is entered."""
+    """A `WriteFile` with menus before it. Subclasses override `_write_to`."""
 
     AUTO_FOCUS = ""
 
     def __init__(self, title: str, choices: Sequence[Choice], chosen: Callable[[Choice], None]) -> None:
-        """`chosen` is called with each choice, and goes on with `ask`, `ask_name` or `leave`."""
+        """`chosen` is called with each choice, and continues with `ask`, `ask_name` or `leave`."""
         super().__init__("", "")
         self.input.display = False
         self._title, self._chosen = title, chosen
@@ -327,7 +327,7 @@ class AskFile(WriteFile):
         self._head(title, "Enter write · {dialog.leave} cancel")
 
     def show_progress(self, text: str) -> None:
-        """Instead of the line for the file; `ask_again` shows that again."""
+        """Shows progress instead of the input line; `ask_again` shows that again."""
         self.progress.update(Content(text))
         if not self.progress.display:
             self.progress.display = True

@@ -1,4 +1,4 @@
-"""The wizard that makes a sink: its type from a menu, then the questions of `nomad-tui sink new`."""
+"""The wizard that creates a sink: its type from a menu, then the questions of `nomad-tui sink new`."""
 
 import asyncio
 from collections.abc import Collection
@@ -27,7 +27,7 @@ from nomad_tui.ui.dialogs.write_file import KEYS, PathInput
 from nomad_tui.ui.keymap import declared_key, keymap_of
 
 LETTERS: Final = dict(zip(Kind, "wfonxsdtpal", strict=True))
-"""By which a type is chosen."""
+"""The letter that chooses each type."""
 
 
 class NewSink(Modal[tuple[str, str] | None]):
@@ -40,7 +40,7 @@ class NewSink(Modal[tuple[str, str] | None]):
     AUTO_FOCUS = ""
 
     def __init__(self, definitions: Definitions, taken: Collection[str]) -> None:
-        """`taken` are the IDs that sinks have."""
+        """`taken` are the IDs of existing sinks."""
         super().__init__()
         self._definitions = definitions
         self._taken = taken
@@ -87,7 +87,7 @@ class NewSink(Modal[tuple[str, str] | None]):
         self.set_focus(self.input if question is not None else None)
 
     def _ask(self, typed: str = "", trouble: str = "") -> None:
-        """Goes on with the next question; once there is none, stores the definition."""
+        """Asks the next question; after the last one, stores the definition."""
         making = self._making
         self._question = question = making.next if making is not None else None
         if question is not None:
@@ -139,7 +139,7 @@ class NewSink(Modal[tuple[str, str] | None]):
             self._ask()
 
     def _back(self, trouble: str = "") -> None:
-        """To the question before, or to the types."""
+        """Goes back to the previous question, or to the types."""
         making = self._making
         if making is None:
             return
