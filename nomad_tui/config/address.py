@@ -73,8 +73,8 @@ def parse_address(text: str) -> tuple[Address, Credentials | None]:
 
     Raises ValueError, whose text says what is wrong and what to write instead, without the address itself.
     """
-    if text.startswith("unix:"):
-        return _unix_address(text.removeprefix("unix:")), None
+    if text[:5].lower() == "unix:":
+        return _unix_address(text[5:]), None
     _reject_invisible(text)
     parts = _split(text)
     if parts.scheme not in DEFAULT_PORTS:

@@ -207,7 +207,7 @@ async def tls(subject: Subject) -> AsyncGenerator[Item, None]:
     address = connection.address
     if address.scheme != "https":
         if address.loopback or not (connection.sends_token or connection.http_auth):
-            yield Finding("tls", Verdict.SKIPPED, "http:// address: no TLS.")
+            yield Finding("tls", Verdict.SKIPPED, f"{address.scheme}:// address: no TLS.")
             return
         yield Finding(
             "tls",

@@ -129,7 +129,7 @@ async def buffer(subject: Subject) -> AsyncGenerator[Item, None]:
 
 def _buffer_finding(subject: Subject, listening: Listening) -> Finding:
     size = subject.server.buffer_size if subject.server is not None else None
-    now = time_ns()
+    now = subject.clock.now()
     oldest, newest = listening.oldest_moment, listening.newest_moment
     subject.newest_moment = newest
     measured: dict[str, Any] = {

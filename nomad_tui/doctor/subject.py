@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Final
 
 import aiohttp
@@ -149,6 +149,10 @@ class ClockBounds:
         most = answer.date + 1_000_000_000 - answer.sent
         self.least = least if self.least is None else max(self.least, least)
         self.most = most if self.most is None else min(self.most, most)
+
+    def now(self) -> int:
+        """What it shows now, in ns since 1970; where it is not known, what this machine's does."""
+        return time_ns() + ((self.least or 0) + (self.most or 0)) // 2
 
 
 @dataclass(slots=True)

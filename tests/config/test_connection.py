@@ -63,6 +63,7 @@ def connection(**environ: str) -> Connection:
         ("http://nomad.example:4646/ui/jobs?x=1", "http://nomad.example:4646", "http://nomad.example:4646"),
         ("https://ann:secret@nomad.example", "https://nomad.example:443", "https://nomad.example:443"),
         ("unix:///run/nomad/api.sock", "unix:///run/nomad/api.sock", "http://127.0.0.1"),
+        ("UNIX:///run/nomad/api.sock", "unix:///run/nomad/api.sock", "http://127.0.0.1"),
         ("unix:/run/my nomad/api.sock", "unix:///run/my nomad/api.sock", "http://127.0.0.1"),
     ],
 )

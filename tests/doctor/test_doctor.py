@@ -588,6 +588,16 @@ async def test_clocks_are_compared(skew: int, verdict: Verdict, says: str) -> No
     assert finding.measured["ahead_at_most_seconds"] >= skew - 1
 
 
+async def test_the_buffer_reaches_back_by_the_clock_of_the_server() -> None:
+    """With this machine's, a buffer of a server whose clock is ahead reached back 0 s."""
+    ages = []
+    for offset in (0, 7200):
+        async with served(replace(HELD, clock_offset=offset)) as standin:
+            examination = await examined(connection(standin.address))
+            ages.append(found(examination, "buffer").measured["oldest_seconds_ago"])
+    assert ages[1] - ages[0] == pytest.approx(7200, abs=SECONDS)
+
+
 async def test_an_event_from_the_future_is_noted() -> None:
     date = format_datetime(datetime.now(UTC), usegmt=True)
     soon = int((datetime.now(UTC).timestamp() + 600) * 1e9)
