@@ -159,7 +159,7 @@ def _run_service(
         drain,
     )
     output = _log_output(log_file)
-    log = configure(LogFormat(log_format), output)
+    log = configure(LogFormat(log_format), output, log_file)
     try:
         asyncio.run(service.run())
     except (JournalError, HttpError) as error:

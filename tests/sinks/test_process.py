@@ -111,6 +111,18 @@ async def test_sighup_and_a_stop_in_between_lose_nothing(place: Place) -> None:
             assert [request.json["Index"] for request in each.requests] == [frame.index for frame in FRAMES]
 
 
+async def test_a_log_that_was_moved_away_goes_on_in_a_new_file(place: Place) -> None:
+    log, moved = place.folder / "own.log", place.folder / "own.log.1"
+    pid = await place.processes.start(*place.arguments, "--log-file", str(log))
+    while not log.exists() or "stream_connected" not in log.read_text():  # noqa: ASYNC110  # another process writes it
+        await asyncio.sleep(0.01)
+    log.rename(moved)
+    await place.processes.end(pid, signal.SIGTERM)
+    assert "runner_started" in moved.read_text()
+    assert "runner_ended" in log.read_text()
+    assert "runner_ended" not in moved.read_text()
+
+
 async def test_a_second_runner_learns_who_has_the_journal(place: Place) -> None:
     async with receiver() as hook:
         place.webhook(hook.url)

@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 from enum import StrEnum
 from logging.handlers import QueueHandler, QueueListener
+from pathlib import Path
 from queue import Full, Queue
 from threading import Thread
 from typing import Final, TextIO
@@ -42,11 +43,12 @@ class Log(QueueListener):
     Lines that cannot be written, to a full disk or a closed pipe, are dropped: they must not end the runner either.
     """
 
-    def __init__(self, output: TextIO | None, form: LogFormat) -> None:
-        """`output` is None if the program was started without standard error."""
+    def __init__(self, output: TextIO | None, form: LogFormat, file: Path | None = None) -> None:
+        """`output` is None if the program was started without standard error; `file` is the file behind it, if any."""
         waiting: Queue[logging.LogRecord] = Queue(MOST_WAITING)
         super().__init__(waiting)
         self._output = output
+        self._file = file
         self._form = form
         self._queueing = _Queueing(waiting)
         self.logger = logging.getLogger("nomad_tui")
@@ -75,7 +77,18 @@ class Log(QueueListener):
             text = f"{missing}\n{text}"
         if self._output is not None:
             with suppress(OSError, ValueError):
+                if self._file is not None:
+                    _reopen(self._output, self._file)
                 _write(self._output, text)
+
+
+def _reopen(output: TextIO, file: Path) -> None:
+    """Reopen the file if logrotate has moved it."""
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(output.fileno()), file.stat()):
+            return
+    with file.open("ab") as new:
+        os.dup2(new.fileno(), output.fileno(), inheritable=False)
 
 
 def _write(output: TextIO, text: str) -> None:
@@ -91,10 +104,13 @@ def _write(output: TextIO, text: str) -> None:
         left = left[os.write(descriptor, left) :]
 
 
-def configure(form: LogFormat, output: TextIO | None = None) -> Log:
-    """Set up logging for the process; `output` defaults to standard error. Close the log at the end."""
+def configure(form: LogFormat, output: TextIO | None = None, file: Path | None = None) -> Log:
+    """Set up logging for the process to `output`, by default standard error; `file` is the file behind it, if any.
+
+    Close the log at the end.
+    """
     output = output or sys.stderr
-    log = Log(output, form)
+    log = Log(output, form, file)
     # Callers make untrusted values printable before they log them.
     shared: list[Processor] = [
         structlog.processors.add_log_level,
