@@ -41,8 +41,9 @@ def node(type_: str = "NodeStreamEvent", *timestamps: object, **fields: object) 
     return {"Topic": "Node", "Type": type_, "Payload": {"Node": {"Events": events, **fields}}}
 
 
-def job(at: object = NOW, registered: int = 7) -> dict[str, Any]:
-    return {"Topic": "Job", "Payload": {"Job": {"SubmitTime": at, "JobModifyIndex": registered, "ModifyIndex": 7}}}
+def job(at: object = NOW, registered: int = 7, type_: str = "JobRegistered") -> dict[str, Any]:
+    payload = {"Job": {"SubmitTime": at, "JobModifyIndex": registered, "ModifyIndex": 7}}
+    return {"Topic": "Job", "Type": type_, "Payload": payload}
 
 
 @pytest.mark.parametrize("topic", ["Allocation", "Alloc", "Evaluation", "Eval", "Deployment", "Variable"])
@@ -53,6 +54,7 @@ def test_an_object_shows_when_it_was_changed(topic: str) -> None:
 def test_a_job_shows_when_it_was_registered_and_only_then() -> None:
     assert moment(job()) == NOW
     assert moment(job(registered=3)) is None
+    assert moment(job(type_="DeploymentStatusUpdate")) is None  # rolled back to a version submitted long ago
 
 
 @pytest.mark.parametrize("member", ["AuthMethod", "ACLBindingRule"])

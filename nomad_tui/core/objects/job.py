@@ -182,8 +182,11 @@ class JobKind(Known[Job]):
         job, is_deleted = self._reader.read(payload)
         if job is None:
             return None
-        submitted = job.submit_time if job.job_modify_index == job.modify_index else None
-        return Compared((job.status, job.version or 0, job.stop, job.stable, is_deleted), submitted)
+        return Compared((job.status, job.version or 0, job.stop, job.stable, is_deleted))
+
+    def written_at(self, type_: str, payload: bytes) -> tuple[int | None, object]:
+        """A deployment that rolls a job back leaves the time at which the earlier version was submitted."""
+        return (None, None) if type_ == "DeploymentStatusUpdate" else super().written_at(type_, payload)
 
 
 JOB: Final = JobKind()

@@ -356,6 +356,6 @@ class Timeline(RowView):
 
 
 def _since(nanoseconds: int) -> str:
-    """A duration such as `+3.1 s` or `+1m33s`, in at most `SINCE_WIDTH` cells up to a thousand days."""
-    text = duration(nanoseconds)
-    return f"+{text if text.count(' ') == 1 else text.replace(' ', '')}"
+    """Return a duration such as `+3.1 s` or `-1m33s`, in at most `SINCE_WIDTH` cells up to a thousand days."""
+    text = duration(abs(nanoseconds))
+    return f"{'-' if nanoseconds < 0 else '+'}{text if text.count(' ') == 1 else text.replace(' ', '')}"

@@ -125,8 +125,9 @@ def describe_allocation(
                 parts += [DOT, warn(f"to {now.desired_status}"), *([DOT, plain(why)] if why else [])]
         case "complete":
             parts = happened
-            if now.is_to_stop and (why_stopped := reason(now.desired_description, "alloc ", "is ")):
-                parts = [*parts, DOT, plain(why_stopped)]
+            if now.is_to_stop and not now.preempted_by_allocation:
+                why_stopped = reason(now.desired_description, "alloc ", "is ")
+                parts = [*parts, *([DOT, plain(why_stopped)] if why_stopped else [])]
         case _:
             parts = happened
     if reached := _describe_steps(steps):
