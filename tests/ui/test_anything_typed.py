@@ -75,8 +75,8 @@ async def test_the_cursor_stays_in_view_when_the_number_of_matches_needs_more_ro
         await opened.press("slash")
         opened.dashboard.filter_line.put("web " * 20)
         await opened.type(STATUS)
-        await opened.appears("as before: ")
-        await opened.appears(f"{STATUS}  as before")
+        await opened.appears("previous filter: ")
+        await opened.appears(f"{STATUS}  previous filter")
 
 
 async def test_the_empty_line_says_only_what_there_is_room_for() -> None:

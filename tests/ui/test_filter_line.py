@@ -220,14 +220,14 @@ async def test_a_mistake_is_pointed_at_and_the_last_good_filter_stays_in_force(s
         assert pointer[at:].startswith("^^^^^")
         assert str(opened.dashboard.view.filter) == "web"
         assert len(opened.dashboard.view) == matches
-        assert f"as before: {matches} of 625" in opened
+        assert f"previous filter: {matches} of 625" in opened
         await opened.press("enter")
         assert opened.focus == "events"
         assert "did you mean status:?" in opened, "as long as the text is wrong"
         await opened.press("slash", "home", *["right"] * 7, *["delete"] * 13, "end")
         await applied(opened, opened.dashboard.filter_line.value)
         assert "did you mean" not in opened
-        assert "as before" not in opened
+        assert "previous filter" not in opened
         assert not opened.dashboard.filter_bar.mistake.display
 
 
@@ -266,7 +266,7 @@ async def test_an_unfinished_filter_is_not_called_wrong_while_it_is_typed() -> N
 async def test_a_filter_from_the_command_line_that_is_wrong_shows_everything_and_says_why() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), filter_text="(web") as opened:
         await opened.shows(625)
-        await opened.appears("as before: all")
+        await opened.appears("previous filter: all")
         await opened.until(lambda: opened.dashboard.filter_bar.mistake.display)
         assert len(opened.dashboard.view) == 625
 
@@ -470,3 +470,14 @@ async def test_going_back_to_the_line_goes_on_where_it_was_left() -> None:
         await opened.type("5")
         await applied(opened, "job-75")
         assert len(opened.dashboard.view) == 1
+
+
+async def test_a_long_filter_is_read_from_its_start_and_edited_at_its_end() -> None:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), NARROW) as opened:
+        await opened.shows(625)
+        await opened.press("f3")
+        await opened.appears(" / topic:=Node (status:=down,")
+        await opened.press("slash")
+        await opened.appears('SchedulingEligibility == "ineligible")  ')
+        await opened.press("enter")
+        await opened.appears(" / topic:=Node (status:=down,")

@@ -176,22 +176,28 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
         self._silent_at = text
         self.value = text
         self.cursor_position = len(text)
-        self.call_after_refresh(self._scroll_to_cursor)
+        self.call_after_refresh(self._scroll)
 
-    def _scroll_to_cursor(self) -> None:
-        """Textual does not do this for the first text of an input."""
-        self.scroll_to_region(Region(self._cursor_offset, 0, 1, 1), force=True, animate=False)
+    def _scroll(self) -> None:
+        """Scroll to the cursor, which Textual does not do for the first text of an input; without focus, to the start.
+
+        A filter that is shown from its middle would mean something else.
+        """
+        at = self._cursor_offset if self.has_focus else 0
+        self.scroll_to_region(Region(at, 0, 1, 1), force=True, animate=False)
 
     def on_mouse_down(self) -> None:
         self.edit()
 
     def on_focus(self) -> None:
+        self.call_after_refresh(self._scroll)
         self.post_message(self.Entered())
 
     def on_blur(self) -> None:
         self.can_focus = False
         self._history_index = None
         self._candidates.close()
+        self.call_after_refresh(self._scroll)
         self.post_message(self.Left())
 
     # The list of candidates
@@ -221,7 +227,7 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
         """The line's width changes with the number of matches next to it."""
         self._fit_hints()
         if self.has_focus:
-            self._scroll_to_cursor()
+            self._scroll()
             self.call_later(self._show_candidates)
 
     def _show_candidates(self) -> None:
@@ -319,7 +325,7 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
         event.prevent_default()
         event.stop()
         self.replace(" ".join(event.text.split()), *self.selection)
-        self.call_after_refresh(self._scroll_to_cursor)
+        self.call_after_refresh(self._scroll)
 
     def replace(self, text: str, start: int, end: int) -> None:
         """Makes typed or pasted text safe to display before inserting it."""

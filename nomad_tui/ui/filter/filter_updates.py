@@ -216,5 +216,5 @@ class FilterUpdates:
             title += f"  {day}"
         set_border_title(self._event_list, Content(title))
         if filtering.error is not None:
-            matches = f"as before: {matches}" if matches else "as before: all"
+            matches = f"previous filter: {matches or 'all'}"
         self._bar.show_matches(f" {matches} " if matches else "")
