@@ -79,7 +79,15 @@ def diagnosis(history: History, text: str) -> list[str]:
         ),
         (
             "edge-2  ready → down",
-            ["cause ready → down · heartbeat missed  :225", "keys t timeline · + node: what happened there"],
+            ["lost 8 allocations · web 5, ledger 3", "keys t timeline · + node: what happened there"],
+        ),
+        (
+            "edge-2  down · attribute os.signals changed",
+            [
+                "cause ready → down · heartbeat missed  :225",
+                "lost 8 allocations · web 5, ledger 3",
+                "keys t timeline · + node: what happened there",
+            ],
         ),
         (
             "greedy  complete · not placed",
@@ -140,6 +148,10 @@ def test_behind_a_gap_a_count_is_the_least_and_no_version_is_the_last() -> None:
     assert "how often at least 6 times in 14 s · 2 allocations" in diagnosis(held(gap_at=115), text)
     unplaced = diagnosis(held(gap_at=54), "greedy  complete · not placed")
     assert not [line for line in unplaced if line.startswith("job ")]
+
+
+def test_what_a_node_lost_is_the_least_behind_a_gap() -> None:
+    assert "lost at least 8 allocations · web 5, ledger 3" in diagnosis(held(gap_at=228), "edge-2  ready → down")
 
 
 def test_a_task_that_was_asked_to_stop_has_not_failed() -> None:

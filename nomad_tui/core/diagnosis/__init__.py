@@ -16,6 +16,7 @@ from nomad_tui.core.diagnosis.evidence import (
     Failure,
     held_events,
     index_of,
+    lost_on_node,
     newest_until,
     node_statuses,
     read_job,
@@ -37,7 +38,7 @@ from nomad_tui.core.readable import MILLISECOND, count, duration, number_of
 
 __all__ = ["Diagnosis", "diagnose"]
 
-_NODES_NAMED: Final = 4
+_NAMED: Final = 4
 
 
 class _Memory(Object):
@@ -95,7 +96,7 @@ def diagnose(history: History, sequence: int) -> Generator[None, None, tuple[Fac
         case "Job" if event_level(history, event) is Level.FAILURE:
             yield from _diagnose_job(history, event, facts)
         case "Node":
-            _diagnose_node(history, event, facts)
+            yield from _diagnose_node(history, event, facts)
         case "Evaluation" if event_level(history, event) >= Level.WARNING:
             yield from _diagnose_evaluation(history, event, facts)
     return facts.collected()
@@ -152,24 +153,26 @@ def _add_last_failure(history: History, facts: Facts, evidence: Evidence, label:
     _add_keys(history, facts, alike, None, has_logs=False)
 
 
-def _diagnose_node(history: History, event: HeldEvent, facts: Facts) -> None:
+def _diagnose_node(history: History, event: HeldEvent, facts: Facts) -> Iterator[None]:
     now = NODE.read(event.payload)
     if now is None or now.status not in ("down", "disconnected"):
         return
     turned = [sequence for sequence, status in node_statuses(history, event) if status == now.status]
-    if turned:
+    if turned and turned[0] != event.sequence:
         facts.line("cause", *sentence(history, turned[0]).happened, dim(f"  :{index_of(history, turned[0])}"))
     times = [at for sequence in turned if (at := happened(history, sequence)) is not None]
     if len(times) > 1:
         least = "at least " if history.gaps_between(turned[-1], event.sequence) else ""
         lasted = duration(times[0] - times[-1])
         facts.line("how often", plain(f"{now.status} {least}{count(len(times))} times in {lasted}"))
-    lost = [
-        each for each in event.frame.events if each.topic == "Allocation"
-        and (of := ALLOCATION.read(bytes(each.payload))) is not None and of.node_id == event.key
-    ]  # fmt: skip
+    lost, are_all = yield from lost_on_node(history, event.key, turned[0] if turned else event.sequence)
     if lost:
-        facts.line("allocations", warn(f"{count(len(lost))} in the same write"))
+        least = "" if are_all else "at least "
+        named = [f"{job[:VALUE_LIMIT]} {count(number)}" for job, number in lost.most_common(_NAMED)]
+        if len(lost) > _NAMED:
+            named.append(f"{number_of(len(lost) - _NAMED, 'more job')}")
+        of = "lost" if now.status == "down" else "unknown"
+        facts.line(of, warn(f"{least}{number_of(lost.total(), 'allocation')}"), DOT, plain(", ".join(named), 200))
     facts.line("keys", dim("t timeline · + node: what happened there"))
 
 
@@ -246,9 +249,9 @@ def _add_times(facts: Facts, alike: list[Failure], evidence: Evidence) -> None:
         parts.append(dim(f" · {number_of(others, 'other failure')}"))
     facts.line("how often", *parts)
     nodes = Counter(failure.node for failure in alike if failure.node)
-    named = [f"{name[:VALUE_LIMIT]} {count(number)}" for name, number in nodes.most_common(_NODES_NAMED)]
-    if len(nodes) > _NODES_NAMED:
-        named.append(f"{count(len(nodes) - _NODES_NAMED)} more")
+    named = [f"{name[:VALUE_LIMIT]} {count(number)}" for name, number in nodes.most_common(_NAMED)]
+    if len(nodes) > _NAMED:
+        named.append(f"{count(len(nodes) - _NAMED)} more")
     facts.line(
         "on" if len(nodes) == 1 else "on nodes",
         plain(next(iter(nodes), "") if len(nodes) == 1 else ", ".join(named), 200),

@@ -3,10 +3,13 @@
 Only events up to the diagnosed one count. Evicted events prove nothing, and conclusions do not extend across gaps.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from nomad_tui.core.history.derived import PayloadReader
+from nomad_tui.core.history.dictionaries import GAP_SUBJECT
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.objects.allocation import ALLOCATION
@@ -20,6 +23,8 @@ MAX_ALLOCATIONS: Final = 200
 """Newest allocations examined of a job: with more, counts are "at least"."""
 MAX_EVENTS: Final = 200
 """Newest events examined of one object: with more, counts of failures are "at least"."""
+MAX_AFTER: Final = 20_000
+"""Events after a node went down that are searched for what it lost."""
 _STOPPED_BY: Final = frozenset(("Killing", "Restart Signaled"))
 """Task events after which an end is not a failure."""
 
@@ -183,6 +188,35 @@ def node_statuses(history: History, event: HeldEvent) -> Iterator[tuple[int, str
     for (sequence, now), (_, before) in zip(reads, [*reads[1:], (0, None)], strict=True):
         if now is not None and before is not None and before.status != now.status:
             yield sequence, now.status
+
+
+def lost_on_node(history: History, node: str, down: int) -> Generator[None, None, tuple[Counter[str], bool]]:
+    """The allocations that a node lost after it went down, by job, and whether those are all.
+
+    Reads on to where the node's status changes again: servers write what is lost a moment after the node's status.
+    """
+    payloads, name = PayloadReader(history), node.encode()
+    lost: dict[str, str] = {}
+    status = None
+    last = min(history.end, down + 1 + MAX_AFTER)
+    for sequence in range(down - history.event(down).position, last):
+        segment = history.segment_of(sequence)
+        row = sequence - segment.first
+        subject = None if segment.subject[row] == GAP_SUBJECT else history.subject(segment.subject[row])
+        if subject is None or subject.topic not in (ALLOCATION.name, NODE.name):
+            continue
+        yield
+        payload = payloads.payload(segment, row)
+        key = subject.of.key[2]
+        if subject.topic == NODE.name:
+            now = NODE.read(payload) if key == node else None
+            if now is not None and now.status != (status := status or now.status):
+                return Counter(lost.values()), not history.gaps_between(down, sequence)
+        else:
+            of = ALLOCATION.read(payload) if name in payload else None
+            if of is not None and of.node_id == node and of.client_status in ("lost", "unknown"):
+                lost[key] = of.job_id
+    return Counter(lost.values()), last == history.end and not history.gaps_between(down, last)
 
 
 def index_of(history: History, sequence: int) -> int:
