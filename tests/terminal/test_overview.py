@@ -22,6 +22,9 @@ def test_the_overview_shows_what_is_wrong_and_leads_to_it(size: tuple[int, int],
     with running("open", tour, size=size, home=home) as program:
         program.wait_for("held 625", "at the end").settle()
         program.press("0").wait_for(*SHOWN).wait_gone("reading")
+        shown = program.terminal.raw.decode(errors="replace")
+        for early in ("No nodes", "No event of a running job", "Needs attention  0"):
+            assert early not in shown, "what is not known before all is read"
         program.press("n", "n", "n").press("enter").wait_gone("Needs attention").wait_for("needs promotion")
         program.press("0").wait_for(*SHOWN).press("n", "+").wait_gone("Needs attention")
         program.wait_for("job:=flaky ns:=default group:=g")

@@ -54,6 +54,8 @@ WIDE: Final = 110
 """Minimum width in cells of a page that shows rates and talkers in a column of their own."""
 ZOOMS: Final[tuple[tuple[int | None, str], ...]] = ((None, "all"), (3600, "1 h"), (900, "15 m"))
 """Seconds shown by the histogram, and how the title names them."""
+READING: Final = "Reading events …"
+"""Shown in place of results until all events are read."""
 MOST_TALKERS: Final = 5
 MOST_LISTED: Final = 200
 """Maximum number of jobs, and of nodes: all are redrawn twice a second."""
@@ -227,15 +229,14 @@ class OverviewPage(Modal[Chosen]):
         self._title()
         known = cluster or Cluster()
         recovered = known.recovered_since(self.reference - RECOVERED_FOR)
-        empty = "No event in memory shows a problem." if index.complete else "Reading events …"
+        empty = "No event in memory shows a problem." if index.complete else READING
         if index.complete and cluster is None:
             empty = "The event was evicted."
         # The server's lists describe the time when they were read, not an earlier one.
         troubles = index.attention() if self._as_of is None else known.attention()
         self.list.show(troubles, recovered, empty)
-        self.list.border_title = Content(
-            f"Needs attention  {count(len(troubles))}{self._lists() if self._as_of is None else ''}"
-        )
+        figure = count(len(troubles)) if troubles or index.complete else "…"
+        self.list.border_title = Content(f"Needs attention  {figure}{self._lists() if self._as_of is None else ''}")
         self._begin_lists(cluster)
         self._show_lists()
 
@@ -245,22 +246,27 @@ class OverviewPage(Modal[Chosen]):
         is_wide = self.size.width >= WIDE
         self.query_one("#overview-side-box").display = is_wide
         listed, talkers = self._lists_computed or (None, {})
+        if listed is not None and not (listed.jobs or listed.nodes or self._index.complete):
+            listed = None  # only a complete index proves that there are none
         if (listed, inner) != self._tables_of:
             self._tables_of = listed, inner
-            self._tables_text = Content.styled("Counting …\n", "$quiet")
+            self._tables_text = Content.styled(f"{READING}\n", "$quiet")
             if listed is not None:
                 deployments = (self._state() or Cluster()).deployments
                 parts = tables.jobs(listed, deployments, inner), tables.nodes(listed, inner)
                 self._tables_text = Content("\n").join(parts)
+        aside = self._aside(self._side.content_size.width or 40 if is_wide else inner, talkers)
         if is_wide:
-            _update(self._side, self._aside(self._side.content_size.width or 40, talkers))
-            _update(self._tables, self._tables_text)
-        else:
-            _update(self._tables, Content("\n").join((self._tables_text, self._aside(inner, talkers))))
+            _update(self._side, aside)
+        _update(self._tables, self._tables_text if is_wide else Content("\
+").join((self._tables_text, aside)))
 
     def _aside(self, width: int, talkers: dict[Talker, list[tuple[str, int]]]) -> Content:
         span, _ = ZOOMS[self._zoom]
-        rates = tables.rates(self._index.activity.rates(max(1, width - 20), span, self._as_of_time), width)
+        by_topic = self._index.activity.rates(max(1, width - 20), span, self._as_of_time)
+        if not by_topic:
+            return Content.styled("No events." if self._index.complete else "", "$quiet")
+        rates = tables.rates(by_topic, width)
         counted = "events held" if self._as_of is None else "events until then"
         return Content("\n").join((rates, tables.talkers(talkers, width, counted)))
 

@@ -101,13 +101,15 @@ def rates(by_topic: dict[str, list[int]], width: int) -> Content:
             (sparkline(values[-max(1, width - 14 - len(total)) :]), "$topic"),
             (f" {total}\n", "$quiet"),
         ]
-    return joined(parts) if parts else Content.styled("no events", "$quiet")
+    return joined(parts)
 
 
 def talkers(of: dict[Talker, list[tuple[str, int]]], width: int, counted: str = "events held") -> Content:
     """The jobs, nodes and types with the most events; `counted` says which events are counted."""
     parts: list[tuple[str, str]] = []
     for talker, found in of.items():
+        if not found:
+            continue
         parts.append((f"{counted}, by {talker.value}\n", "$quiet"))
         for name, number_of_events in found:
             total = count(number_of_events)
