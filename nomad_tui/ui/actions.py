@@ -111,10 +111,15 @@ _SAVED = "Apply the filter saved under that key, or clear it"
 
 ACTIONS: Final = (
     Action("app.filter", "/", "filter", "Filter", "Type what to show", True, "search grep query", early=True),
-    Action("app.follow", "f", "follow", "Follow", "Toggle: keep the newest event in view", True, "tail newest"),
     Action(
-        "app.pause", "p", "pause", "Pause", "Toggle: freeze the display; events are still read", True, "resume stop"
+        "app.overview", "0", "overview", "Overview", "Show what needs attention, jobs, nodes and activity", True,
+        "pulse health problems cluster", early=True,
     ),
+    Action(
+        "app.overview_as_of", "O", "overview_as_of", "Overview as of the event",
+        "Show the overview as of the selected event", palette="state past cluster",
+    ),
+    Action("app.follow", "f", "follow", "Follow", "Toggle: keep the newest event in view", True, "tail newest"),
     Action("app.tree", "", "view('tree')", "Tree", "Show the payload as a tree", palette="payload json fields"),
     Action(
         "app.changes", "d", "view('changes')", "Changes", "Show what changed since the object's previous event",
@@ -123,6 +128,9 @@ ACTIONS: Final = (
     Action(
         "app.timeline", "t", "view('timeline')", "Timeline", "Show all related events in order of time",
         True, "trace history related",
+    ),
+    Action(
+        "app.pause", "p", "pause", "Pause", "Toggle: freeze the display; events are still read", True, "resume stop"
     ),
     Action("app.raw", "R", "view('raw')", "Raw", "Show the payload as the server sent it", palette="json text payload"),
     Action("app.compare", "D", "compare", "Compare", "Compare with a marked event", palette="diff", early=True),
@@ -169,14 +177,6 @@ ACTIONS: Final = (
     Action(
         "app.doctor", "c", "doctor", "Doctor", "Check the connection, token and event stream",
         palette="diagnose health connection", early=True,
-    ),
-    Action(
-        "app.overview", "0", "overview", "Overview", "Show what needs attention, jobs, nodes and activity", False,
-        "pulse health problems cluster", early=True,
-    ),
-    Action(
-        "app.overview_as_of", "O", "overview_as_of", "Overview as of the event",
-        "Show the overview as of the selected event", palette="state past cluster",
     ),
     Action(
         "app.sinks", "s", "sinks", "Sinks", "List all sinks: make, edit, test, preview, pause, dead letters",

@@ -339,6 +339,8 @@ async def test_zoom_gives_a_pane_the_whole_screen_and_takes_it_back() -> None:
                 assert pane.region.width == size[0]
                 assert pane.region.height >= size[1] - 4
                 assert [other for other in panes.values() if other.region.area] == [pane]
+                if key == "3":  # most of it is for the payload
+                    assert app.dashboard.inspector.payload_tree.region.height >= pane.region.height / 2
                 await opened.press("z" if key == "1" else "escape")
                 assert app.dashboard.event_list.region.area
                 assert app.dashboard.inspector.region.area
