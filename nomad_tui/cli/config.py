@@ -35,7 +35,7 @@ def init(folders: Folders) -> None:
     """Write a config.toml that holds every setting, commented out."""
     from importlib.resources import files
 
-    from nomad_tui.config.folders import shown
+    from nomad_tui.config.folders import reason, shown
     from nomad_tui.config.settings import FILE
 
     file = _folder(folders) / FILE
@@ -48,7 +48,7 @@ def init(folders: Folders) -> None:
         raise ConfigurationFailure(f"{shown(file)} exists and is left unchanged. Move it away first.") from None
     except OSError as error:
         raise ConfigurationFailure(
-            f"{shown(file)} cannot be written ({error.strerror}): name another folder with --config."
+            f"{shown(file)} cannot be written: {reason(error)}. Name another folder with --config."
         ) from error
     click.echo(f"Wrote {shown(file)}.")
 

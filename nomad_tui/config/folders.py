@@ -170,4 +170,5 @@ def shown(file: Path) -> str:
 
 
 def reason(error: Exception) -> str:
-    return printable((error.strerror if isinstance(error, OSError) else None) or str(error), 200)
+    system = error.strerror if isinstance(error, OSError) else None
+    return printable(system.lower() if system else str(error), 200)

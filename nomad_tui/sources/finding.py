@@ -51,8 +51,9 @@ def find(path: str, max_line: int, *, follow: bool) -> list[Document]:
         with Path(path).open("rb") as file:
             return _of_file(path, file, max_line, follow)
     except READ_ERRORS as error:
+        remedy = "check its name" if isinstance(error, FileNotFoundError) else REMEDY
         raise RecordingError(
-            f"The recording {printable(path)} cannot be opened ({reason(error).lower()}): {REMEDY}."
+            f"The recording {printable(path)} cannot be opened ({reason(error).lower()}): {remedy}."
         ) from None
 
 

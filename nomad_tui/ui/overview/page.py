@@ -258,8 +258,7 @@ class OverviewPage(Modal[Chosen]):
         aside = self._aside(self._side.content_size.width or 40 if is_wide else inner, talkers)
         if is_wide:
             _update(self._side, aside)
-        _update(self._tables, self._tables_text if is_wide else Content("\
-").join((self._tables_text, aside)))
+        _update(self._tables, self._tables_text if is_wide else Content("\n").join((self._tables_text, aside)))
 
     def _aside(self, width: int, talkers: dict[Talker, list[tuple[str, int]]]) -> Content:
         span, _ = ZOOMS[self._zoom]
