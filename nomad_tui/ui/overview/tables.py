@@ -39,6 +39,11 @@ def joined(parts: Iterable[tuple[str, str]]) -> Content:
     return Content.assemble(*((text, style) if style else text for text, style in parts))
 
 
+def _cell(text: str, width: int) -> str:
+    """Untrusted text in `width` cells: some letters take two of them, and some none."""
+    return set_cell_size(printable(text, width), width)
+
+
 def jobs(listed: Listing, deployments: Mapping[tuple[str, str], Deployment], width: int) -> Content:
     """One line per group of each listed job: running of desired, restarts, the last deployment."""
     name = max(12, min(30, width // 3))
@@ -60,7 +65,7 @@ def _group(name: str, figures: tuple[int | None, int | None, int | None], width:
     running, desired, restarts = figures
     lacks = running is not None and desired is not None and running < desired
     return [
-        (printable(name, width).ljust(width) + " ", ""),
+        (_cell(name, width) + " ", ""),
         (f"{number(running)}/{number(desired)}".rjust(9), "$warning" if lacks else ""),
         (f" {number(restarts):>8}", "$warning" if restarts else "$quiet"),
     ]
@@ -81,8 +86,8 @@ def nodes(listed: Listing, width: int) -> Content:
         drain = f"draining, {number(left)} left" if node.is_draining else "" if node.is_eligible else "ineligible"
         is_down = node.status in ("down", "disconnected")
         parts += [
-            (printable(node.name or node.id, name).ljust(name) + " ", ""),
-            (printable(node.status, 13).ljust(13), "$error" if is_down else "$success"),
+            (_cell(node.name or node.id, name) + " ", ""),
+            (_cell(node.status, 13), "$error" if is_down else "$success"),
             (f" {number(left):>11}", ""),
             (f"  {drain}\n" if drain else "\n", "$warning"),
         ]
@@ -97,7 +102,7 @@ def rates(by_topic: dict[str, list[int]], width: int) -> Content:
     for topic, values in by_topic.items():
         total = count(sum(values))
         parts += [
-            (printable(topic, 12).ljust(12) + " ", ""),
+            (_cell(topic, 12) + " ", ""),
             (sparkline(values[-max(1, width - 14 - len(total)) :]), "$topic"),
             (f" {total}\n", "$quiet"),
         ]
@@ -114,7 +119,7 @@ def talkers(of: dict[Talker, list[tuple[str, int]]], width: int, counted: str = 
         for name, number_of_events in found:
             total = count(number_of_events)
             room = max(4, width - len(total) - 3)
-            parts += [(f"  {printable(name, room).ljust(room)}", ""), (f" {total}\n", "$quiet")]
+            parts += [(f"  {_cell(name, room)}", ""), (f" {total}\n", "$quiet")]
     return joined(parts)
 
 
@@ -225,7 +230,7 @@ class AttentionList(LineView, can_focus=True):
         text = what if is_over else f"{cause}{one.cause}"
         pieces = [
             (f"{mark} ", color),
-            (set_cell_size(printable(one.name, name_width), name_width) + " ", "quiet" if is_over else "name"),
+            (_cell(one.name, name_width) + " ", "quiet" if is_over else "name"),
             *([(one.kind.ljust(KIND_WIDTH) + "  ", "quiet")] if width >= KIND_FROM else []),
             (set_cell_size(self._since(one), SINCE_WIDTH) + " ", "quiet"),
         ]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, tzinfo
 from typing import ClassVar, Final
 
+from rich.cells import set_cell_size
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -226,7 +227,7 @@ class WatchPage(Modal[int | None]):
         ago = f", last {age(self._clock() - state.last_at)}" if state.last is not None and self._live else ""
         return Content.assemble(
             (f"{word:<{_STATE_WIDTH}}", style),
-            (f"{printable(rule.name, _NAME_WIDTH):<{_NAME_WIDTH}}  ", "bold" if rule.is_on else "$quiet"),
+            (f"{set_cell_size(printable(rule.name, _NAME_WIDTH), _NAME_WIDTH)}  ", "bold" if rule.is_on else "$quiet"),
             (f"{', '.join(sorted(rule.actions))}  ", "$quiet"),
             f"{fired}{ago}",
         )
@@ -238,7 +239,7 @@ class WatchPage(Modal[int | None]):
         held = f"  +{count(firing.held_back)} suppressed before" if firing.held_back else ""
         return Content.assemble(
             (f"{at:%H:%M:%S}    ", "$quiet"),
-            (f"{printable(firing.rule.name, _NAME_WIDTH):<{_NAME_WIDTH}}  ", "$quiet"),
+            (f"{set_cell_size(printable(firing.rule.name, _NAME_WIDTH), _NAME_WIDTH)}  ", "$quiet"),
             self._sentences[firing.sequence],
             (held, "$quiet"),
         )
