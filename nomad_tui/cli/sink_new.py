@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from shutil import get_terminal_size
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from nomad_tui.config.profiles import Connections
     from nomad_tui.sinks.definition.making import Making
 
+TO = ("address", "command", "routing_key")
+"""Settings that say where the events go: a type has one of them."""
 KINDS = (
     "webhook", "file", "stdout", "nats", "exec", "slack", "discord", "teams", "pagerduty", "alertmanager", "loki",
 )  # fmt: skip
@@ -29,7 +32,7 @@ KINDS = (
     "--type", "kind", type=click.Choice(KINDS), metavar="TYPE", help="See sink list --types; asked for otherwise."
 )
 @click.option("--id", "name", metavar="ID", help="Its ID; asked for otherwise.")
-@click.option("--to", metavar="ADDRESS", help="Where the events go; asked for otherwise.")
+@click.option("--to", metavar="ADDRESS", help="URL, file, command or key; asked for otherwise.")
 @click.option("--test/--no-test", "tests", default=None, help="Whether to send a test event; asked otherwise.")
 @journal_file_option
 @connections_options
@@ -59,13 +62,15 @@ def new(
 
     if kind is None:
         click.echo("\n".join(f"  {each.value:<13} {MEANINGS[each]}" for each in Kind))
-        kind = click.prompt("Type", type=click.Choice(KINDS), show_choices=False)
+        kind = _prompt("Type", "--type", type=click.Choice(KINDS), show_choices=False)
     definitions = Definitions(folders.config)
     making = Making(Kind(kind), definitions.read().definitions)
-    given = {"id": name, "address": to} | ({"topics": EVERYTHING, "group_by": "n"} if name is not None else {})
+    given = {"id": name, **dict.fromkeys(TO, to)} | (
+        {"topics": EVERYTHING, "group_by": "n"} if name is not None else {}
+    )
     _ask(making, {setting: answer for setting, answer in given.items() if answer is not None})
-    if to is not None:
-        making.answers.setdefault("address", to)
+    if to is not None and not making.answers.keys() & {*TO}:
+        making.answers["address"] = to  # which the type does not have: this is said below
     text = making.definition()
     try:
         definition, target, _ = register(definitions, text, "The definition")
@@ -73,8 +78,15 @@ def new(
         raise ConfigurationFailure(str(error)) from None
     click.echo(f"\n{text}")
     _print(f"Written to {shown(target)}. A running `nomad-tui sink run` starts it at once.")
+    for note in definitions.read().notes.get(definition.id, ()):
+        _print(f"Warning: {note}")
     if tests is None:
-        tests = click.confirm("Send a test event now?", default=True)
+        try:
+            tests = click.confirm("Send a test event now?", default=True)
+        except click.Abort:
+            if sys.stdin is not None and sys.stdin.isatty():
+                raise
+            click.echo(f"\nStandard input ended, so no test is sent. `nomad-tui sink test {definition.id}` sends one.")
     if not tests:
         return 0
     return sink_operations.test(definitions.read(), journal or journal_path(folders, connections.start), definition.id)
@@ -91,9 +103,23 @@ def _ask(making: Making, given: Mapping[str, str]) -> None:
             continue
         if question.hint:
             _print(question.hint)
-        typed = click.prompt(question.text, default=question.default or None)
+        flag = "--to" if question.setting in TO else "--id, which also answers what has a default"
+        typed = _prompt(question.text, flag, default=question.default or None)
         if mistake := making.answer(question, typed):
             _print(mistake)
+
+
+def _prompt(text: str, flag: str, **manner: Any) -> Any:
+    """Raises `ConfigurationFailure` where nobody is there to answer, as in a script; `flag` answers instead."""
+    from nomad_tui.cli.options import ConfigurationFailure
+
+    try:
+        return click.prompt(text, **manner)
+    except click.Abort:
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise
+        click.echo()
+        raise ConfigurationFailure(f"Standard input ended, and {text!r} has no answer. Add {flag}.") from None
 
 
 def _print(text: str) -> None:

@@ -1,6 +1,7 @@
 """Making a sink by answering questions, and what types there are."""
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,37 @@ def test_a_sink_is_made_by_answering_and_tested(tmp_path: Path) -> None:
         f'id = "file"\ntype = "file"\naddress = "{target}"\ntopics = [\n    "Allocation",\n    "Job:web",\n]\n'
     )
     assert json.loads(target.read_text())["Test"] is True
+    warned = invoke("sink", "new", "--config", str(tmp_path), text="file\nother\n/x\nAllocaton\nn\n")
+    assert "the topic Allocaton. Did you" in warned.stdout
     again = invoke(
         "sink", "new", "--config", str(tmp_path), "--type", "file", "--id", "file", "--to", "/x", "--no-test"
     )
     assert again.exit_code == 2 and "defined already" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "to", "written"),
+    [
+        ("exec", "sh -c 'cat > out'", {"command": ["sh", "-c", "cat > out"]}),
+        ("pagerduty", "KEY", {"routing_key": "KEY"}),
+    ],
+)
+def test_to_is_whatever_says_where_events_of_a_type_go(
+    kind: str, to: str, written: dict[str, Any], tmp_path: Path
+) -> None:
+    done = invoke("sink", "new", "--config", str(tmp_path), "--type", kind, "--id", "a", "--to", to, text="")
+    assert (done.exit_code, "no test is sent" in done.stdout) == (0, True), done.output
+    assert tomllib.loads((tmp_path / "sinks" / "a.toml").read_text()) == {"id": "a", "type": kind, **written}
+
+
+@pytest.mark.parametrize(
+    ("given", "lacks"), [((), "--type"), (("--type", "exec"), "--id"), (("--type", "exec", "--id", "a"), "--to")]
+)
+def test_a_script_without_answers_names_the_option_that_is_missing(
+    given: tuple[str, ...], lacks: str, tmp_path: Path
+) -> None:
+    done = invoke("sink", "new", "--config", str(tmp_path), *given, text="")
+    assert done.exit_code == 2 and f"Add {lacks}" in done.stderr
 
 
 @pytest.mark.parametrize(("kind", "wrong"), [("slack", "hooks.slack.com"), ("webhook", "ftp://x")])
