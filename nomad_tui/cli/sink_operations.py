@@ -22,7 +22,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader, Overview
-from nomad_tui.journal.status import RunnerStatus
+from nomad_tui.journal.status import RunnerStatus, SinkState
 from nomad_tui.journal.store import Store
 from nomad_tui.sinks.definition.definition import Definition, Kind
 from nomad_tui.sinks.definition.folder import Loaded, NoSinkError
@@ -41,6 +41,8 @@ LONGEST_NAMES: Final = 40
 """Characters of the names of failing sinks."""
 MOST_LETTERS: Final = 1_000
 """Dead letters listed in a table."""
+MOST_REASONS: Final = 3
+"""Reasons of dead letters printed in full below their table."""
 
 
 # Sending
@@ -203,10 +205,19 @@ def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Pat
     echo_table([head, *((printable(row[0], longest), *row[1:]) for row in rows)])
     for each in shown:
         if each.run is not None and (error := each.run.status.last_error):
-            _echo_wrapped(f"{printable(each.id, longest)}: {printable(error)}")
+            _echo_wrapped(f"{printable(each.id, longest)}: {printable(error).rstrip('.')}.{_next_attempt(each, now)}")
     for each in shown:
         for note in each.notes:
             _echo_wrapped(f"Warning: {printable(note)}")
+
+
+def _next_attempt(report: "SinkReport", now: int) -> str:
+    if report.run is None or report.state != SinkState.RETRYING:
+        return ""
+    status = report.run.status
+    wait = status.next_attempt - now
+    when = f"in {duration(-(-wait // SECOND) * SECOND)}" if wait > 0 else "is under way"
+    return f" Attempt {status.attempt + 1:,} {when}."
 
 
 def _echo_wrapped(text: str) -> None:
@@ -280,6 +291,7 @@ def dead_letters(
         listed = letters[:MOST_LETTERS]
         rows = [_letter_row(letter) for letter in listed]
         echo_table([("LETTER", "SINK", "WHEN", "EVENT", "KEY"), *rows], notes=[_letter_note(each) for each in listed])
+        _echo_reasons(listed)
         if len(letters) > MOST_LETTERS:
             click.echo(f"The first {MOST_LETTERS:,} are listed; --output json lists all.")
     else:
@@ -307,6 +319,13 @@ def _letter_row(letter: DeadLetter) -> tuple[str, ...]:
 
 def _letter_note(letter: DeadLetter) -> str:
     return cut_cell(printable(f"index {letter.index}, {number_of(letter.attempts, 'attempt')}: {letter.why}"), 78)
+
+
+def _echo_reasons(letters: Sequence[DeadLetter]) -> None:
+    """The newest reasons in full, as their remedies come last."""
+    newest = dict.fromkeys(letter.why for letter in reversed(letters))
+    for why in list(newest)[MOST_REASONS - 1 :: -1]:
+        _echo_wrapped(f"Why: {printable(why)}")
 
 
 def _letter_line(letter: DeadLetter) -> str:
@@ -338,7 +357,7 @@ def _run(definition: Definition, work: Coroutine[Any, Any, R]) -> R:
     try:
         return interrupts.run(work)
     except ValueError as error:
-        raise ConfigurationFailure(f"The sink {definition.id} cannot be used: {error}") from None
+        raise ConfigurationFailure(f"The sink {definition.id} cannot be used: {str(error).rstrip('.')}.") from None
 
 
 def _selected_letters(reader: JournalReader, loaded: Loaded, which: Sequence[str]) -> list[DeadLetter]:

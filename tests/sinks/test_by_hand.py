@@ -172,6 +172,8 @@ async def test_dead_letters_are_listed_with_the_answers(server: StandIn, tmp_pat
     assert first.split()[:2] == [str(letters(tmp_path)[0]), "all"]
     assert f"{SENT[0]['Topic']}/{SENT[0]['Type']}"[:27] in first
     assert f"index {SENT[0]['Index']}, 2 attempts: " in why and "400" in why
+    assert done.stdout.count("Why: ") == 1, "both were refused for the same reason, which is given in full"
+    assert done.stdout.rstrip().endswith("."), done.stdout
     done = await command(tmp_path, "dead-letters", "all", "--output", "json")
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [letter["event"] for letter in found] == SENT[:2]
@@ -474,6 +476,7 @@ async def test_the_status_shows_how_everything_is_doing(server: StandIn, tmp_pat
             assert (row[1], row[2]) == ("retrying", f"{len(SENT):,}")
             assert done.stdout.startswith("2 sinks: 1 failing (bad).\n")
             assert re.search(r"^bad: .* 503 ", done.stdout, re.MULTILINE)
+            assert re.search(r"Attempt\s\d+\s(in|is\sunder\sway)", done.stdout)
             journal = str(tmp_path / "test.journal")
             assert all(len(line) <= 80 for line in done.stdout.splitlines() if journal not in line)
             record: dict[str, Any] = json.loads((await command(tmp_path, "status", "--output", "json")).stdout)
