@@ -297,6 +297,8 @@ def _own_text(error: BaseException) -> str:
         return _own_text(error.os_error)
     if isinstance(error, ssl.SSLCertVerificationError):
         return _clean(error.verify_message).rstrip(".")
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"  # its own text is of asyncio
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return _clean(re.sub(r"^\[[^]]*\] *| *\(_ssl\.c:\d+\)$", "", text)).rstrip(".")
 

@@ -746,7 +746,12 @@ async def test_no_proxy_is_honoured_and_a_proxy_that_is_down_is_reported() -> No
     async with webhook("http://hooks.invalid/", environ) as sink:
         assert "does not resolve" in (await unavailable(sink)).what
     async with webhook("http://hooks.example/", environ) as sink:
-        assert "the proxy cannot be reached" in (await unavailable(sink)).what
+        assert "the proxy cannot be reached (connection refused)" in (await unavailable(sink)).what
+    async with webhook("http://hooks.example/", {"HTTP_PROXY": "http://proxy.invalid:3128"}) as sink:
+        what = (await unavailable(sink)).what
+        assert (
+            what.startswith("Cannot find the proxy http://proxy.invalid:3128: ") and "name the host in NO_PROXY" in what
+        )
 
 
 async def test_batches_of_an_unordered_sink_are_under_way_at_once() -> None:

@@ -39,7 +39,10 @@ def unreachable(error: BaseException, connection: Connection) -> str:
     trouble = explain(error, connection)
     what, why = trouble.what, trouble.why
     remedy = REMEDIES.get(trouble.kind, ANY_REMEDY)
+    proxy = connection.proxy
     match trouble.kind:
+        case Kind.NAME_UNKNOWN if proxy is not None and getattr(error, "host", address.host) != address.host:
+            what, remedy = f"Cannot find the proxy {proxy.url}", REMEDIES[Kind.PROXY]
         case Kind.NOT_NOMAD | Kind.OLD_RELEASE:
             what = f"The answer of {address} is not valid HTTP"
             if trouble.kind is Kind.OLD_RELEASE:

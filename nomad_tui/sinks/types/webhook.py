@@ -349,8 +349,9 @@ class Webhook:
                 f"{address} accepted the connection, but sent no complete answer within {patience}. "
                 "Check the receiver, or raise timeout in the definition."
             )
+        or_tls = "it may not answer TLS, " if address.startswith("https:") else ""
         return (
-            f"Cannot reach {address}: no connection within {patience}; the host may be down, or a firewall may "
+            f"Cannot reach {address}: no connection within {patience}; the host may be down, {or_tls}or a firewall may "
             "drop packets. Check the network, and address in the definition."
         )
 
