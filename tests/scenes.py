@@ -345,7 +345,7 @@ def settled(app: NomadTui) -> bool:
     timeline = app.dashboard.inspector.timeline
     if app.dashboard.inspector.view is EventView.TIMELINE and timeline.step_count is None:
         return False
-    if not app.dashboard.inspector.is_diagnosed:
+    if not app.dashboard.inspector.description.is_diagnosed:
         return False
     return has_counted(app) and app.dashboard.event_list.shown == (None if event is None else event.sequence)
 

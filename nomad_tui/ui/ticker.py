@@ -107,7 +107,7 @@ class Ticker:
         is_typing = self._filter_bar.line.has_focus and session.pace.has_keys
         if self._panes.event_list.cursor is None and self._ticks % newest_every == 0 and not is_typing:
             self._inspecting.look()
-        self._panes.inspector.show_newest()
+        self._panes.inspector.description.show_newest()
         self._inspecting.release_hidden()
         self._inspecting.show_place()
         has_just_ended = self._dashboard.is_finished and not self._has_ended

@@ -362,8 +362,10 @@ async def test_a_gap_says_what_may_be_missing_why_and_what_to_do_and_is_copied_a
     gap = Gap(GapReason.BUFFER, 9, 61, 41.0, namespaces=("payments",))
     async with inspecting(*jobs(range(10)), gap, *jobs([61])) as opened:
         await opened.select("gap")
-        assert "indexes 10–60 of namespace payments may be missing" in str(opened.dashboard.inspector.heading.content)
-        assert str(opened.dashboard.inspector.trouble.content).startswith(
+        assert "indexes 10–60 of namespace payments may be missing" in str(
+            opened.dashboard.inspector.description.heading.content
+        )
+        assert str(opened.dashboard.inspector.description.trouble.content).startswith(
             "! Reconnected after 41 s, when the server no longer held 9, or was rebuilt. The next event of "
             "each object is complete"
         )

@@ -45,17 +45,17 @@ def event(payload: bytes, **changes: str | None) -> InspectedEvent:
 async def test_the_inspector_shows_heading_facts_trouble_and_title_literally() -> None:
     async with asyncio.timeout(60), InspectorApp().run_test(size=(60, 20)) as pilot:
         inspector = pilot.app.query_one(Inspector)
-        assert "No event" in str(inspector.heading.content)
+        assert "No event" in str(inspector.description.heading.content)
         inspector.show(event(b"not json", title="[/x] \x1b]2;t", type="[red]Type", trouble="A \x1b cut line."))
         await at_rest(pilot.app)
         assert Content.from_markup(str(inspector.border_title)).plain == "[/x] ␛]2;t"
-        assert str(inspector.heading.content) == "web registered"
-        assert str(inspector.facts.content) == "Type [red]Type"
-        assert str(inspector.trouble.content).startswith("! A ␛ cut line. The payload is not JSON")
+        assert str(inspector.description.heading.content) == "web registered"
+        assert str(inspector.description.facts.content) == "Type [red]Type"
+        assert str(inspector.description.trouble.content).startswith("! A ␛ cut line. The payload is not JSON")
         assert drawn(inspector.payload_tree) == ["  •••••• ••••••"]
         inspector.show(event(JOB))
         await at_rest(pilot.app)
-        assert not inspector.trouble.display
+        assert not inspector.description.trouble.display
         assert drawn(inspector.payload_tree)[0] == "  ▼ Job  {6}"
         inspector.show(None)
         await at_rest(pilot.app)

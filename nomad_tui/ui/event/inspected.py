@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -16,19 +16,12 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.history.related import Names
 from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.objects.parts import Part, Role
-from nomad_tui.core.objects.registry import Summary
 from nomad_tui.core.readable import age, byte_count, count
 from nomad_tui.core.text import printable
 
 if TYPE_CHECKING:
     from nomad_tui.core.diagnosis import Diagnosis
 
-
-LONGEST_FACT: Final = 200
-"""Characters of a fact. A key may have 10,000, and must not push the payload off the screen."""
-
-_GAP: Final = 2
-"""Cells between two facts on a line."""
 
 _ROLE_STYLES: Final[dict[Role, str]] = {
     Role.PLAIN: "$foreground",
@@ -40,48 +33,9 @@ _ROLE_STYLES: Final[dict[Role, str]] = {
 }
 
 
-class DrawnFact(msgspec.Struct, frozen=True):
-    content: Content
-    begins_line: bool = False
-
-
 def contents(parts: Iterable[Part]) -> Iterable[Content]:
     """The parts of a sentence, colored by their role."""
     return (Content.styled(printable(part.text), _ROLE_STYLES[part.role]) for part in parts)
-
-
-def of_envelope(facts: Iterable[tuple[str, str]]) -> list[DrawnFact]:
-    """Facts from labels and untrusted values; those with an empty value are omitted."""
-    return [
-        DrawnFact(Content.assemble((label, "$faint"), " ", (printable(value, LONGEST_FACT), "$quiet")))
-        for label, value in facts
-        if value
-    ]
-
-
-def of_summary(shown: Summary) -> list[DrawnFact]:
-    return [
-        DrawnFact(
-            Content("").join([Content.styled(f"{fact.label} " if fact.label else "", "$faint"), *contents(fact.parts)]),
-            fact.own_line,
-        )
-        for fact in shown.facts
-    ]
-
-
-def laid_out(facts: Sequence[DrawnFact], width: int) -> Content:
-    """The facts in lines of at most `width` cells; a label is never separated from its value."""
-    lines: list[list[Content]] = []
-    left = 0
-    for fact in facts:
-        needed = fact.content.cell_length
-        if lines and not fact.begins_line and needed + _GAP <= left:
-            lines[-1].append(fact.content)
-            left -= needed + _GAP
-        else:
-            lines.append([fact.content])
-            left = width - needed
-    return Content("\n").join([Content(" " * _GAP).join(line) for line in lines])
 
 
 class EventView(StrEnum):

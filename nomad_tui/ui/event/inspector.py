@@ -19,23 +19,22 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Static
 
 from nomad_tui.core.changes import Changes, difference
-from nomad_tui.core.objects.registry import Summary, kind, summary
+from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.payload import Payload, parse
 from nomad_tui.core.readable import count
 from nomad_tui.core.secrets import Masking, redact
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.event.description import Description
 from nomad_tui.ui.event.find_line import FindPane
-from nomad_tui.ui.event.inspected import DrawnFact, EventView, InspectedEvent, laid_out, of_envelope, of_summary
+from nomad_tui.ui.event.inspected import EventView, InspectedEvent
 from nomad_tui.ui.event.payload_tree import PayloadTree
 from nomad_tui.ui.event.view_tabs import ViewTabs
-from nomad_tui.ui.line_view import LaidOutOnce, set_border_subtitle, set_border_title, show_content
+from nomad_tui.ui.line_view import set_border_subtitle, set_border_title
 
 if TYPE_CHECKING:
-    from nomad_tui.core.diagnosis import Diagnosis
     from nomad_tui.ui.event.changes_view import ChangesView
     from nomad_tui.ui.event.text_viewer import TextView
     from nomad_tui.ui.event.timeline import Timeline
@@ -49,19 +48,8 @@ _AROUND_TITLE: Final = 6
 AFTER_SUBTITLE: Final = 3
 """Cells of the border after its subtitle."""
 
-NOTHING_SELECTED: Final = "No event is selected."
-
-DIAGNOSIS_INDENT: Final = 2
-"""Cells before each line of the diagnosis."""
-DIAGNOSIS_FIRST_SLICE: Final = 0.008
-DIAGNOSIS_SLICE: Final = 0.02
-"""Seconds spent on the diagnosis when an event is shown, and at each further update."""
 LARGE_PAYLOAD: Final = 128 * 1024
 """Bytes above which a payload is drawn before it is compared with the previous one."""
-
-
-class Part(Static, LaidOutOnce):
-    """A text above the views."""
 
 
 class Inspector(Vertical):
@@ -106,12 +94,6 @@ class Inspector(Vertical):
         self._clock = clock
         self._timezone = timezone
         self._event: InspectedEvent | None = None
-        self._facts: list[DrawnFact] = []
-        self._summary: list[DrawnFact] = []
-        self._diagnosis: Diagnosis | None = None
-        self._diagnosed: list[DrawnFact] = []
-        self._newest = ""
-        """The object's newest state in the summary."""
         self._payload: Payload | None = None
         self._changes: Changes | None = None
         self._has_raw = False
@@ -119,11 +101,7 @@ class Inspector(Vertical):
         self._title = "3 Event"
         self.masking = Masking(reveal)
         self.view = EventView.TREE
-        self.heading = Part(Content(NOTHING_SELECTED), id="inspector-heading")
-        self.summary = Part(id="inspector-summary")
-        self.diagnosis = Part(id="inspector-diagnosis")
-        self.facts = Part(id="inspector-facts")
-        self.trouble = Part(id="inspector-trouble")
+        self.description = Description(clock, timezone)
         self.tabs = ViewTabs(id="inspector-tabs")
         self._than = than
         self.payload_tree = PayloadTree(timezone=timezone, than=than)
@@ -165,13 +143,6 @@ class Inspector(Vertical):
         return self._changes
 
     @property
-    def is_diagnosed(self) -> bool:
-        """Whether the diagnosis of a failure is complete, or there is none."""
-        if self._diagnosis is None:
-            return self._event is None or self._event.diagnose is None
-        return self._diagnosis.is_complete
-
-    @property
     def shown_view(self) -> PayloadTree | ChangesView | Timeline | TextView:
         """The widget of the current view, which receives the keys."""
         match self.view:
@@ -185,11 +156,7 @@ class Inspector(Vertical):
                 return self.raw
 
     def compose(self) -> ComposeResult:
-        yield self.heading
-        yield self.summary
-        yield self.diagnosis
-        yield self.facts
-        yield self.trouble
+        yield from self.description.parts
         yield self.tabs
         yield self._panes[EventView.TREE]
 
@@ -206,16 +173,13 @@ class Inspector(Vertical):
     def _show(self, event: InspectedEvent | None) -> None:
         self.masking.revealed = None
         self._changes = None
-        self._diagnosis = None
         self._has_raw = False
         with self.app.batch_update():
             if event is None:
                 self._payload = None
-                self._facts, self._summary = [], []
                 self._title = "3 Event"
                 set_border_title(self, Content(self._title))
-                self._describe((Content(NOTHING_SELECTED),), None)
-                self._diagnose(0.0)
+                self.description.show(None, "", self.content_size.width)
                 self.payload_tree.clear()
                 if EventView.CHANGES in self._panes:
                     self.changes_view.clear()
@@ -227,10 +191,7 @@ class Inspector(Vertical):
             self._title = printable(event.title, LONGEST_TITLE)
             set_border_title(self, Content(self._title))
             troubles = [printable(text) for text in (event.trouble, payload.trouble) if text]
-            self._facts = of_envelope(event.facts)
-            self._summary = self._summary_of(event)
-            self._describe(event.heading, " ".join(troubles) or None)
-            self._diagnose(DIAGNOSIS_FIRST_SLICE)
+            self.description.show(event, " ".join(troubles), self.content_size.width)
             is_large = len(event.payload) > LARGE_PAYLOAD and event.before is not None
             if not is_large:
                 self._compare(event, payload)
@@ -239,33 +200,6 @@ class Inspector(Vertical):
                 self.call_after_refresh(self._compare_later, event, payload)
             self._fill_view()
             self._label_tabs()
-
-    def _summary_of(self, event: InspectedEvent) -> list[DrawnFact]:
-        if not event.topic:
-            return []
-        self._newest = event.newest()
-        shown = summary(
-            event.topic,
-            event.key,
-            event.payload,
-            name=event.name,
-            now=self._clock() if event.happened is None else event.happened,
-            timezone=self._timezone,
-            of_event=event.happened is not None,
-            newest=self._newest,
-        )
-        return of_summary(shown)
-
-    def _diagnose(self, seconds: float) -> None:
-        """Continues the diagnosis for about `seconds`, and shows it once it is complete."""
-        event = self._event
-        if self._diagnosis is None and event is not None and event.diagnose is not None and self.size:
-            self._diagnosis = event.diagnose()  # not before the first drawing, when this has no size yet
-        self._diagnosed = []
-        if self._diagnosis is not None and not self._diagnosis.advance(seconds):
-            self._diagnosed = [DrawnFact(fact.content) for fact in of_summary(Summary(self._diagnosis.facts))]
-            self._show_diagnosed(self.content_size.width)
-        self.diagnosis.display = bool(self._diagnosed)
 
     def _compare(self, event: InspectedEvent, payload: Payload) -> None:
         if event.before is not None:
@@ -386,16 +320,7 @@ class Inspector(Vertical):
     def action_step(self, rows: int) -> None:
         self.post_message(self.Step(rows))
 
-    # Above the views
-
-    def show_newest(self) -> None:
-        """Update the object's newest state if it has changed, and continue the diagnosis; the app calls this often."""
-        if not self.is_diagnosed:
-            self._diagnose(DIAGNOSIS_SLICE)
-        if self._event is not None and self._event.topic and self._event.newest() != self._newest:
-            self._summary = self._summary_of(self._event)
-            self._lay_out_facts()
-            self.summary.display = bool(self._summary)
+    # The title and the clock
 
     def show_newer(self, events: int) -> None:
         """Shows in the title how many newer events there are than the one kept here; nothing if 0."""
@@ -413,32 +338,11 @@ class Inspector(Vertical):
 
     def update_ages(self) -> None:
         """Show ages relative to the clock's current time; the app calls this now and then."""
-        if self._event is not None:
-            self._summary = self._summary_of(self._event)
-            self._lay_out_facts()
+        self.description.update_ages()
         self.payload_tree.show_ages(self._clock())
         if EventView.CHANGES in self._panes:
             self.changes_view.show_ages(self._clock())
 
     def on_resize(self) -> None:
-        self._lay_out_facts()
+        self.description.lay_out(self.content_size.width)
         self._label_tabs()
-
-    def _lay_out_facts(self) -> None:
-        width = self.content_size.width
-        show_content(self.summary, laid_out(self._summary, width))
-        self._show_diagnosed(width)
-        show_content(self.facts, laid_out(self._facts, width))
-
-    def _show_diagnosed(self, width: int) -> None:
-        content = laid_out(self._diagnosed, width - DIAGNOSIS_INDENT)
-        if self.diagnosis.content != content:
-            self.diagnosis.update(content)  # long facts wrap
-
-    def _describe(self, heading: tuple[Content, ...], trouble: str | None) -> None:
-        show_content(self.heading, Content("\n").join(heading))
-        self._lay_out_facts()
-        self.summary.display = bool(self._summary)
-        self.facts.set_class(not self._facts, "-empty")
-        self.trouble.update(Content(f"! {trouble}" if trouble else ""), layout=trouble is not None)
-        self.trouble.display = trouble is not None
