@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nomad_tui.sinks.definition.making import Making
 
 TO = ("address", "command", "routing_key")
-"""Settings that say where the events go: a type has one of them."""
+"""Settings that name the receiver; each type has at most one of them."""
 KINDS = (
     "webhook", "file", "stdout", "nats", "exec", "slack", "discord", "teams", "pagerduty", "alertmanager", "loki",
 )  # fmt: skip
@@ -70,7 +70,7 @@ def new(
     )
     _ask(making, {setting: answer for setting, answer in given.items() if answer is not None})
     if to is not None and not making.answers.keys() & {*TO}:
-        making.answers["address"] = to  # which the type does not have: this is said below
+        making.answers["address"] = to  # reported below: the type has no address
     text = making.definition()
     try:
         definition, target, _ = register(definitions, text, "The definition")
@@ -109,12 +109,12 @@ def _ask(making: Making, given: Mapping[str, str]) -> None:
             _print(mistake)
 
 
-def _prompt(text: str, flag: str, **manner: Any) -> Any:
-    """Raises `ConfigurationFailure` where nobody is there to answer, as in a script; `flag` answers instead."""
+def _prompt(text: str, flag: str, **options: Any) -> Any:
+    """Prompts for an answer. Raises `ConfigurationFailure`, which names `flag`, if piped standard input ends."""
     from nomad_tui.cli.options import ConfigurationFailure
 
     try:
-        return click.prompt(text, **manner)
+        return click.prompt(text, **options)
     except click.Abort:
         if sys.stdin is not None and sys.stdin.isatty():
             raise

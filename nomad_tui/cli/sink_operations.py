@@ -322,7 +322,7 @@ def _letter_note(letter: DeadLetter) -> str:
 
 
 def _echo_reasons(letters: Sequence[DeadLetter]) -> None:
-    """The newest reasons in full, as their remedies come last."""
+    """Prints the newest reasons in full: the remedy is at the end of each."""
     newest = dict.fromkeys(letter.why for letter in reversed(letters))
     for why in list(newest)[MOST_REASONS - 1 :: -1]:
         _echo_wrapped(f"Why: {printable(why)}")

@@ -151,7 +151,7 @@ class ClockBounds:
         self.most = most if self.most is None else min(self.most, most)
 
     def now(self) -> int:
-        """What it shows now, in ns since 1970; where it is not known, what this machine's does."""
+        """The other clock's time in ns since 1970; this machine's if the bounds are unknown."""
         return time_ns() + ((self.least or 0) + (self.most or 0)) // 2
 
 

@@ -1,4 +1,4 @@
-"""A reader's two waits, for bytes and for its next attempt, and what ends them early."""
+"""The two waits of a reader, for bytes and for the next attempt, both of which can be ended early."""
 
 import asyncio
 from collections import deque
@@ -28,7 +28,7 @@ class Waits:
         """Ends the wait for the next attempt, or interrupts it to yield pending updates."""
 
     def pass_on(self, update: Update) -> None:
-        """Has `pending` yield an update soon."""
+        """Queues an update for `pending`, and ends the current wait."""
         self._pending.append(update)
         self._interrupted = True
         self.look_again()
@@ -45,7 +45,7 @@ class Waits:
             self._reading.reschedule(None if left is None else asyncio.get_running_loop().time() + left)
 
     def attempt_now(self) -> None:
-        """Ends the wait for the next attempt, from the last failure on."""
+        """Skips the wait for the next attempt, even if it has not started since the last failure."""
         self._attempts_now = True
         self._woken.set()
 
@@ -53,7 +53,7 @@ class Waits:
         self._attempts_now = False
 
     async def attempt_after(self, seconds: float) -> AsyncGenerator[Update, None]:
-        """Waits that long, and yields the updates of others that come meanwhile."""
+        """Waits `seconds`, or until `attempt_now`; yields updates from `pass_on` in the meantime."""
         until = monotonic() + seconds
         while not self._attempts_now and (left := until - monotonic()) > 0:
             self._woken.clear()
@@ -86,7 +86,7 @@ class Waits:
         return None
 
     def _seconds_left(self) -> float | None:
-        """Until the next deadline that the wait for bytes must not exceed; None if there is none."""
+        """Seconds until the next deadline that the wait for bytes must not exceed; None if there is none."""
         if self._interrupted:
             return 0.0
         due = [self._selection.seconds_left()] if self._selection.is_changing else []
