@@ -84,7 +84,7 @@ def test_what_is_no_place_is_reported_in_a_sentence(text: str) -> None:
     with pytest.raises(UnknownPlaceError) as raised:
         read(text)
     message = str(raised.value)
-    assert message.endswith("type an index (1204), a time (14:30), an age (-5m) or 2026-11-23 14:30.")
+    assert message.endswith("Type an index (1204), a time (14:30), an age (-5m) or 2026-11-23 14:30.")
     assert len(message) < 170
 
 
@@ -289,7 +289,7 @@ async def test_a_time_is_typed_and_gone_to() -> None:
 async def test_what_is_wrong_is_at_the_prompt_and_can_be_mended() -> None:
     async with list_alone(history_of(job(number) for number in range(50))) as alone:
         await alone.press("colon", *"4x", "enter")
-        await alone.until(lambda: "'4x' is no place" in trouble(alone))
+        await alone.until(lambda: "Unknown place '4x'" in trouble(alone))
         await alone.press("backspace", "9", "9", "enter")
         await alone.until(lambda: "No events there; the newest held is index 49." in trouble(alone))
         assert alone.selected is None

@@ -196,7 +196,7 @@ async def test_without_sinks_it_says_where_to_make_one(tmp_path: Path) -> None:
     async with opened_on(tmp_path, {}) as opened:
         await opened.shows(2)
         await menu(opened)
-        await opened.appears("No sink is defined: s makes the first one.")
+        await opened.appears("No sink is defined. Press s to create one.")
         await opened.press("enter", "a", "escape")
         await opened.until(lambda: not isinstance(opened.app.screen, SendTo))
 

@@ -81,9 +81,9 @@ def parse_place(text: str, now: int, timezone: tzinfo | None = None) -> Place:
     except (ValueError, OverflowError, OSError):
         shown = printable(typed, LONGEST_TEXT)
         raise UnknownPlaceError(
-            f"'{shown}' is no place: type an index (1204), a time (14:30), an age (-5m) or 2026-11-23 14:30."
+            f"Unknown place '{shown}'. Type an index (1204), a time (14:30), an age (-5m) or 2026-11-23 14:30."
             if typed
-            else "Nothing is typed: type an index (1204), a time (14:30), an age (-5m) or 2026-11-23 14:30."
+            else "Type an index (1204), a time (14:30), an age (-5m) or 2026-11-23 14:30."
         ) from None
 
 

@@ -26,7 +26,7 @@ LONGEST_NAME: Final = 36
 """Cells of a sink's name, to leave room for its address."""
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 MISTAKEN: Final = "Its definition has a mistake: {app.sinks} shows it."
-NO_SINKS: Final = "No sink is defined: {app.sinks} makes the first one."
+NO_SINKS: Final = "No sink is defined. Press {app.sinks} to create one."
 
 Load = Callable[[], Awaitable[Loaded]]
 """Raises `FileError`."""

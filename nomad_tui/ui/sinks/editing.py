@@ -66,7 +66,7 @@ def _store(definitions: Definitions, file: Path, sink: str, before: str, text: s
 
 def _remaining_mistakes(mistakes: Sequence[str]) -> str:
     others = f" {len(mistakes) - 1} more: nomad-tui config check." if len(mistakes) > 1 else ""
-    return f"Still wrong in it, as before: {mistakes[0].removesuffix('.')}.{others}"
+    return f"It still contains an earlier mistake: {mistakes[0].removesuffix('.')}.{others}"
 
 
 def settings_mistakes(file: Path, text: str) -> list[str]:

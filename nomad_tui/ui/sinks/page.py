@@ -370,7 +370,7 @@ class SinksPage(Modal[None]):
             self.notify("No error to copy: nothing has failed since the last acknowledgement.", markup=False)
 
 
-NO_FOLDER: Final = "No sink can be made: this dashboard reads no configuration folder."
+NO_FOLDER: Final = "Cannot create a sink: this dashboard has no configuration folder."
 NO_DEFINITION: Final = "Nothing can be sent: the sink has no valid definition."
 NOT_DEFINED: Final = "No file defines this sink any more: nothing is sent to it."
 _KEYS: Final = (

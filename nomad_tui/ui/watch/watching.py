@@ -139,7 +139,7 @@ class Watching:
         text = sentence(self._history, firing.sequence).text
         if self._may_notify(rule.name):
             self._panes.notify(
-                f"{printable(text, 300)}. {keymap_of(self._panes.app).text('{app.watch} leads to it.')}",
+                f"{printable(text, 300)}. {keymap_of(self._panes.app).text('Press {app.watch} to go to it.')}",
                 title=rule.name,
                 severity="warning",
                 markup=False,
