@@ -37,10 +37,10 @@ class Part(Static, LaidOutOnce):
 
 
 class Description:
-    """Five widgets of the inspector. Its width is in cells, 0 before the first layout."""
+    """The inspector's texts above its views. Widths are in cells, 0 before the first layout."""
 
     def __init__(self, clock: Callable[[], int], timezone: tzinfo | None) -> None:
-        """As for `Inspector`."""
+        """`clock` and `timezone` are as in `Inspector`."""
         self._clock = clock
         self._timezone = timezone
         self._event: InspectedEvent | None = None
@@ -59,11 +59,11 @@ class Description:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """From top to bottom."""
+        """The texts from top to bottom."""
         return self.heading, self.summary, self.diagnosis, self.facts, self.trouble
 
     def show(self, event: InspectedEvent | None, trouble: str, width: int) -> None:
-        """`trouble` is a printable problem of the event or its payload, or empty."""
+        """Show an event, or that none is selected. `trouble` is a problem of the event or payload, safe to display."""
         self._event, self._diagnosis = event, None
         self._facts = [] if event is None else _of_envelope(event.facts)
         self._summary = [] if event is None else self._summary_of(event)

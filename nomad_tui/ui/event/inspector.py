@@ -226,7 +226,7 @@ class Inspector(Vertical):
         had_focus = self.shown_view.has_focus
         self.view = view
         if self.is_mounted:
-            self._conceal()
+            self._mask_revealed()
             self._show_view()
             self._fill_view()
             self._label_tabs()
@@ -234,7 +234,7 @@ class Inspector(Vertical):
                 self.screen.set_focus(self.shown_view)
         self.post_message(self.ViewChanged(view))
 
-    def _conceal(self) -> None:
+    def _mask_revealed(self) -> None:
         """Masks the secret revealed in the previous view, so that a copy matches what the current one shows."""
         if self.masking.revealed is not None and self._event is not None and self._payload is not None:
             self.masking.revealed = None
