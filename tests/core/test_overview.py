@@ -74,6 +74,9 @@ class Plain:
             newest = self.last.get(("Deployment", namespace, self.newest_deployment.get((namespace, now["JobID"]), "")))
             if newest is None or now["JobVersion"] >= newest["JobVersion"]:
                 self.newest_deployment[namespace, now["JobID"]] = key
+        elif topic == "Evaluation" and event["Type"] == "JobBatchDeregistered":
+            self.forget(namespace, now["JobID"])
+            self.solved[namespace, now["JobID"]] = sequence
         elif topic == "Evaluation" and event["Type"] == "JobDeregistered":
             self.stop(sequence, namespace, now["JobID"])
         elif topic == "Evaluation" and now["Status"] == "complete":
@@ -344,6 +347,17 @@ def test_nothing_of_a_job_that_was_stopped_or_purged_needs_attention(end: Frame)
     assert {(one.kind, one.end) for one in after.recovered} == {("group", "stopped"), ("evaluation", "stopped")}
     assert ClusterFold.restore(ClusterFold(after).snapshot()).cluster.attention() == []
     assert [one.name for one in states(*sent, end, allocation(10, "b", "failed", "web")).attention()] == ["web.g"]
+
+
+def test_nothing_of_a_job_that_was_collected_as_garbage_needs_attention() -> None:
+    """Nomad 1.6.5 sends an evaluation for it and nothing of the job itself."""
+    sent = [
+        about(4, "Job", "JobRegistered", "web", Stop=False, Type="batch", Status="running", TaskGroups=[]),
+        allocation(5, "a", "failed", "web"),
+        about(9, "Evaluation", "JobBatchDeregistered", "e", JobID="web", Status="pending"),
+    ]
+    after = states(*sent)
+    assert (after.attention(), after.recovered, after.jobs, after.allocations) == ([], [], {}, {})
 
 
 def job(index: int, status: str, number: int = 1) -> Frame:

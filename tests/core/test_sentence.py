@@ -388,6 +388,29 @@ def test_an_unhealthy_allocation_shows_why_also_where_its_task_restarts() -> Non
     )
 
 
+@pytest.mark.parametrize("after", [[], [{"Type": "Terminated", "Time": 3, "ExitCode": 137, "Signal": 9}]])
+def test_a_task_that_its_client_fails_shows_why(after: list[dict[str, Any]]) -> None:
+    """As Nomad 1.6.5 writes it for a template; a Vault token does the same while the task runs."""
+    killed = {"Type": "Killing", "Time": 2, "DisplayMessage": "Template failed: x", "Details": {"fails_task": "true"}}
+    states = {"t": TASK | {"Failed": True, "Events": [{"Type": "Started", "Time": 1}, killed, *after]}}
+    now = {"Name": "a.g[0]", "ClientStatus": "failed", "TaskStates": states}
+    assert _described("Allocation", "AllocationUpdated", now) == "a.g[0]  failed · task t killed · template failed: x"
+
+
+def test_the_task_that_ended_last_of_several_is_named() -> None:
+    ends = {name: TASK | {"Events": [{"Type": "Terminated", "Time": at}]} for name, at in (("main", 1), ("post", 2))}
+    now = {"Name": "a.g[0]", "ClientStatus": "complete", "TaskStates": ends}
+    assert _described("Allocation", "AllocationUpdated", now) == "a.g[0]  complete · task post exit 0"
+
+
+def test_a_drivers_message_comes_without_what_grpc_puts_before_it() -> None:
+    why = 'failed to launch: rpc error: code = Unknown desc = binary "x" could not be found'
+    states = {"t": TASK | {"Events": [{"Type": "Driver Failure", "Time": 1, "DisplayMessage": why}]}}
+    now = {"Name": "a.g[0]", "ClientStatus": "failed", "TaskStates": states}
+    shown = _described("Allocation", "AllocationUpdated", now)
+    assert shown == 'a.g[0]  failed · task t driver failure · failed to launch: binary "x" could not be found'
+
+
 def test_a_canceled_evaluation_shows_why_and_not_what_had_blocked_it() -> None:
     metrics = {"g": METRIC | {"NodesExhausted": 4, "DimensionExhausted": {"memory": 4}}}
     why = 'evaluation "1f14b65f-8ce9-9120-2ebe-88308900fd43" successful'

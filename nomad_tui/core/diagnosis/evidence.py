@@ -13,8 +13,7 @@ from nomad_tui.core.history.dictionaries import GAP_SUBJECT
 from nomad_tui.core.history.history import History
 from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.objects.allocation import ALLOCATION
-from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent
-from nomad_tui.core.objects.allocation.sentence import ENDINGS
+from nomad_tui.core.objects.allocation.fields import ENDINGS, Allocation, TaskEvent
 from nomad_tui.core.objects.deployment import DEPLOYMENT
 from nomad_tui.core.objects.job import JOB
 from nomad_tui.core.objects.node import NODE
@@ -140,8 +139,9 @@ def _failures(
                 stopped = False
             stopped = stopped or event.type in _STOPPED_BY
             is_oom = (event.details or {}).get("oom_killed") == "true"
-            failed = event.type in ENDINGS and (
-                is_oom or (not stopped and (event.type != "Terminated" or event.exit_code or event.signal))
+            failed = event.fails_task or (
+                event.type in ENDINGS
+                and (is_oom or (not stopped and (event.type != "Terminated" or event.exit_code or event.signal)))
             )
             named = (task, event.time, event.type)
             if failed and named not in seen:

@@ -173,9 +173,13 @@ OUT_OF_MEMORY: Final = "OOM Killed"
 """Message of Docker's driver that repeats the `oom_killed` detail of the same task event."""
 
 
+_RPC_ERROR: Final = lazy_pattern(r"rpc error: code = \w+ desc = ")
+"""What gRPC puts before the message of a driver."""
+
+
 def reason(text: str, *prefixes: str) -> str:
     """A server's message shortened to follow a `·`: without prefixes, initial capital and secrets."""
-    text = masked_text(text[: MESSAGE_LIMIT * 2].strip())
+    text = _RPC_ERROR.sub("", masked_text(text[: MESSAGE_LIMIT * 2].strip()))
     for prefix in prefixes:
         text = text.removeprefix(prefix)
     if text[1:2].islower():

@@ -148,6 +148,9 @@ class ClusterFold:
         now = EVALUATION.read(event.payload)
         if now is None or not now.job_id:
             return
+        if event.type == "JobBatchDeregistered":  # a garbage collection; before 1.9 without an event of the job
+            self._forget_job(event.namespace, now.job_id)
+            return
         if event.type == "JobDeregistered":
             self._stop_job(event, now.job_id)
             where = (event.namespace, now.job_id)
@@ -179,7 +182,7 @@ class ClusterFold:
             return
         is_gone = b'"Deleted":true' in event.payload or event.type in ("JobDeregistered", "JobBatchDeregistered")
         if is_gone and (now.stop is False or event.type == "JobBatchDeregistered"):
-            self._forget_job(event)
+            self._forget_job(event.namespace, event.key)
             return
         groups = {group.name: group.count for group in now.groups}
         seen_from = known.seen_from if known is not None else 0
@@ -225,9 +228,9 @@ class ClusterFold:
                 if allocation.status in _ENDED:
                     del self.cluster.allocations[id_]
 
-    def _forget_job(self, event: Happened) -> None:
+    def _forget_job(self, namespace: str, job: str) -> None:
         """Remove a purged job, with its troubles and allocations."""
-        where = (event.namespace, event.key)
+        where = (namespace, job)
         self.cluster.jobs.pop(where, None)
         self.cluster.deployments.pop(where, None)
         for key in [key for key in self.cluster.troubles if key[1:3] == where and key[0] != "node"]:

@@ -1,8 +1,26 @@
 """The fields of an allocation, and of its tasks."""
 
+from typing import Final
+
 import msgspec
 
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
+
+
+ENDINGS: Final = frozenset(
+    {
+        "Disk Resources Exceeded",
+        "Driver Failure",
+        "Failed Artifact Download",
+        "Failed Restoring Task",
+        "Failed Validation",
+        "Setup Failure",
+        "Sibling Task Failed",
+        "Task hook failed",
+        "Terminated",
+    }
+)
+"""Task events that say why a task is not running (`TaskEvent` in `nomad/structs`)."""
 
 
 class TaskEvent(Object):
@@ -18,12 +36,33 @@ class TaskEvent(Object):
     task_signal_reason: str = ""
     details: dict[str, str] | None = None
 
+    @property
+    def fails_task(self) -> bool:
+        """Whether the client kills the task because it cannot go on, as for a template or a Vault token."""
+        return self.type == "Killing" and (self.details or {}).get("fails_task") == "true"
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it says why the task is not running."""
+        return self.type in ENDINGS or self.fails_task
+
 
 class TaskState(Object):
     state: str = ""
     failed: bool = False
     restarts: int = 0
     events: list[TaskEvent] | None = None
+
+    def ending(self) -> TaskEvent | None:
+        """The newest event that says why the task is not running, or what it was killed for before it terminated."""
+        found: TaskEvent | None = None
+        for event in reversed(self.events or ()):
+            if event.fails_task:
+                return event
+            if found is not None and event.type == "Started":
+                break
+            found = found or (event if event.type in ENDINGS else None)
+        return found
 
 
 class Transition(Object):

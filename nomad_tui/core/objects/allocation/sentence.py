@@ -45,21 +45,6 @@ _ATTEMPTS: Final = lazy_pattern(r"attempts (\d{1,9})\b")
 
 MESSAGE_SEARCHED: Final = 400
 
-ENDINGS: Final = frozenset(
-    {
-        "Disk Resources Exceeded",
-        "Driver Failure",
-        "Failed Artifact Download",
-        "Failed Restoring Task",
-        "Failed Validation",
-        "Setup Failure",
-        "Sibling Task Failed",
-        "Task hook failed",
-        "Terminated",
-    }
-)
-"""Task events that explain why a task is not running (`TaskEvent` in `nomad/structs`)."""
-
 STEPS: Final = {
     "Received": "received by the client",
     "Task Setup": "setting up",
@@ -284,7 +269,8 @@ def _ended(now: Allocation, tasks: dict[str, TaskState], beside: Beside) -> list
     ends = [(event.time, name, event) for name, event in _endings(tasks)]
     if ends:
         _, name, event = max(ends, key=lambda end: end[0])
-        happened += [dim(", " if stopped else " · "), *_exit(event, good_is_dim=True)]
+        who = f"task {name[:VALUE_LIMIT]} " if len(tasks) > 1 and not stopped else ""
+        happened += [dim(f"{', ' if stopped else ' · '}{who}"), *_exit(event, good_is_dim=True)]
         starts = [one.time for one in tasks[name].events or () if one.type == "Started"]
         if starts and 0 < max(starts) <= event.time:
             happened.append(dim(f" {'after' if stopped else 'in'} {duration(event.time - max(starts))}"))
@@ -317,17 +303,13 @@ def _failure(tasks: dict[str, TaskState], joint: Part) -> list[Part]:
 
 def _endings(tasks: dict[str, TaskState]) -> list[tuple[str, TaskEvent]]:
     """The newest event of each task that explains why it is not running."""
-    return [
-        (name, event)
-        for name, task in tasks.items()
-        if (event := next((one for one in reversed(task.events or ()) if one.type in ENDINGS), None))
-    ]
+    return [(name, event) for name, task in tasks.items() if (event := task.ending()) is not None]
 
 
 def _exit(event: TaskEvent, good_is_dim: bool = False) -> list[Part]:
     if event.type != "Terminated":
         message = reason(event.display_message or event.message)
-        return [bad(event.type.lower(), VALUE_LIMIT), *([DOT, plain(message)] if message else [])]
+        return [bad("killed" if event.fails_task else event.type.lower(), VALUE_LIMIT), *([DOT, plain(message)] if message else [])]
     details = event.details or {}
     end = f"exit {event.exit_code}" if not event.signal else f"exit {event.exit_code} signal {event.signal}"
     clean = not event.exit_code and not event.signal
@@ -344,7 +326,7 @@ def _exit(event: TaskEvent, good_is_dim: bool = False) -> list[Part]:
 def _task_event(name: str, event: TaskEvent) -> list[Part]:
     """A short form of a task event: `task redis started`."""
     who = plain(f"task {name[:VALUE_LIMIT]} ")
-    if event.type in ENDINGS:
+    if event.is_ending:
         return [who, *_exit(event)]
     if event.type == "Restarting":
         return [who, warn(f"restarting in {duration(event.start_delay)}")]
@@ -413,6 +395,6 @@ def _task_event_level(event: TaskEvent) -> Level:
         return Level.FAILURE
     if event.type == "Terminated":
         return Level.WARNING if event.exit_code or event.signal else Level.ROUTINE
-    if event.type in ENDINGS or event.type == "Restarting":
+    if event.is_ending or event.type == "Restarting":
         return Level.WARNING
     return Level.ROUTINE

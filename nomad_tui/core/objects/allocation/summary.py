@@ -152,7 +152,8 @@ def _add_troubled(facts: Facts, name: str, task: TaskState) -> None:
 
 def _ending(task: TaskState) -> TaskEvent | None:
     """The newest event that explains the task's current or previous end."""
-    return next((event for event in reversed(task.events or ()) if event.type and event.type not in _ROUTINE), None)
+    others = (event for event in reversed(task.events or ()) if event.type and event.type not in _ROUTINE)
+    return next((event for event in task.events or () if event.fails_task), None) or next(others, None)
 
 
 def _exit_of(task: TaskState) -> tuple[int, int]:

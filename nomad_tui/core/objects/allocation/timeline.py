@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
-from nomad_tui.core.objects.allocation.fields import Allocation, TaskEvent, Transition
-from nomad_tui.core.objects.allocation.sentence import ENDINGS, STEPS
+from nomad_tui.core.objects.allocation.fields import ENDINGS, Allocation, TaskEvent, Transition
+from nomad_tui.core.objects.allocation.sentence import STEPS
 from nomad_tui.core.objects.parts import (
     ARROW,
     COMMA,
@@ -44,6 +44,8 @@ _AWAY: Final = frozenset(("lost", "unknown", "disconnected"))
 
 def is_failure(event: TaskEvent) -> bool:
     """Whether a task event reports a failure, final or repeated."""
+    if event.fails_task:
+        return True
     return event.type in _FAILURES or (event.type == "Terminated" and bool(event.exit_code or event.signal))
 
 
@@ -55,7 +57,8 @@ def task_event(event: TaskEvent) -> Parts:
         return (warn(f"restarting in {duration(event.start_delay)}"),)
     if (known := STEPS.get(event.type)) is not None:
         message = reason(event.display_message) if event.type == "Killing" else ""
-        return (plain(known), *((DOT, dim(message)) if message else ()))
+        said = bad if event.fails_task else dim
+        return (plain(known), *((DOT, said(message)) if message else ()))
     role = bad if event.type in _FAILURES else plain
     message = reason(event.display_message or event.message)
     named = role(event.type.lower() or "event without a type", VALUE_LIMIT)
