@@ -7,7 +7,7 @@ import pytest
 from nomad_tui.core.wire import Frame
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.inspector import Inspector
-from tests.dashboard import CONNECTED, MEDIUM, WIDE, ScriptedSource, dashboard, event, jobs
+from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, ScriptedSource, dashboard, event, jobs
 from tests.recordings import frame
 
 
@@ -141,3 +141,14 @@ async def test_copying_offers_the_ids_of_a_row() -> None:
 
 def _shows_view(pane: Inspector, view: EventView) -> bool:
     return pane.view is view
+
+
+async def test_a_notification_does_not_cover_a_menu() -> None:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1, 4))), NARROW) as opened:
+        await opened.shows(3)
+        opened.dashboard.notify("Copied 36 characters to the terminal.", markup=False, timeout=60)
+        await opened.appears("Copied 36 characters")
+        await opened.press("k", "w")
+        await opened.appears("No marks. Press m to mark an event.  ")
+        await opened.appears("Copied 36 characters")
+        assert "No marks. Press m to mark an event.  " in opened

@@ -50,7 +50,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.ui.dialogs.letter_menu import LONGEST_PREVIEW, Choice
 
 UNSAFE: Final = "Not available: a name in it is unsafe to type in a shell."
-NO_ALLOCATION: Final = "Only available for allocations and for objects of a job."
+NO_ALLOCATION: Final = "Only for allocations and objects of a job."
 SECRET: Final = "This is a secret: press {tree.reveal} to reveal it first."
 """Why a secret cannot be copied."""
 
