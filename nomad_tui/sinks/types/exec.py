@@ -44,9 +44,11 @@ class ExecSink:
         answer = outcome.describe(self._command.timeout)
         if outcome.succeeded:
             return answer
-        if outcome.timed_out or outcome.code == TRY_AGAIN:
-            raise UnavailableError(answer)
-        raise RejectedError(answer)
+        if outcome.timed_out:
+            raise UnavailableError(f"{answer}. Correct the command, or raise timeout in the definition")
+        if outcome.code == TRY_AGAIN:
+            raise UnavailableError(f"{answer}. The command asks for another attempt")
+        raise RejectedError(f"{answer}. Correct the command, or let it exit with 75 if a later attempt may succeed")
 
     async def close(self) -> None:
         await self._runner.close()

@@ -331,6 +331,6 @@ def _remedy(error: OSError) -> str:
         case IsADirectoryError() | NotADirectoryError():
             return "name a file"
         case _ if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return "make room there. It is tried again every few seconds, and no event is lost"
+            return "make room there. It is tried again every few seconds, and the journal keeps the events"
         case _:
-            return "repair the file system. It is tried again every few seconds, and no event is lost"
+            return "repair the file system. It is tried again every few seconds, and the journal keeps the events"

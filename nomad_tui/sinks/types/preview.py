@@ -190,4 +190,4 @@ def template_mistakes(definition: Definition) -> list[str]:
         except (UndeliveredError, TemplateInvalidError) as error:
             topic = item.event.topic if item.event is not None else "gap"
             mistakes.setdefault(str(error).rstrip("."), topic)
-    return [f"{what} (with an event of {topic})." for what, topic in mistakes.items()]
+    return [f"{what} (with an event of {topic}; `topics` selects others)." for what, topic in mistakes.items()]
