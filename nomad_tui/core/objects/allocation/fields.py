@@ -6,7 +6,6 @@ import msgspec
 
 from nomad_tui.core.objects.reading import EMPTY, Object, Reader, Written
 
-
 ENDINGS: Final = frozenset(
     {
         "Disk Resources Exceeded",

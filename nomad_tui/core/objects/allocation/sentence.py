@@ -309,7 +309,10 @@ def _endings(tasks: dict[str, TaskState]) -> list[tuple[str, TaskEvent]]:
 def _exit(event: TaskEvent, good_is_dim: bool = False) -> list[Part]:
     if event.type != "Terminated":
         message = reason(event.display_message or event.message)
-        return [bad("killed" if event.fails_task else event.type.lower(), VALUE_LIMIT), *([DOT, plain(message)] if message else [])]
+        return [
+            bad("killed" if event.fails_task else event.type.lower(), VALUE_LIMIT),
+            *([DOT, plain(message)] if message else []),
+        ]
     details = event.details or {}
     end = f"exit {event.exit_code}" if not event.signal else f"exit {event.exit_code} signal {event.signal}"
     clean = not event.exit_code and not event.signal
