@@ -1,4 +1,4 @@
-"""Runs the measurements and prints them as a table; see the package."""
+"""Runs the measurements and prints them as a table; see the package's docstring."""
 
 import argparse
 import json
@@ -24,15 +24,15 @@ ROWS, COLUMNS = 50, 180
 KEY_EVERY = 0.12
 IDLE_KEYS = 60
 MOVES = (b"k", b"j")
-"""Up and down in turn: each moves the selection, however few rows are above it."""
+"""Alternating, so that each key moves the selection even if there are few rows above it."""
 FILTERS = ("pending", "status:complete", "~clientstatus", 'ClientStatus == "running"')
-"""A word of the sentence, of which none is known yet; a status; bytes and an expression that many payloads match."""
+"""A word of the sentence, not indexed before; a status; bytes and an expression that match many payloads."""
 SECONDS_TO_LOOK = 2.0
 
 
 @contextmanager
 def server(repeat: int) -> Iterator[str]:
-    """The stand-in server in a process of its own; gives its address."""
+    """Run the stand-in server in its own process, and yield its address."""
     command = [sys.executable, "-m", "nomad_tui.standin", str(recordings.path("load"))]
     command += ["--from-start", "--repeat", str(repeat)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -44,7 +44,7 @@ def server(repeat: int) -> Iterator[str]:
 
 
 def events_in(repeat: int) -> int:
-    """How many events the recording holds when it is sent so often."""
+    """Return the number of events when the recording is sent `repeat` times."""
     decoded = (decode(line) for line in recordings.lines("load"))
     return repeat * sum(len(frame.events) for frame in decoded if isinstance(frame, Frame))
 
@@ -60,9 +60,9 @@ def bare(repeat: int, expected: int) -> dict[str, float]:
 def dashboard(
     repeat: int, expected: int, keys: bool, filters: Sequence[str] = (), *, idle_keys: int = IDLE_KEYS
 ) -> dict[str, Any]:
-    """One run of the dashboard; with `keys`, keys are pressed while it reads and `idle_keys` more after.
+    """Run the dashboard once; press `keys` while it reads, and `idle_keys` more afterwards.
 
-    Then the filters are typed, each in the place of the one before; `typed` says when the last key of each was.
+    Then type the filters, each replacing the previous one; `typed` has the time of each one's last key.
     """
     with tempfile.TemporaryDirectory() as folder, server(repeat) as address:
         report = Path(folder) / "report.json"
@@ -104,8 +104,8 @@ def dashboard(
 
 
 def _type(terminal: int, text: str) -> float:
-    """Types a filter, waits until its first rows must be there, and gives when its last key was pressed."""
-    os.write(terminal, b"/\x15")  # to the line, and everything before the cursor away
+    """Type a filter, wait until its first rows must be visible, and return when its last key was pressed."""
+    os.write(terminal, b"/\x15")  # focus the filter line and delete up to the cursor
     for character in text:
         time.sleep(random.uniform(0.05, 0.1))
         os.write(terminal, character.encode())
@@ -134,7 +134,7 @@ def _empty(terminal: int, stop: Event) -> None:
 
 
 def answers(pressed: list[float], frames: list[float]) -> list[float]:
-    """Seconds from each key to the first frame that shows another selection."""
+    """Return the seconds from each key to the first frame that shows another selection."""
     found: list[float] = []
     frames = sorted(frames)
     for at, following in zip(pressed, [*pressed[1:], float("inf")], strict=True):
@@ -198,7 +198,7 @@ def main() -> None:
 
 
 def _row(name: str, run: dict[str, Any], floor: float, processor: float) -> float:
-    """`floor` is in events per second, `processor` in seconds per event."""
+    """Print a row; `floor` is in events per second, `processor` in seconds per event."""
     rate, each = float(run["events"] / run["seconds"]), run["processor"] / run["events"]
     stalls = [stall * 1e3 for stall in run["stalls"]]
     print(

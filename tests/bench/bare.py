@@ -1,4 +1,4 @@
-"""The floor: reads the stream with aiohttp, decodes each line with `msgspec.Raw`, keeps the last 200,000 events."""
+"""The floor: reads the stream with aiohttp, decodes lines with `msgspec.Raw` and keeps the last 200,000 events."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ class Batch(msgspec.Struct, rename="pascal", gc=False):
 
 
 def read_file(path: Path) -> list[Event]:
-    """The same with a recording, all of whose events are kept."""
+    """Read a recording, and keep all its events."""
     decode = msgspec.json.Decoder(Batch).decode
     kept: list[Event] = []
     rest = b""

@@ -1,4 +1,4 @@
-"""The dashboard under measurement: the real application on a real terminal, which notes when things happen."""
+"""The measured dashboard: the real application on a real terminal, which records timestamps."""
 
 import asyncio
 import json
@@ -15,13 +15,13 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.app import NomadTui
 
 TICK = 0.001
-"""Seconds between two looks at whether the event loop is stalled."""
+"""Seconds between checks whether the event loop is blocked."""
 SCREENFUL = 40
-"""Rows."""
+"""Rows of a screen."""
 
 
 class Measured(NomadTui):
-    """Notes when each row that a key selected is on the terminal, and how long the event loop is blocked."""
+    """Records when each row that a key selected is on the terminal, and how long the event loop is blocked."""
 
     def __init__(self, session: Session, expected: int, stays_open: bool, report: Path) -> None:
         super().__init__(session)
@@ -34,11 +34,11 @@ class Measured(NomadTui):
         self._measuring = True
         self._running_panes = False
         self._searched: dict[str, float] = {}
-        """Per filter: when a screenful of its result, or all of it, was on the terminal."""
+        """When a screenful of each filter's result, or all of it, was on the terminal."""
         self._searching_stalls: list[float] = []
 
     def on_mount(self) -> None:
-        # Textual calls the handler of every class in turn, so this one does not call the one above.
+        # Textual calls the handlers of all classes, so this one does not call the base class's.
         self._running_panes = True
         self.run_worker(self._watch_loop(), group="bench")
         self.run_worker(self._watch_progress(), group="bench")
@@ -92,7 +92,7 @@ class Measured(NomadTui):
         part.rename(self._report)
 
     async def action_quit(self) -> None:
-        """Asked for by the measurer after its last key: what was drawn since is added to the report."""
+        """Add what was drawn since to the report; the measuring process sends this key last."""
         while not self.dashboard.view.complete:
             await asyncio.sleep(0.01)
         self._write(json.loads(self._report.read_text()))

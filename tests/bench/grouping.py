@@ -1,4 +1,4 @@
-"""Measures what grouping keeps in memory through a storm of events of a few jobs, and its CPU time per event.
+"""Measures the memory that grouping needs in a storm of events of a few jobs, and its CPU time per event.
 
 python -m tests.bench.grouping
 """
@@ -19,7 +19,7 @@ DEFINITION = Definition("bench", Kind.SLACK, "http://x", group_by=GroupBy.JOB, w
 JOBS = 30
 IN_A_FRAME = 80
 PADDING = "x" * 2_500
-FEW, MANY = 10_000, 100_000
+FEW, BATCH_SIZE = 10_000, 100_000
 
 
 def frame(position: int) -> Frame:
@@ -34,7 +34,7 @@ def frame(position: int) -> Frame:
 
 
 def storm(events: int) -> Iterator[list[Item]]:
-    """Failures of allocations, frame by frame."""
+    """Return failures of allocations, as frames."""
     for position in range(1, events // IN_A_FRAME + 1):
         of = frame(position)
         yield [
@@ -49,7 +49,7 @@ def _about(key: str, at: int) -> Known:
 
 
 def kept(events: int) -> int:
-    """Bytes that grouping holds after so many events."""
+    """Return the bytes that grouping holds after that many events."""
     tracemalloc.start()
     try:
         folding = Folding(DEFINITION)
@@ -64,7 +64,7 @@ def kept(events: int) -> int:
 
 
 def main() -> None:
-    for events in (FEW, MANY):
+    for events in (FEW, BATCH_SIZE):
         print(f"{events:>9,} events: {kept(events) / 1e6:.1f} MB kept")
     folding, frames = Folding(DEFINITION), list(storm(FEW))
     started = process_time()

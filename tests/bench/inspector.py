@@ -1,9 +1,9 @@
-"""The inspector under measurement: large payloads opened and unfolded, and Down held through usual ones.
+"""Measures the inspector: large payloads opened and unfolded, and Down held through ordinary ones.
 
 `python -m tests.bench.inspector` runs the real dashboard on the `tour` and `large-job` recordings without a terminal,
-for which Textual leaves out the writing of escape sequences, a millisecond or two of a frame.
-The floors are the same run's: parsing the same payload for a large one, and Down held in the list alone, with the
-inspector zoomed away, for the frames.
+for which Textual does not write escape sequences, which saves 1–2 ms per frame.
+The floors, from the same run: parsing the same payload, for a large payload; Down held in the list with the inspector
+hidden, for the frames.
 """
 
 import asyncio
@@ -25,33 +25,33 @@ from tests.pressing import post_key
 
 SIZE: Final = (180, 50)
 KEYS: Final = 120
-"""Times that Down goes off, as a key that is held does."""
-EVERY: Final = 1 / 30
-"""Seconds between two of them."""
+"""Presses of Down, as of a key that is held."""
+KEY_INTERVAL: Final = 1 / 30
+"""Seconds between two presses."""
 
 
 @dataclass
 class Held:
     frames: list[float] = field(default_factory=list)
-    """Seconds from a key to the frame that shows it, for the keys that got a frame of their own."""
+    """Seconds from a key to the frame that shows it, for keys with a frame of their own."""
     rested: float = 0.0
-    """Seconds from the last key until the inspector showed what was selected."""
+    """Seconds from the last key until the inspector showed the selected event."""
 
 
 @dataclass
 class Opened:
     size: int
     parsed: float
-    """Seconds that parsing alone took: the floor."""
+    """Seconds for parsing alone: the floor."""
     opened: float
-    """Until all above the tree and its first screenful were drawn."""
+    """Seconds until everything above the tree and the tree's first screenful were drawn."""
     unfolded: float
-    """From the key that unfolds everything until the screen was drawn."""
+    """Seconds from the key that unfolds everything until the screen was drawn."""
     rows: int
 
 
 class Watched(NomadTui):
-    """Notes when a frame shows another selection."""
+    """Records when a frame shows another selection."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -77,7 +77,7 @@ async def _hold_down(app: Watched, pilot: Pilot[Any]) -> Held:
         row = app.dashboard.view.row_at(app.dashboard.event_list.cursor or 0) + 1
         pressed.setdefault(app.dashboard.view.sequence_at(min(row, len(app.dashboard.view) - 1)), perf_counter())
         post_key(app, "down")
-        at += EVERY
+        at += KEY_INTERVAL
         await asyncio.sleep(max(0.0, at - perf_counter()))
     last = perf_counter()
     await _until(
@@ -93,7 +93,7 @@ async def _hold_down(app: Watched, pilot: Pilot[Any]) -> Held:
 
 
 async def hold_down() -> tuple[Held, Held]:
-    """Down held in the list alone, and beside the inspector, through the payloads of the tour."""
+    """Hold Down through the payloads of the tour, with the list alone and with the inspector."""
     session = Session(ScriptedSource(CONNECTED, *frames("tour")), History())
     app = Watched(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -108,7 +108,7 @@ async def hold_down() -> tuple[Held, Held]:
 
 
 async def open_large() -> Opened:
-    """The largest payload of `large-job` in the inspector, with all its views' work."""
+    """Open the largest payload of `large-job` in the inspector, with all its views."""
     updates: list[Update] = [CONNECTED, *frames("large-job")]
     session = Session(ScriptedSource(*updates), History())
     app = Watched(session)

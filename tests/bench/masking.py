@@ -1,7 +1,7 @@
-"""Masking the events of a recording against decoding the same bytes, which no rule by value could do without.
+"""Measures masking of a recording's events against decoding the same bytes, which any masking by value must do.
 
-`python -m tests.bench.masking` prints for each recording what an event costs, its secrets masked, beside what
-`orjson.loads` of its payload does.
+`python -m tests.bench.masking` prints, for each recording, the time to mask an event next to that of `orjson.loads` for
+its payload.
 """
 
 from collections.abc import Callable
@@ -21,15 +21,15 @@ ROUNDS = 3
 class Measured:
     events: int
     masked: int
-    """Events of which something was masked."""
+    """Events with at least one masked value."""
     bytes: int
     redact: float
-    """Seconds an event, in the best of the rounds."""
+    """Seconds per event, in the fastest round."""
     decode: float
 
     @property
     def ratio(self) -> float:
-        """Times what decoding takes."""
+        """Time relative to decoding."""
         return self.redact / self.decode
 
 
@@ -39,7 +39,6 @@ def payloads(name: str) -> list[bytes]:
 
 
 def measure(name: str) -> Measured:
-    """Of the recording `name`."""
     found = payloads(name)
     masked = sum(redact(payload) != payload for payload in found)
     size = sum(map(len, found))

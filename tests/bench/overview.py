@@ -1,8 +1,8 @@
-"""The overview of a long history: reading it, and going to the state as of an event.
+"""Measures the overview of a long history: reading it, and going to the state as of an event.
 
-`python -m tests.bench.overview [--repeat 93]` fills a history without a server, folds it as the page does, in slices,
-and prints the CPU time an event, the share of the history's memory that snapshots take, and how long jumps and the
-listing of 100,000 jobs take.
+`python -m tests.bench.overview [--repeat 93]` fills a history without a server, reads it in slices like the page, and
+prints CPU time per event, snapshots' share of the history's memory, and the time for jumps and for listing 100,000
+jobs.
 """
 
 import argparse
@@ -16,8 +16,8 @@ from tests.bench.search import filled
 
 SLICE = 0.01
 JUMPS = 50
-MOST_SECONDS = 0.1
-"""Of a jump, at a million events."""
+MAX_JUMP_SECONDS = 0.1
+"""Limit for a jump, with a million events."""
 JOBS = 100_000
 LISTED = 200
 
@@ -45,7 +45,7 @@ def main() -> None:
         jumps.append(process_time() - began)
     jumps.sort()
     median, longest = jumps[JUMPS // 2] * 1e3, jumps[-1] * 1e3
-    print(f"jumps: median {median:.0f} ms, longest {longest:.0f} ms (bound {MOST_SECONDS * 1e3:.0f})")
+    print(f"jumps: median {median:.0f} ms, longest {longest:.0f} ms (bound {MAX_JUMP_SECONDS * 1e3:.0f})")
     slices, began = [], process_time()
     for _ in listing(large_cluster(), LISTED):
         slices.append(process_time() - began)
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def large_cluster() -> Cluster:
-    """A job with one allocation each, in no order."""
+    """Return a cluster of jobs with one allocation each, in random order."""
     ids = [f"job-{number:06}" for number in random.Random(1).sample(range(JOBS), JOBS)]
     nodes = [f"node-{number}" for number in range(500)]
     return Cluster(

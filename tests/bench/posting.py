@@ -1,8 +1,8 @@
-"""A receiver of webhooks that takes everything, and two that post to it: the floor, the same client with the same
-bodies in a bare loop, and the webhook sink by itself.
+"""A receiver of webhooks that accepts everything, and two clients: the floor, which is the sink's HTTP client with the
+same bodies in a bare loop, and the webhook sink by itself.
 
-`receive` prints its address and serves; `post ADDRESS FRAMES TIMES TOGETHER` and `sink …` send the recording's first
-frames so often, in arrays of so many events, or each event by itself for 1, and print a line of JSON.
+`receive` prints its address and serves; `post ADDRESS FRAMES TIMES TOGETHER` and `sink …` send the first FRAMES frames
+of the recording TIMES times, in arrays of TOGETHER events (1: each event by itself), and print a line of JSON.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ async def post(address: str, frames: int, times: int, together: int) -> dict[str
 
 
 async def relay(address: str, stream: str, events: int, together: int) -> dict[str, float]:
-    """From a stream to the receiver in one bare loop, until so many events were posted, short of a whole array."""
+    """Post a stream to the receiver in a bare loop, up to the last full array within that number of events."""
     posted, started, cpu = 0, 0.0, 0.0
     texts: list[bytes] = []
     splitter = LineSplitter()

@@ -1,8 +1,8 @@
-"""Searching a million events, against bare loops over the same bytes.
+"""Measures searches in a million events, against bare loops over the same bytes.
 
-`python -m tests.bench.search [--repeat 100]` fills a history without a server, searches it as the dashboard does, in
-slices, and prints for each filter how long the whole result took, how long the first screenful, and the longest that
-the program could not have answered a key. A bare loop does the least that any program must do with the same blocks:
+`python -m tests.bench.search [--repeat 100]` fills a history without a server, searches it in slices as the dashboard
+does, and prints for each filter the time to the complete result, to the first screenful, and the longest time that the
+program could not have reacted to a key. A bare loop does the least that any program must do with the same blocks:
 compare a column, look for bytes, or decode every payload with `orjson`.
 """
 
@@ -32,15 +32,15 @@ SCREENFUL: Final = 50
 class Measured:
     found: int
     seconds: float
-    """Until the whole result was there."""
+    """Seconds to the complete result."""
     first: float
-    """Seconds until a screenful was."""
+    """Seconds to a screenful."""
     longest: float
     """Seconds of the longest slice."""
 
 
 def filled(repeat: int) -> History:
-    """A history of the `load` recording, sent so often; its indexes go on rising."""
+    """Return a history of the `load` recording, sent that often, with increasing indexes."""
     history = History(max_events=10_000_000, max_bytes=4 << 30)
     lines = recordings.lines("load")
     for _ in range(repeat):
@@ -52,7 +52,7 @@ def filled(repeat: int) -> History:
 
 
 def search(history: History, text: str, derived: Derived | None = None, *, counts_facets: bool = False) -> Measured:
-    """The filter's result, from the first slice to the last."""
+    """Apply the filter, from the first slice to the last."""
     began = perf_counter()
     view = View(history, Filter.parse(text), derived=derived, counts_facets=counts_facets)
     first: float | None = None
@@ -108,7 +108,7 @@ FILTERS: Final[tuple[tuple[str, str, Callable[[History], int] | None, float | No
     ("word, sentences unknown", "pending nowhere", None, None),
     ("word, sentences known", "running nowhere", None, None),
 )
-"""A name, the filter, the bare loop it is compared with, and the seconds that a million events may take it."""
+"""Name, filter, bare loop to compare with, and the limit in seconds for a million events."""
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""A runner under measurement, in a process of its own: the stream of a server, a journal, and one sink.
+"""A measured runner in its own process: the stream of a server, a journal, and one sink.
 
-Prints one line of JSON once the sink has acknowledged what was to come, or has seen it all come while it was down.
+Prints one line of JSON once the sink has acknowledged all expected events, or the journal has them if the sink is down.
 """
 
 import asyncio
@@ -28,12 +28,12 @@ from nomad_tui.sinks.runner.service import continued, rare_collections
 from nomad_tui.sinks.types.opening import open_sink
 from nomad_tui.stream.settings import Settings
 
-MANY = 100
+BATCH_SIZE = 100
 """Events in one batch."""
 
 
 class Null:
-    """Acknowledges everything at once."""
+    """Acknowledges every delivery at once."""
 
     async def deliver(self, delivery: Delivery) -> str:
         return ""
@@ -42,8 +42,8 @@ class Null:
         pass
 
 
-class Down:
-    """Has never been reachable."""
+class Unreachable:
+    """Is never reachable."""
 
     async def deliver(self, delivery: Delivery) -> str:
         raise UnavailableError("it is down")
@@ -52,8 +52,8 @@ class Down:
         pass
 
 
-class Given:
-    """Definitions that never change."""
+class FixedDefinitions:
+    """Definitions that do not change."""
 
     def __init__(self, *definitions: Definition) -> None:
         self._loaded = Loaded({each.id: each for each in definitions})
@@ -70,7 +70,7 @@ async def null(definition: Definition) -> Sink:
 
 
 async def down(definition: Definition) -> Sink:
-    return Down()
+    return Unreachable()
 
 
 OPENERS: dict[str, Callable[[Definition], Awaitable[Sink]]] = {
@@ -83,18 +83,18 @@ OPENERS: dict[str, Callable[[Definition], Awaitable[Sink]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is measured; as JSON it is the one argument of the process."""
+    """What to measure; the only argument of the process, as JSON."""
 
     server: str
     expected: int = 0
-    """Events until the end; 0 for a time instead."""
+    """Events to wait for; 0 to measure for `seconds` instead."""
     sinks: tuple[tuple[str, str], ...] = (("null", ""),)
-    """Of each how it is opened, and its address."""
-    together: int = MANY
+    """How each sink is opened, and its address."""
+    together: int = BATCH_SIZE
     """Events in one batch."""
     redact: bool = False
     settle: float = 0.0
-    """Seconds before the measurement."""
+    """Seconds to wait before the measurement."""
     seconds: float = 0.0
 
 
@@ -118,7 +118,7 @@ async def run(work: Work, folder: Path) -> dict[str, float]:
 
     journal = await Journal.open(folder / "bench.journal", Retention(max_size=1 << 40))
     source = await continued(journal, connection, Subscription(), Settings())
-    runner = Runner(journal, source, Wanted(Given(*definitions)), RunnerStatus(), drain=0.1, opener=opener)
+    runner = Runner(journal, source, Wanted(FixedDefinitions(*definitions)), RunnerStatus(), drain=0.1, opener=opener)
     running = asyncio.create_task(runner.run())
     is_down = work.sinks[0][0] == "down"
 
@@ -126,7 +126,7 @@ async def run(work: Work, folder: Path) -> dict[str, float]:
         sink = runner.sinks.get(definitions[0].id)
         return journal.events if is_down else sink.status.delivered if sink is not None else 0
 
-    while not done():  # what is loaded with the first event is not measured
+    while not done():  # do not measure imports that the first event causes
         await asyncio.sleep(0.001)
     await asyncio.sleep(work.settle)
     started, cpu, before = perf_counter(), process_time(), done()
@@ -155,7 +155,7 @@ async def run(work: Work, folder: Path) -> dict[str, float]:
 
 
 def resident() -> int:
-    """Bytes, at most so far."""
+    """Return the peak resident memory in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 

@@ -1,8 +1,8 @@
-"""Measures what a runner brings to a sink, against the same work without anything kept or proven.
+"""Measures the throughput of a runner and its sinks, against the same work without a journal or acknowledgements.
 
 python -m tests.bench.sinks
 
-Ratios are of CPU time per event as well as of wall time: on a busy machine only the first means anything.
+Ratios are given for CPU time per event and for wall time: on a busy machine only CPU time is meaningful.
 """
 
 import argparse
@@ -19,16 +19,16 @@ import msgspec
 
 from tests import recordings
 from tests.bench.__main__ import bare, events_in, server
-from tests.bench.sink_runner import MANY, Work
+from tests.bench.sink_runner import BATCH_SIZE, Work
 
 ALL = sys.maxsize
-FEW = 100
-"""Frames, of some 500 events, for what takes long for each event."""
+FEW_FRAMES = 100
+"""Frames, some 500 events, for measurements with a request per event."""
 STEADY = 2_000
-"""Events a second."""
+"""Events per second."""
 STEADY_SECONDS = 10.0
 SETTLE = 3.0
-"""Seconds until everything runs at its pace."""
+"""Seconds until the pace is steady."""
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def receiver() -> Iterator[str]:
 
 @contextmanager
 def steady_server() -> Iterator[str]:
-    """Sends `STEADY` events a second, to whoever asks."""
+    """Serve `STEADY` events per second to every client."""
     frames = sum(1 for _ in recordings.frames("load", sys.maxsize))
     command = [sys.executable, "-m", "nomad_tui.standin", str(recordings.path("load")), "--repeat", "forever"]
     command += ["--pace", str(STEADY * frames / events_in(1)), "--buffer-size", "10000"]
@@ -65,7 +65,7 @@ def measured(work: Work) -> dict[str, Any]:
 
 @contextmanager
 def stream_of(frames: int, repeat: int) -> Iterator[str]:
-    """Sends the first frames so often, as fast as they are read."""
+    """Serve the first frames, repeated, as fast as the client reads them."""
     if frames == ALL:
         with server(repeat) as address:
             yield address
@@ -83,7 +83,7 @@ def stream_of(frames: int, repeat: int) -> Iterator[str]:
 
 
 def posted(how: str, frames: int, repeat: int, together: int) -> dict[str, float]:
-    """`how` is `post` for the bare loop or `sink` for the sink by itself."""
+    """Post with `how`: `post` for the bare loop, `sink` for the sink by itself."""
     with receiver() as address:
         numbers = map(str, (frames, repeat, together))
         command = [sys.executable, "-m", "tests.bench.posting", how, address, *numbers]
@@ -93,9 +93,9 @@ def posted(how: str, frames: int, repeat: int, together: int) -> dict[str, float
 
 
 def relayed(expected: int, repeat: int) -> dict[str, float]:
-    """The stream posted by a bare loop that keeps nothing."""
+    """Post the stream in a bare loop that stores nothing."""
     with receiver() as address, stream_of(ALL, repeat) as stream:
-        numbers = map(str, (expected, MANY))
+        numbers = map(str, (expected, BATCH_SIZE))
         command = [sys.executable, "-m", "tests.bench.posting", "relay", address, stream, *numbers]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     result: dict[str, float] = json.loads(done.stdout)
@@ -115,8 +115,8 @@ def main() -> None:
     if not options.brief:
         journaled(options.repeat, options.runs, expected)
     for redact in (False, True):
-        to_webhook(options.runs, ALL, options.repeat, MANY, redact=redact)
-    to_webhook(options.runs, FEW, options.repeat, 1, redact=False)
+        to_webhook(options.runs, ALL, options.repeat, BATCH_SIZE, redact=redact)
+    to_webhook(options.runs, FEW_FRAMES, options.repeat, 1, redact=False)
     steady(options.runs)
     if options.down:
         events = events_in(options.down)
@@ -139,7 +139,7 @@ def journaled(repeat: int, runs: int, expected: int) -> None:
 
 
 def to_webhook(runs: int, frames: int, repeat: int, together: int, *, redact: bool) -> None:
-    """From a stream that has it all at once to a webhook, against posts of the same events in a bare loop."""
+    """Measure a stream that is sent at once to a webhook, against a bare loop that posts the same events."""
     each = "one event a request" if together == 1 else f"batches of {together}"
     expected = repeat * sum(len(frame.events) for frame in recordings.frames("load", frames))
     ratios, cpu_ratios = [], []
@@ -148,7 +148,7 @@ def to_webhook(runs: int, frames: int, repeat: int, together: int, *, redact: bo
         _row(f"bare loop that posts, {each}", floor)
         if not redact:
             _row(f"webhook sink by itself, {each}", posted("sink", frames, repeat, together), floor)
-            if together == MANY:
+            if together == BATCH_SIZE:
                 _row("bare loop that reads and posts", relayed(expected, repeat), floor)
         with receiver() as address, stream_of(frames, repeat) as stream:
             run = measured(Work(stream, expected, (("webhook", address),), together=together, redact=redact))
@@ -161,7 +161,7 @@ def to_webhook(runs: int, frames: int, repeat: int, together: int, *, redact: bo
 
 
 def steady(runs: int) -> None:
-    """A stream of an even pace into a file and a webhook: how much of a core that takes."""
+    """Measure the share of a core for a stream of a steady pace into a file and a webhook."""
     shares = []
     for _ in range(runs):
         with receiver() as address, steady_server() as stream:
@@ -178,7 +178,7 @@ def _rate(run: dict[str, Any]) -> float:
 
 
 def _cpu(run: dict[str, Any]) -> float:
-    """Seconds for one event."""
+    """Return the CPU seconds per event."""
     return float(run["cpu"] / run["events"])
 
 

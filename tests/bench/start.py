@@ -1,12 +1,12 @@
-"""Measures how soon the program answers, against the libraries that it cannot do without.
+"""Measures how soon the program responds, against the libraries that it needs.
 
 python -m tests.bench.start
 
-A recording of 10,764 events (29.8 MB) is opened until all of them are held, against a bare decode of the same file.
-From both is taken what a process needs before: for the dashboard its first picture, for the decode its imports.
+A recording of 10,764 events (29.8 MB) is opened until all are held, against a bare decode of the same file. Start-up is
+subtracted from both: the time to the first frame for the dashboard, the imports for the decode.
 
-Each is run in turn, so that whatever else the machine does slows all of them. Processor time counts: on a busy machine
-the other is the others'. What is measured is compiled before, as an installed program is.
+They run in turn, so that other load slows all of them. Compare processor time: on a busy machine wall time includes
+other programs. Everything measured is compiled before, as an installed program is.
 """
 
 import argparse
@@ -39,26 +39,26 @@ class Hello(App):
 Hello().run()
 """
 ROW = b"registered"
-"""In rows of the tour."""
+"""Text in rows of the tour."""
 ALL_HELD = b"10,764"
-"""In the header once all events of `load` are held."""
+"""Text in the header once all events of `load` are held."""
 DECODING = "import sys, pathlib; from tests.bench.bare import read_file; read_file(pathlib.Path(sys.argv[1]))"
 COMPLETING = {"_NOMAD_TUI_COMPLETE": "bash_complete", "COMP_WORDS": "nomad-tui sink run --log-f", "COMP_CWORD": "3"}
 
 
 Measured = tuple[list[str], bytes | None, dict[str, str]]
-"""A command, what it shows, and its environment."""
+"""A command, the text to wait for, and its environment."""
 
 
 class Run(NamedTuple):
-    """Seconds."""
+    """Duration in seconds."""
 
     wall: float
     processor: float
 
 
 def run(command: Sequence[str], shows: bytes | None = None, **environment: str) -> Run:
-    """Until the program ends or, with `shows`, until that is on its terminal."""
+    """Run until the program ends or, with `shows`, until that is on its terminal."""
     began = perf_counter()
     process, terminal = pty.fork()
     if process == 0:

@@ -1,4 +1,4 @@
-"""Measures what a template costs, against `format = "event"` in the same run: selection and encoding, in CPU time.
+"""Measures the CPU time of a template against `format = "event"` in the same run, for selection and encoding.
 
 python -m tests.bench.templates
 """
@@ -24,7 +24,7 @@ EACH = {
     "the payload": '{"key": {{ each.event.Key|json }}, "topic": {{ each.event.Topic|json }}}',
     "neither": '{"id": "{{ each.id }}", "index": {{ each.index }}}',
 }
-"""What a template makes of each event, by what that needs."""
+"""Templates, by the parts of an event that they need."""
 EVENT = Definition("bench", Kind.WEBHOOK, "http://x", format=Format.EVENT, batch=Batch(100))
 
 
@@ -34,7 +34,7 @@ def rendered(each: str) -> Definition:
 
 
 def seconds(definition: Definition, lines: list[bytes]) -> float:
-    """CPU time from frames to bodies."""
+    """Return the CPU time from frames to bodies."""
     selection = Selection(definition, "global", "bench")
     frames = [frame for line in lines if isinstance(frame := decode(line), Frame)]
     started = process_time()

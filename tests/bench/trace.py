@@ -1,10 +1,10 @@
-"""Traces over a million events, against a bare loop over the payloads that belong to them.
+"""Measures timelines over a million events, against a bare loop over the payloads that belong to them.
 
-`python -m tests.bench.trace [--repeat 93]` fills a history without a server with the `load` recording, each time with
-other IDs of evaluations, allocations and deployments, some of the times with all jobs under one name, and the `tour`.
-For each focus it prints how long the first answer took (the object of the event and what it names), how long the
-whole trace, and the longest slice. The bare loop decodes with `orjson` the newest payload of each object that the
-trace is about, and nothing else.
+`python -m tests.bench.trace [--repeat 93]` fills a history without a server with copies of the `load` recording, each
+with other IDs of evaluations, allocations and deployments, some with all jobs under one name, and the `tour`.
+For each focus it prints the time to the first answer (the event's object and those that it refers to), to the complete
+timeline, and of the longest slice. The bare loop decodes with `orjson` the newest payload of each object of the
+timeline, and nothing else.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from tests import recordings
 _ON_NODES: Final = tuple(topic for topic, kind in KINDS.items() if kind.is_on_node)
 SLICE: Final = 0.004
 ONE_JOB: Final = 4
-"""How many of the times all jobs of the recording have one name."""
+"""Copies of the recording in which all jobs have one name."""
 _ID: Final = re.compile(rb'"([0-9a-f]{8})-([0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"')
 _NODE_ID: Final = re.compile(rb'"NodeID":"([0-9a-f-]{36})"')
 _JOB: Final = re.compile(rb'"load-[0-9]+')
@@ -38,16 +38,16 @@ _JOB: Final = re.compile(rb'"load-[0-9]+')
 class Measured:
     rows: int
     first: float
-    """Seconds until the object was shown with what it names."""
+    """Seconds until the object was shown with those that it refers to."""
     seconds: float
     longest: float
-    """Seconds of the longest slice; the rows are made once in each."""
+    """Seconds of the longest slice; the rows are made once per slice."""
     drawing: float
-    """Seconds that the rows of the whole trace took to be made."""
+    """Seconds to make the rows of the complete timeline."""
 
 
 def filled(repeat: int) -> History:
-    """A history of the recordings, each time with IDs of its own."""
+    """Return a history of the recordings, each copy with its own IDs."""
     history = History(max_events=10_000_000, max_bytes=4 << 30)
     tour, load = recordings.content("tour"), recordings.content("load")
     for again in range(repeat):
@@ -61,7 +61,7 @@ def filled(repeat: int) -> History:
 
 
 def renamed(content: bytes, again: int, *, one_job: bool = False) -> bytes:
-    """A recording with other IDs for everything but its nodes; with `one_job`, its jobs are one."""
+    """Return a recording with other IDs for everything but its nodes; with `one_job`, all its jobs are one."""
     nodes = {found[:8] for found in _NODE_ID.findall(content)}
 
     def other(found: "re.Match[bytes]") -> bytes:
@@ -74,7 +74,7 @@ def renamed(content: bytes, again: int, *, one_job: bool = False) -> bytes:
 
 
 def trace(history: History, sequence: int) -> Measured:
-    """The trace of an event, from the first slice to the last."""
+    """Build the timeline of an event, from the first slice to the last."""
     began = perf_counter()
     traced = EventTimeline(history, sequence)
     first: float | None = None
@@ -94,7 +94,7 @@ def trace(history: History, sequence: int) -> Measured:
 
 
 def objects(history: History, sequence: int) -> list[ObjectKey]:
-    """The objects that the trace of an event is about."""
+    """Return the objects of an event's timeline."""
     event = history.event(sequence)
     if event.topic == "Node":
         return list(dict.fromkeys(one.of.key for one in history.subjects() if one.topic in _ON_NODES))
@@ -102,13 +102,13 @@ def objects(history: History, sequence: int) -> list[ObjectKey]:
 
 
 def decode_newest(history: History, keys: list[ObjectKey]) -> int:
-    """Decodes the newest payload of each object, in the order of the stream."""
+    """Decode the newest payload of each object, in stream order."""
     newest = sorted(sequence for key in keys if (sequence := history.newest(*key)) is not None)
     return sum(bool(orjson.loads(history.payload(sequence))) for sequence in newest)
 
 
 def focuses(history: History) -> list[tuple[str, int]]:
-    """Events to be traced: of each kind the newest, and of the job that has the most."""
+    """Return the events to measure: the newest of each kind, and of the job with the most events."""
     most: dict[str, tuple[int, int]] = {}
     for subject in history.subjects():
         sizes = len(history.of_job(subject.namespace, subject.job)) if subject.topic == "Job" else subject.last
