@@ -1,11 +1,11 @@
-"""Keys in the order in which they are typed: each acts once the one before it has.
+"""Processes keys in the order in which they are typed: each acts after the previous one has.
 
-A key goes to the widget in focus and bubbles from there up to the application, which runs its action; what the action
-posts goes the same way. A screen that it opens has its widgets, and one of them the focus, only a moment later: a key
-that came meanwhile would act on what is behind it, or be lost.
+A key is sent to the focused widget and bubbles up to the application, which runs its action; messages that the action
+posts take the same path. A screen opened by the action mounts its widgets, and focuses one, only a moment later: until
+then, a key would act on the screen below, or be lost.
 
-A key that finds nothing on its way to any of these widgets waits for nothing. Else it waits until they have dealt with
-what was sent to them before.
+A key acts at once if none of these widgets has messages in its queue. Otherwise it waits until they have processed the
+messages sent to them before.
 """
 
 from collections import deque
@@ -19,26 +19,26 @@ from textual.dom import DOMNode
 from textual.widgets import Input
 
 LOOK_EVERY: Final = 0.02
-"""Seconds between two looks whether the next key may act, while one waits."""
+"""Seconds between two checks whether the next key can act, while keys are waiting."""
 LONGEST_ACT: Final = 1.0
 """Seconds that a key waits at most for what the key before it does, the search for a filter included."""
 LONGEST_OPENING: Final = 10.0
-"""Seconds that it waits at most for a screen that the key before it opens: elsewhere it would mean something else."""
+"""Maximum seconds that a key waits for a screen that the previous key opens: on another one, it has another meaning."""
 MOST_ROUNDS: Final = 6
 """Ways through the widgets after which a key counts as done, even if the focus still moves."""
 MOST_AT_ONCE: Final = 4
 """Presses of one key that are on their way at once, if it has just left the focus where it was."""
 HELD_AFTER: Final = 0.3
-"""Seconds for which a key is repeated until it counts as held: what is typed or pasted at once is not."""
+"""Seconds of repeats after which a key counts as held; a burst of typed or pasted keys is shorter."""
 REPEATED_WITHIN: Final = 0.1
-"""Seconds between two repeats of a held key at most; fingers are slower."""
+"""Maximum seconds between two repeats of a held key; fingers are slower."""
 INTERRUPT: Final = "ctrl+c"
 
 Typed = events.Key | events.Paste
 
 
 class KeyQueue:
-    """Everything here runs in the application's own turn, so no two keys are handed on at once."""
+    """All methods run in the application's message loop, so no two keys are sent at the same time."""
 
     def __init__(
         self, app: App[Any], hand_on: Callable[[Typed], Awaitable[None]], is_searching: Callable[[], bool]
@@ -51,37 +51,37 @@ class KeyQueue:
         self.is_open = False
         """Whether keys have something to act on; until then they wait."""
         self._on_way = 0
-        """Keys handed on that may not have acted yet."""
+        """Number of keys sent that may not have acted yet."""
         self._way: Iterator[DOMNode] | None = None
         """Of the widgets that have still to deal with the last of them, where that is being waited for."""
         self._before: list[DOMNode] = []
-        """The widget that got that key, and what holds it."""
+        """The widget that the last key was sent to, and its ancestors."""
         self._last = self._unmoving = ""
         """That key; the one that acted last, if the focus is where it was."""
         self._handed_at = 0.0
         """`perf_counter()` of that key."""
         self._was_in_line = True
-        """Whether that key went to an input line: what comes after a filter is meant for its rows."""
+        """Whether the last key was sent to an input line: a key after a filter acts on its rows."""
         self._repeated = ""
         self._repeated_since = self._typed_at = 0.0
-        """Times of the first of successive repeats and of the last key."""
+        """Times of the first repeat of the current key, and of the last key."""
 
     def __bool__(self) -> bool:
         """Whether a key waits."""
         return bool(self._waiting)
 
     def start(self) -> None:
-        """To be called once the application runs."""
+        """Call once the application is running."""
         self._looking = self._app.set_interval(LOOK_EVERY, self._look, pause=True)
 
     async def open(self) -> None:
-        """From now on keys act."""
+        """Lets keys act."""
         self.is_open = True
         self._looking.resume()
         await self._look()
 
     async def take(self, event: Typed) -> None:
-        """Ctrl+C takes the place of the keys that wait, as it does in a terminal."""
+        """Queues a key. Ctrl+C discards the waiting keys, as in a terminal."""
         if _key(event) == INTERRUPT:
             self._waiting = deque(each for each in self._waiting if _key(each) == INTERRUPT)
         if self._is_held(event):
@@ -95,17 +95,17 @@ class KeyQueue:
     def _is_held(self, event: Typed) -> bool:
         """Whether a key is a repeat of one that is held down.
 
-        Where its action is slow, one repeat waits and no more: the key that is pressed next comes soon.
+        If its action is slow, only one repeat waits, so that the key pressed next does not wait for many.
         """
         if isinstance(event, events.Paste):
-            return False  # each is another text
+            return False  # pastes may have different texts
         before, self._typed_at = self._typed_at, event.time
         if _key(event) != self._repeated or event.time - before > REPEATED_WITHIN:
             self._repeated, self._repeated_since = _key(event), event.time
         return event.time - self._repeated_since > HELD_AFTER
 
     async def _look(self) -> None:
-        """Hands on what need not wait any longer."""
+        """Sends the keys that need not wait any longer."""
         while self._waiting and self._app.screen_stack and not self._must_wait():
             await self._act(self._waiting.popleft())
         if not self._waiting:
@@ -145,12 +145,12 @@ class KeyQueue:
 
     @property
     def _in_focus(self) -> list[DOMNode]:
-        """The widget that has the keys, and what holds it."""
+        """The focused widget and its ancestors."""
         return list((self._app.focused or self._app.screen).ancestors_with_self) if self._app.screen_stack else []
 
     @property
     def _is_calm(self) -> bool:
-        """Whether nothing is on its way to the widgets that had the last key, or would get the next one."""
+        """Whether the widgets of the last key, and those of the next one, have no messages in their queues."""
         return not any(node.message_queue_size for node in (*self._before, *self._in_focus))
 
     def _has_acted(self) -> None:
@@ -158,10 +158,10 @@ class KeyQueue:
         self._unmoving = self._last if self._in_focus == self._before else ""
 
     def _wait_for(self, nodes: list[DOMNode], before: list[DOMNode], rounds: int) -> None:
-        """Waits until these have dealt with what they have been sent, one after another, and with what came of it.
+        """Waits until these widgets have processed their messages, one after another, and those that result from them.
 
-        The first round ends with the key's action, and the second with what that posted, on a new screen too: it deals
-        with nothing before it is mounted. Whatever moves the focus in a round leads to another.
+        The first round ends with the key's action, the second with the messages that it posted, including those to a
+        new screen, which processes nothing before it is mounted. If the focus moves in a round, another follows.
         """
         self._way = iter(nodes)
         self._go_on(self._way, before, rounds)
@@ -176,7 +176,7 @@ class KeyQueue:
             self._has_acted()
 
     async def _deal_on(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
-        if way is self._way:  # else the next key could not wait any longer
+        if way is self._way:  # otherwise the next key no longer waits for this one
             self._go_on(way, before, rounds)
             await self._look()
 
