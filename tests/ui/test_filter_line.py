@@ -73,7 +73,7 @@ async def test_words_are_looked_for_in_the_envelope_and_in_the_sentence() -> Non
             assert 0 < len(opened.dashboard.view) < 625, text
         opened.dashboard.filter_line.value = "payments nowhere"
         await applied(opened, "payments nowhere")
-        assert "no event matches" in opened
+        await opened.appears("no event matches: press / to change the filter, Esc to clear it")
         assert "0 of 625" in opened
 
 

@@ -135,6 +135,8 @@ class Filtering:
             return "no events" + (", only unreadable lines: press {app.unreadable}" if status.unreadable else "")
         if self.view.complete and self.hidden >= history.topic_counts.keys():
             return "all topics are hidden: press {app.facets}, then {facets.all}"
+        if self.view.complete and not self.filter.everything:
+            return "no event matches: press {app.filter} to change the filter, {app.escape} to clear it"
         return ""
 
     def set_region(self, region: str) -> None:
