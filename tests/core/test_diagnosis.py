@@ -79,14 +79,14 @@ def diagnosis(history: History, text: str) -> list[str]:
         ),
         (
             "edge-2  ready → down",
-            ["lost 8 allocations · web 5, ledger 3", "keys t timeline · + node: what happened there"],
+            ["lost 8 allocations · web 5, ledger 3", "keys t timeline · + n events of the node"],
         ),
         (
             "edge-2  down · attribute os.signals changed",
             [
                 "cause ready → down · heartbeat missed  :225",
                 "lost 8 allocations · web 5, ledger 3",
-                "keys t timeline · + node: what happened there",
+                "keys t timeline · + n events of the node",
             ],
         ),
         (

@@ -173,7 +173,7 @@ def _diagnose_node(history: History, event: HeldEvent, facts: Facts) -> Iterator
             named.append(f"{number_of(len(lost) - _NAMED, 'more job')}")
         of = "lost" if now.status == "down" else "unknown"
         facts.line(of, warn(f"{least}{number_of(lost.total(), 'allocation')}"), DOT, plain(", ".join(named), 200))
-    facts.line("keys", dim("t timeline · + node: what happened there"))
+    facts.line("keys", dim("t timeline · + n events of the node"))
 
 
 def _diagnose_evaluation(history: History, event: HeldEvent, facts: Facts) -> Iterator[None]:

@@ -58,8 +58,8 @@ class FieldDescription(msgspec.Struct, frozen=True):
 
 
 FIELDS: Final[tuple[FieldDescription, ...]] = (
-    FieldDescription("topic", "the topic, in either dialect", "topic:alloc"),
-    FieldDescription("type", "the type, in either dialect", "type:PlanResult"),
+    FieldDescription("topic", "the topic", "topic:alloc"),
+    FieldDescription("type", "the type of event", "type:PlanResult"),
     FieldDescription("key", "the key", "key:web"),
     FieldDescription("ns", "the namespace", "ns:prod*", ("namespace",)),
     FieldDescription("job", "the job", "job:web,api"),
