@@ -180,6 +180,8 @@ def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  
 
 
 def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Path) -> None:
+    from nomad_tui.sinks.delivery.report import REMOVED
+
     now = time_ns()
     runner = overview.runner
     _echo_wrapped(_summary(shown))
@@ -204,7 +206,7 @@ def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Pat
     longest = max(STATUS_WIDTH - others, SHORTEST_ID)
     echo_table([head, *((printable(row[0], longest), *row[1:]) for row in rows)])
     for each in shown:
-        if each.run is not None and (error := each.run.status.last_error):
+        if each.run is not None and each.state != REMOVED and (error := each.run.status.last_error):
             _echo_wrapped(f"{printable(each.id, longest)}: {printable(error).rstrip('.')}.{_next_attempt(each, now)}")
     for each in shown:
         for note in each.notes:

@@ -499,6 +499,7 @@ async def test_the_status_shows_how_everything_is_doing(server: StandIn, tmp_pat
             "next": "new",
             "wrong": "mistake",
         }
+        assert "503" not in done.stdout, "an error of a sink that is no longer defined"
 
 
 async def test_a_journal_that_is_not_there_is_reported(tmp_path: Path) -> None:

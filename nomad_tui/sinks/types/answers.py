@@ -46,6 +46,10 @@ REMEDIES: Final = {
 OTHER_REMEDY: Final = "Correct what the receiver rejects, or choose another format in the definition"
 
 
+WEB_PAGE: Final = "a web page"
+"""Said of an answer in HTML, instead of its first line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The definition with all references resolved."""
@@ -69,13 +73,22 @@ class Answer:
     """Its first bytes."""
 
 
-def judged(given: Answer, settings: Settings) -> str:
+def judged(given: Answer, settings: Settings, of: str = "") -> str:
+    """The answer in one line. `of` is the name of a service with an API of its own: a web page is none of its answers.
+
+    Raises `UndeliveredError` where it is no acknowledgement.
+    """
     status = given.status
     address = settings.connection.address
     reason = printable(given.reason or _phrase(status), 40)
     answer = f"{status} {reason}".rstrip()
     reply = first_line(given, settings.hidden)
     if 200 <= status < 300:
+        if of and reply == WEB_PAGE:
+            raise UnavailableError(
+                f"{address} answered {answer}, a web page that is not from {of}. "
+                "Let requests pass the proxy or login, or correct address."
+            )
         return f"{answer}, it said '{reply}'" if reply else answer
     answered = f"{address} answered {answer}" + (f", it said '{reply}'" if reply else "")
     if 300 <= status < 400:
@@ -103,7 +116,7 @@ def first_line(answer: Answer, hidden: tuple[str, ...]) -> str:
         return ""
     text = answer.body[: 16 * QUOTED_CHARACTERS].decode("utf-8", "replace").strip()
     if text.startswith("<"):
-        return "a web page"
+        return WEB_PAGE
     line = " ".join(text.partition("\n")[0].split())
     return quoted(line, hidden)
 

@@ -57,7 +57,7 @@ class Discord(Chat):
                 "definition.",
                 for_all=True,
             )
-        return judged(answer, settings)
+        return judged(answer, settings, "Discord")
 
     def _apply_rate_limit(self, answer: Answer) -> None:
         """Delays the next message if the rate limit is used up."""

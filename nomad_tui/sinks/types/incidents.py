@@ -113,7 +113,7 @@ class PagerDuty(Webhook):
             for_all = "routing_key" in errors.lower() or "integration" in errors.lower()
             remedy = " Correct routing_key in the definition." if for_all else ""
             raise RejectedError(f"PagerDuty refused it: {quoted(errors, settings.hidden)}.{remedy}", for_all=for_all)
-        return judged(answer, settings)
+        return judged(answer, settings, "PagerDuty")
 
 
 class Alertmanager(Webhook):
@@ -189,7 +189,7 @@ class Alertmanager(Webhook):
         return made
 
     def judge(self, answer: Answer, settings: Settings) -> str:
-        return judged(answer, settings)
+        return judged(answer, settings, "Alertmanager")
 
     async def close(self) -> None:
         if self._resending is not None:

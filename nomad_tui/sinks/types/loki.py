@@ -86,4 +86,4 @@ class Loki(Webhook):
             raise RejectedError(
                 f"Loki rejects events that old: {reply}. To store them, raise its max_chunk_age.", final=True
             )
-        return judged(answer, settings)
+        return judged(answer, settings, "Loki")

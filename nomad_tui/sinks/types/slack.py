@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from nomad_tui.sinks.delivery.sink import RejectedError
-from nomad_tui.sinks.types.answers import Answer, Settings, judged
-from nomad_tui.sinks.types.chat import Chat, Message, cut, shortened
+from nomad_tui.sinks.delivery.sink import RejectedError, UnavailableError
+from nomad_tui.sinks.types.answers import Answer, Settings, judged, quoted
+from nomad_tui.sinks.types.chat import Chat, Message, answer_json, cut, shortened
 from nomad_tui.sinks.types.templates import escape_slack
 
 LONGEST_TEXT: Final = 40_000
@@ -29,6 +29,8 @@ REMEDIES: Final = {
     "posting_to_general_channel_denied": "Create a webhook for another channel: only administrators post to this one",
 }
 """Remedies by Slack's response, for errors that concern all events."""
+TEMPORARY: Final = frozenset({"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"})
+"""Temporary errors of its Web API."""
 
 
 class Slack(Chat):
@@ -61,7 +63,14 @@ class Slack(Chat):
         reply = answer.body[:200].decode("utf-8", "replace").strip()
         if 400 <= answer.status < 500 and reply in REMEDIES:
             raise RejectedError(f"Slack answered {answer.status} {reply}. {REMEDIES[reply]}.", for_all=True)
-        return judged(answer, settings)
+        found = answer_json(answer) if 200 <= answer.status < 300 else {}
+        if found.get("ok") is False:  # its Web API answers so; an incoming webhook does not
+            error = quoted(str(found.get("error", "no reason")), settings.hidden)
+            what = f"Slack answered {answer.status} and refused it: {error}."
+            if error in TEMPORARY:
+                raise UnavailableError(what)
+            raise RejectedError(f"{what} Write the address of an incoming webhook into the definition.", for_all=True)
+        return judged(answer, settings, "Slack")
 
 
 def _one(text: str) -> str:

@@ -43,7 +43,7 @@ class Teams(Chat):
             if status == "429" or status.startswith("5"):
                 raise UnavailableError(what)
             raise RejectedError(what, too_large=status == "413")
-        return judged(answer, settings)
+        return judged(answer, settings, "Teams")
 
 
 def _text(text: str) -> dict[str, Any]:
