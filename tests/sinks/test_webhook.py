@@ -217,6 +217,14 @@ async def test_a_receiver_is_left_alone_as_long_as_it_asks(
         assert failure.retry_after is not None and least <= failure.retry_after <= most
 
 
+async def test_a_pause_until_a_date_counts_from_the_receivers_own_clock() -> None:
+    """Which may be hours from this one's."""
+    date = {"Date": "Wed, 21 Oct 2026 07:28:00 GMT", "Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT"}
+    async with receiver() as hook, webhook(hook.url) as sink:
+        hook.answer(429, headers=date)
+        assert (await unavailable(sink)).retry_after == 30
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [

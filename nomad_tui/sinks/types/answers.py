@@ -102,7 +102,7 @@ def judged(given: Answer, settings: Settings, of: str = "") -> str:
     if 400 <= status < 500 and status not in UNAVAILABLE:
         remedy = REMEDIES.get(status, OTHER_REMEDY)
         raise RejectedError(f"{answered}. {remedy}.", too_large=status == 413, for_all=status in FOR_ALL)
-    pause = parse_pause(given.headers.get("Retry-After", ""))
+    pause = parse_pause(given.headers.get("Retry-After", ""), given.headers.get("Date", ""))
     patience = f", retry after {in_words(pause)}" if pause else ""
     raise UnavailableError(
         f"{answered}: temporarily unavailable{patience}. If this continues, check the receiver.",
@@ -142,17 +142,27 @@ def secrets_of_target(path: str, query: str) -> Iterator[str]:
         yield from (each, unquote(each), html.escape(each))
 
 
-def parse_pause(text: str) -> float | None:
-    """Seconds from a Retry-After header, which is a number or a date; None if it is invalid."""
+def parse_pause(text: str, answered: str = "") -> float | None:
+    """Seconds from a Retry-After header, which is a number or a date; None if it is invalid.
+
+    `answered` is the response's Date header: a date counts from the receiver's clock, which may differ from ours.
+    """
     text = text.strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:12]), LONGEST_PAUSE)
+    until = _date(text)
+    if until is None:
+        return None
+    seconds = (until - (_date(answered) or datetime.now(UTC))).total_seconds()
+    return min(max(seconds, 0.0), LONGEST_PAUSE)
+
+
+def _date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
-        seconds = (date if date.tzinfo is not None else date.replace(tzinfo=UTC)) - datetime.now(UTC)
     except (ValueError, OverflowError):
         return None
-    return min(max(seconds.total_seconds(), 0.0), LONGEST_PAUSE)
+    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
 
 
 def _phrase(status: int) -> str:
