@@ -4,12 +4,15 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import time_ns
 
 import pytest
 from click.testing import CliRunner
 
 from nomad_tui.cli.main import main
+from nomad_tui.core.readable import SECOND
 from nomad_tui.sinks.definition.reading import DefinitionErrors, read_definition
+from nomad_tui.sinks.delivery import progress
 from nomad_tui.standin import Options, StandIn
 from tests import recordings
 from tests.receiver import Receiver, receiver
@@ -106,3 +109,17 @@ async def test_a_receiver_that_refuses_everything_is_reported_too(server: StandI
             await run.until(lambda: run.sink("pager").status.dead and run.sink("pager").lag_events == 0)
             (failing,) = await alerts(chat, 1)
             assert (failing["Type"], "404" in str(failing["Payload"])) == ("SinkFailing", True)
+
+
+async def test_a_recovery_is_reported_although_the_clock_was_set_back(
+    server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with asyncio.timeout(60), receiver() as pager, receiver() as chat:
+        pager.answer(503, times=None)
+        define(tmp_path, "pager", webhook(pager, f'begin = "oldest"\nalert_to = "chat"\nalert_after = "1s"\n{FAST}'))
+        define(tmp_path, "chat", webhook(chat))
+        async with running(tmp_path, at(server)):
+            await alerts(chat, 1)
+            monkeypatch.setattr(progress, "time_ns", lambda: time_ns() - 3 * 3600 * SECOND)
+            pager.answer(204, times=None)
+            assert [each["Type"] for each in await alerts(chat, 2)] == ["SinkFailing", "SinkRecovered"]

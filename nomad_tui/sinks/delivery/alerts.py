@@ -33,8 +33,8 @@ class Alerts:
 
     def __init__(self, *, again: float = RETRY_DELAY) -> None:
         self._again = again
-        self._reported: dict[str, int] = {}
-        """Start of the failure of each reported sink, in ns since 1970."""
+        self._reported: dict[str, tuple[int, int]] = {}
+        """Start of the failure of each reported sink, and its last acknowledgement then, in ns since 1970."""
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, float] = {}
 
@@ -44,10 +44,11 @@ class Alerts:
             to = sink.definition.alert_to
             if to is None or sink.id in self._sending or monotonic() < self._not_before.get(sink.id, 0.0):
                 continue
-            since, reported = sink.failing_since, self._reported.get(sink.id, 0)
+            since, (reported, acknowledged) = sink.failing_since, self._reported.get(sink.id, (0, 0))
             is_due = bool(since) and time_ns() - since >= sink.definition.alert_after * SECOND
             # A sink that was reopened or has nothing to send does not fail; only an acknowledgement proves recovery.
-            has_recovered = not since and sink.status.last_acknowledged > reported
+            # Compared for equality, as the clock may have been set back.
+            has_recovered = not since and sink.status.last_acknowledged != acknowledged
             if (is_due and not reported) or (reported and has_recovered):
                 task = asyncio.create_task(self._send(sink, sinks.get(to), since or reported, failing=bool(since)))
                 self._sending[sink.id] = task
@@ -62,10 +63,10 @@ class Alerts:
         await asyncio.gather(*self._sending.values(), return_exceptions=True)
 
     async def _send(self, sink: SinkWorker, to: SinkWorker | None, since: int, *, failing: bool) -> None:
-        name = sink.definition.alert_to
+        name, acknowledged = sink.definition.alert_to, sink.status.last_acknowledged
         try:
             if to is None:
-                raise UndeliveredError("no such sink runs")
+                raise UndeliveredError(f"{name} is not run here: define it, or start the runner with it")
             item = alert(sink, since, failing=failing)
             await to.deliver_now(Delivery(item.id, (item,), to.region))
         except UndeliveredError as error:
@@ -73,7 +74,7 @@ class Alerts:
             log.warning("alert_not_delivered", sink=sink.id, alert_to=name, what=error.what)
             return
         if failing:
-            self._reported[sink.id] = since
+            self._reported[sink.id] = since, acknowledged
         else:
             self._reported.pop(sink.id, None)
         log.info("alert_delivered", sink=sink.id, alert_to=name, failing=failing)
