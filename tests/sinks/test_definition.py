@@ -261,7 +261,7 @@ def test_a_topic_that_nobody_publishes_is_reported() -> None:
         (WEBHOOK + "timeout = nan", "`timeout` is too large a number: write a duration"),
         (WEBHOOK + "timeout = 2026-01-01", "`timeout` is a date or time: write a duration"),
         (WEBHOOK + "retry.max_attempts = 0", "`retry.max_attempts` is 0"),
-        (WEBHOOK + 'retry.max_backoff = "100ms"', "is shorter than `retry.min_backoff`"),
+        (WEBHOOK + 'retry.max_backoff = "100ms"', "`retry.min_backoff`: write a longer `retry.max_backoff`."),
         (WEBHOOK + 'redact = "no"', '`redact` is "no": write true or false, without quotes.'),
         (WEBHOOK + "concurrency = 2", "`concurrency` is 2, and batches in order go one by one: set `ordered` to false"),
         (WEBHOOK + 'format = "xml"', '`format` is "xml": write "nomad", "event", "cloudevents", "tasks"'),
@@ -360,7 +360,7 @@ ANYTHING = st.recursive(
 @settings(max_examples=times(60))
 @given(st.sampled_from(Kind), st.sampled_from(keys(Definition)), ANYTHING)
 def test_whatever_a_value_is_the_only_error_is_one_of_definitions(kind: Kind, key: Any, value: object) -> None:
-    address = {Kind.WEBHOOK: "https://x", Kind.FILE: "/x", Kind.STDOUT: "", Kind.EXEC: "", Kind.NATS: "nats://x"}.get(
+    address = {Kind.WEBHOOK: "https://x", Kind.FILE: "/x", Kind.STDOUT: "", Kind.NATS: "nats://x"}.get(
         kind, "https://x"
     )
     table, dot, member = Dialect.JSON.spelled(key.name).partition(".")
@@ -369,7 +369,9 @@ def test_whatever_a_value_is_the_only_error_is_one_of_definitions(kind: Kind, ke
         Kind.EXEC: {"Command": ["page"]},
     }
     needed = needs.get(kind, {})
-    content = {"ID": "a", "Type": kind, "Address": address, **needed, table: {member: value} if dot else value}
+    if kind is not Kind.EXEC:
+        needed = {"Address": address, **needed}
+    content = {"ID": "a", "Type": kind, **needed, table: {member: value} if dot else value}
     try:
         read(json.dumps(content))
     except DefinitionErrors as error:

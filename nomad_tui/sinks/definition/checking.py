@@ -76,7 +76,7 @@ def check_pairs(definition: Definition, reader: FieldReader[Definition]) -> Iter
         which = most if most in reader.given else least
         yield reader.path(which).error(
             f"is {given(which)}, so `{reader.name(most)}` is shorter than `{reader.name(least)}`: "
-            "write a longer `{reader.name(most)}`"
+            f"write a longer `{reader.name(most)}`"
         )
     if definition.tls.client_key is not None and definition.tls.client_cert is None:
         yield reader.path("tls.client_key").error(f"needs `{reader.name('tls.client_cert')}`: write both, or neither")
