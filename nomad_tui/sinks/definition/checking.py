@@ -12,18 +12,6 @@ from nomad_tui.sinks.definition.definition import HTTP, Definition, Format, Kind
 
 SUFFIXES: Final = (".toml", ".json")
 """Suffixes of definition files."""
-EXAMPLES: Final = {
-    Kind.WEBHOOK: "https://example.com/hook",
-    Kind.FILE: "/var/log/nomad-events.ndjson",
-    Kind.NATS: "nats://127.0.0.1:4222",
-    Kind.SLACK: "https://hooks.slack.com/services/T000/B000/XXXX",
-    Kind.DISCORD: "https://discord.com/api/webhooks/ID/TOKEN",
-    Kind.TEAMS: "https://prod-00.westeurope.logic.azure.com/workflows/ID/triggers/manual/paths/invoke",
-    Kind.PAGERDUTY: "https://events.pagerduty.com/v2/enqueue",
-    Kind.ALERTMANAGER: "http://alertmanager:9093",
-    Kind.LOKI: "http://loki:3100",
-}
-"""Example addresses."""
 
 
 def address(kind: Kind, text: str, path: FieldPath) -> str:
@@ -32,12 +20,12 @@ def address(kind: Kind, text: str, path: FieldPath) -> str:
         case Kind.STDOUT | Kind.EXEC:
             return text
         case _ if kind in HTTP:
-            check_url(text, path, ("http", "https"), EXAMPLES[kind])
+            check_url(text, path, ("http", "https"), kind.example)
             return with_absolute_file(text, path)
         case Kind.NATS:
             servers = [server.strip() for server in text.split(",")]
             for server in servers:
-                check_url(server, path, ("nats", "tls"), EXAMPLES[kind])
+                check_url(server, path, ("nats", "tls"), kind.example)
             return with_absolute_file(",".join(servers), path)
         case _:
             return _file(text, path)

@@ -30,22 +30,7 @@ from nomad_tui.sinks.definition.codecs import (
     TOPICS,
     VARIABLES,
 )
-
-
-class Kind(StrEnum):
-    """Values are the names in `type`."""
-
-    WEBHOOK = "webhook"
-    FILE = "file"
-    STDOUT = "stdout"
-    NATS = "nats"
-    EXEC = "exec"
-    SLACK = "slack"
-    DISCORD = "discord"
-    TEAMS = "teams"
-    PAGERDUTY = "pagerduty"
-    ALERTMANAGER = "alertmanager"
-    LOKI = "loki"
+from nomad_tui.sinks.definition.kinds import Kind as Kind  # whoever has a definition needs it
 
 
 class Format(StrEnum):

@@ -9,7 +9,6 @@ from typing import Any, Final
 import tomli_w
 
 from nomad_tui.core.text import printable
-from nomad_tui.sinks.definition.checking import EXAMPLES
 from nomad_tui.sinks.definition.definition import ADDRESSED, CHATS, Kind
 from nomad_tui.sinks.definition.reading import DefinitionErrors, read_definition
 
@@ -113,7 +112,7 @@ def _questions(kind: Kind, taken: Collection[str]) -> list[Question]:
         asked.append(Question("routing_key", "Integration key, ${VARIABLE} or file:PATH", "${PAGERDUTY_KEY}"))
     elif kind in ADDRESSED:
         secrets = "" if kind is Kind.FILE else "; ${VARIABLE} and file:PATH keep a secret out of the file"
-        asked.append(Question("address", "Address", hint=f"Such as {EXAMPLES[kind]}{secrets}."))
+        asked.append(Question("address", "Address", hint=f"Such as {kind.example}{secrets}."))
     asked.append(Question("topics", "Topics, with commas between", EVERYTHING, "Such as Deployment, Job:web."))
     if kind in CHATS:
         asked.append(Question("group_by", "One message for each job in 30 s? (y/n)", "y"))

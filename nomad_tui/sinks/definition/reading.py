@@ -146,7 +146,7 @@ def _read_fields(reader: FieldReader[Definition], dialect: Dialect) -> None:
     if kind is Kind.NATS and isinstance(reader.given.get("address"), list):
         _join_servers(reader)
     if kind is Kind.PAGERDUTY:
-        reader.given.setdefault("address", checking.EXAMPLES[kind])
+        reader.given.setdefault("address", kind.example)
     of_others: set[str] = set()
     for attribute in reader.given:
         kinds = reader.kinds(attribute)
@@ -163,7 +163,7 @@ def _read_fields(reader: FieldReader[Definition], dialect: Dialect) -> None:
             reader.errors.append(reader.path_of(table).error(what))
             of_others.add(table)
     if kind in ADDRESSED and "address" not in reader.given and "address" not in reader.hinted:
-        reader.errors.append(_missing(reader, dialect, "address", checking.EXAMPLES[kind]))
+        reader.errors.append(_missing(reader, dialect, "address", kind.example))
     if kind is Kind.EXEC and "command" not in reader.given and "command" not in reader.hinted:
         reader.errors.append(_missing(reader, dialect, "command", ["/usr/local/bin/page"]))
     try:

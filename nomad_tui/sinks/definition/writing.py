@@ -12,22 +12,8 @@ from nomad_tui.config.fields import Dialect, Key, keys
 from nomad_tui.config.references import reads_file, refers
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.topics import ALL
-from nomad_tui.sinks.definition.checking import EXAMPLES
 from nomad_tui.sinks.definition.definition import ADDRESSED, CHATS, Definition, Kind
 
-MEANINGS: Final = {
-    Kind.WEBHOOK: "HTTP requests to a URL",
-    Kind.FILE: "lines in a file that rotates",
-    Kind.STDOUT: "lines on standard output",
-    Kind.NATS: "messages in a NATS JetStream",
-    Kind.EXEC: "a command for each event or batch",
-    Kind.SLACK: "messages in a Slack channel",
-    Kind.DISCORD: "messages in a Discord channel",
-    Kind.TEAMS: "cards in a Microsoft Teams channel",
-    Kind.PAGERDUTY: "incidents in PagerDuty, closed by recoveries",
-    Kind.ALERTMANAGER: "alerts in Prometheus's Alertmanager, ended by recoveries",
-    Kind.LOKI: "log lines in Grafana Loki",
-}
 WIDTH: Final = 78
 """Cells per line."""
 
@@ -43,7 +29,7 @@ def type_records() -> list[dict[str, Any]]:
     return [
         {
             "type": kind.value,
-            "meaning": MEANINGS[kind],
+            "meaning": kind.meaning,
             "settings": [
                 {"name": key.name, "meaning": key.field.meaning, "default": _default(key)} for key in settings_of(kind)
             ],
@@ -55,10 +41,10 @@ def type_records() -> list[dict[str, Any]]:
 def describe_types() -> str:
     lines: list[str] = []
     for kind in Kind:
-        lines.append(f"{kind.value}: {MEANINGS[kind]}")
+        lines.append(f"{kind.value}: {kind.meaning}")
         lines += (_line(key) for key in settings_of(kind) if kind in key.field.kinds)
         if kind in ADDRESSED:
-            lines.append(f'  Example: address = "{EXAMPLES[kind]}"')
+            lines.append(f'  Example: address = "{kind.example}"')
         lines.append("")
     lines.append("Every type:")
     lines += (_line(key) for key in settings_of(Kind.STDOUT) if not key.field.kinds)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from functools import partial
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -18,16 +18,12 @@ from nomad_tui.sinks.definition.definition import Kind
 from nomad_tui.sinks.definition.folder import Definitions
 from nomad_tui.sinks.definition.making import Making, Question
 from nomad_tui.sinks.definition.reading import DefinitionErrors
-from nomad_tui.sinks.definition.writing import MEANINGS
 from nomad_tui.sinks.types.registering import register
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceList
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.dialogs.write_file import KEYS, PathInput
 from nomad_tui.ui.keymap import declared_key, keymap_of
-
-LETTERS: Final = dict(zip(Kind, "wfonxsdtpal", strict=True))
-"""The letter that chooses each type."""
 
 
 class NewSink(Modal[tuple[str, str] | None]):
@@ -47,7 +43,7 @@ class NewSink(Modal[tuple[str, str] | None]):
         self._making: Making | None = None
         self._question: Question | None = None
         self.answered = Static(id="new-sink-answered")
-        choices = [Choice(LETTERS[kind], kind.value, partial(str, kind.value), preview=MEANINGS[kind]) for kind in Kind]
+        choices = [Choice(kind.letter, kind.value, partial(str, kind.value), preview=kind.meaning) for kind in Kind]
         self.menu = ChoiceList(choices, self._choose)
         self.question = Static(id="new-sink-question")
         self.input = PathInput("", self._take, self._back)
