@@ -82,9 +82,14 @@ async def live(actions: list[Action], buffer_size: int) -> tuple[list[Model], li
                 arrived.set()
 
     async def settled() -> None:
-        """The newest frame has come: a server always holds it."""
+        """Wait until all frames of the newest index were received: the server holds them until it is rebuilt."""
         newest = server.newest_index
-        while not any(isinstance(each, Frame) and each.index == newest for each in updates[start_of_era:]):
+        published = sum(index_of(line) == newest for line in models[-1].sent)
+
+        def received() -> int:
+            return sum(isinstance(each, Frame) and each.index == newest for each in updates[start_of_era:])
+
+        while received() < min(max(published, 1), buffer_size):
             arrived.clear()
             await arrived.wait()
 
