@@ -1,4 +1,4 @@
-"""Each action is declared once: what keys it has, what runs it, and that both are true."""
+"""Each action is declared once, with keys that are unique in their context and a method that runs it."""
 
 from collections import Counter
 from typing import Final
@@ -55,11 +55,11 @@ TOGETHER: Final = (
     (Context.MOVE, Context.SCROLL, Context.LETTERS),
     (Context.DIALOG, Context.MENU, Context.OPTIONS, Context.COLUMNS),
 )
-"""Contexts that apply to one widget."""
+"""Contexts of a single widget."""
 
 
 @pytest.mark.parametrize("contexts", TOGETHER, ids="-".join)
-def test_every_key_has_one_meaning_in_its_place(contexts: tuple[Context, ...]) -> None:
+def test_every_key_has_one_meaning_per_context(contexts: tuple[Context, ...]) -> None:
     found = [binding for binding in bindings(*contexts) if isinstance(binding, Binding)]
     keys = Counter(key for binding in found for key in binding.key.split(","))
     assert [key for key, times in keys.items() if times > 1 and key != UNBOUND] == []
@@ -127,7 +127,7 @@ def test_every_action_can_be_run_where_it_applies(context: Context) -> None:
             assert callable(getattr(node, f"action_{name}", None)), (node, action.run)
 
 
-def test_every_action_has_a_name_of_its_own_and_says_what_it_does() -> None:
+def test_every_action_has_a_unique_name_and_a_description() -> None:
     def lacks(action: Action) -> bool:
         return not action.title or (not action.help and (action.footer or action.palette is not None))
 

@@ -1,4 +1,4 @@
-"""Whatever is typed, pasted or sent by a terminal, the filter line shows it, bounds it or refuses it in a sentence."""
+"""Anything typed, pasted or sent by a terminal is shown by the filter line, limited, or refused with a message."""
 
 import os
 import threading
@@ -26,11 +26,11 @@ from nomad_tui.ui.terminal.terminal import Keys, Terminal
 from tests.dashboard import CONNECTED, MEDIUM, NARROW, SIZES, WIDE, Dashboard, ScriptedSource, dashboard, frames, jobs
 
 STATUS: Final = "status:"
-"""Proposes values, and is no whole filter."""
+"""Has suggestions, and is not a complete filter."""
 
 
 async def mistaken(opened: Dashboard) -> None:
-    """Waits until a mistake is shown and the screen is laid out with it."""
+    """Wait until a mistake is shown and the screen is laid out again."""
     bar = opened.dashboard.filter_bar
     await opened.until(lambda: bar.mistake.display and bar.mistake.region.area)
 
@@ -79,7 +79,7 @@ async def test_the_cursor_stays_in_view_when_the_number_of_matches_needs_more_ro
         await opened.appears(f"{STATUS}  previous filter")
 
 
-async def test_the_empty_line_says_only_what_there_is_room_for() -> None:
+async def test_the_empty_line_shows_only_hints_that_fit() -> None:
     expected = [each.replace("{app.filter}", "/") for each in hints(SavedFilters())]
     async with dashboard(ScriptedSource(CONNECTED), WIDE) as opened:
         for size in SIZES:
@@ -90,10 +90,10 @@ async def test_the_empty_line_says_only_what_there_is_room_for() -> None:
             assert cell_len(line.placeholder) <= line.content_size.width
 
 
-# What gets into the line
+# What is inserted into the line
 
 
-async def test_a_paste_of_100_kb_is_refused_in_a_sentence() -> None:
+async def test_a_paste_of_100_kb_is_refused_with_a_message() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1, 4)))) as opened:
         await opened.shows(3)
         await opened.press("slash")
@@ -103,7 +103,7 @@ async def test_a_paste_of_100_kb_is_refused_in_a_sentence() -> None:
         assert opened.dashboard.filter_line.value == "job"
 
 
-async def test_a_long_filter_is_read_when_the_keys_pause_or_the_line_is_left() -> None:
+async def test_a_long_filter_is_parsed_when_typing_pauses_or_the_line_loses_focus() -> None:
     text = "job:=" + ",".join(f"job-{number}" for number in range(1, 1_000))
     assert LONGEST_PARSED_AT_ONCE < len(text) < LONGEST_LINE
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(998, 1_003)))) as opened:
@@ -120,7 +120,7 @@ async def test_a_long_filter_is_read_when_the_keys_pause_or_the_line_is_left() -
         await opened.appears("2 of 5")
 
 
-async def test_what_is_typed_or_pasted_over_a_selection_takes_its_place_fit_to_be_drawn() -> None:
+async def test_typing_or_pasting_replaces_the_selection_with_drawable_text() -> None:
     async with dashboard(ScriptedSource(CONNECTED)) as opened:
         await opened.press("slash")
         await opened.type("web")
@@ -128,14 +128,14 @@ async def test_what_is_typed_or_pasted_over_a_selection_takes_its_place_fit_to_b
         line.select_all()
         opened.app.post_message(textual_events.Paste("a\nb\x1b[2J"))
         await opened.until(lambda: line.value == "a b␛[2J")
-        line.insert_text_at_cursor("❤\ufe0f")  # which a terminal and Textual count differently
+        line.insert_text_at_cursor("❤\ufe0f")  # width differs between terminals and Textual
         assert line.value == "a b␛[2J❤"
 
 
 # What terminals send
 
 
-async def test_input_that_is_no_utf_8_is_read() -> None:
+async def test_input_that_is_not_utf_8_is_read() -> None:
     read: list[Message] = []
 
     class Listening(Terminal):
@@ -162,16 +162,16 @@ async def test_input_that_is_no_utf_8_is_read() -> None:
 
 
 @pytest.mark.parametrize("sequence", ["\x1b[1114112u", "\x1b[99999999999u", "\x1b[57344;1:3u", "\x1b[:::u"])
-def test_a_sequence_that_makes_no_sense_to_textual_is_dropped(sequence: str) -> None:
+def test_a_sequence_that_textual_cannot_parse_is_dropped(sequence: str) -> None:
     keys = Keys()
     assert list(keys.read(sequence)) == []
     assert [each.key for each in keys.read("q") if isinstance(each, textual_events.Key)] == ["q"]
 
 
-# What keys add
+# What keys insert
 
 
-def test_what_may_not_be_drawn_is_written_as_an_escape_that_is_read_again() -> None:
+def test_undrawable_characters_are_written_as_escapes_that_parse_back() -> None:
     for value in ("\U000e0041", "\U000e0101", "\u202e", "\x1b[31m", "\ufeff"):
         term = condition(("Job", "Meta", value), value)
         assert term is not None
@@ -180,7 +180,7 @@ def test_what_may_not_be_drawn_is_written_as_an_escape_that_is_read_again() -> N
         assert Filter.parse(text) == Filter.parse(term)
 
 
-def test_only_this_and_not_this_take_each_other_s_place() -> None:
+def test_only_this_and_not_this_replace_each_other() -> None:
     filtering = Filtering(Session(ScriptedSource(), History()), "")
 
     def adds(term: str) -> str:
@@ -193,7 +193,7 @@ def test_only_this_and_not_this_take_each_other_s_place() -> None:
     assert adds('Job.ID == "a"') == 'Job.Stop is empty and Job.ID == "a"'
 
 
-async def test_a_gap_is_nothing_to_filter_by() -> None:
+async def test_a_gap_cannot_be_filtered_by() -> None:
     first, *others = jobs(range(1, 4))
     gap = Gap(GapReason.BUFFER, 1, 2, 0.5)
     async with dashboard(ScriptedSource(CONNECTED, first, gap, *others), MEDIUM) as opened:
@@ -205,15 +205,15 @@ async def test_a_gap_is_nothing_to_filter_by() -> None:
         assert opened.dashboard.filter_line.value == ""
 
 
-def test_no_term_is_made_that_could_not_be_read() -> None:
+def test_every_generated_term_can_be_parsed() -> None:
     assert condition(("odd key", "v"), 1) is None
     assert condition(("Deep", *["d"] * 70), 1) is None
 
 
-# What is proposed
+# Suggestions
 
 
-def test_no_value_of_a_key_that_names_a_secret_is_proposed() -> None:
+def test_values_of_secret_keys_are_not_suggested() -> None:
     secrets = {
         "SecretID": "s-0",
         "VaultToken": "s-1",

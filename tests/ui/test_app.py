@@ -1,4 +1,4 @@
-"""The dashboard as an operator meets it: a live server in all its moods, keys, panes, and a hostile stream."""
+"""The dashboard as an operator uses it: a live server in all states, keys, panes, and a hostile stream."""
 
 import asyncio
 import re
@@ -47,14 +47,14 @@ from tests.recordings import frame
 
 SECRET: Final = "00000000-0000-4000-8000-00000000000a"
 LARGE: Final = Options(lead=ALL_FRAMES, buffer_size=1_000)
-"""A server that holds the whole tour from the start."""
+"""A server that holds the complete tour from the start."""
 
 
 @asynccontextmanager
 async def watching(
     address: str, size: tuple[int, int] = MEDIUM, *, token: str | None = None, shortest_delay: float = 0.02
 ) -> AsyncIterator[Dashboard]:
-    """The dashboard on a server, as `nomad-tui` opens it."""
+    """Open the dashboard on a server as `nomad-tui` does."""
     flags = {"address": address} if token is None else {"address": address, "token": token}
     connection = Connection.from_environment(flags, environ={})
     source = LiveServer(connection, settings=Settings(shortest_delay=shortest_delay))
@@ -83,7 +83,7 @@ TOUR: Final = [
 async def test_the_events_of_a_live_server_appear() -> None:
     async with StandIn(recordings.lines("tour"), LARGE) as server, watching(server.address, WIDE) as opened:
         await opened.shows(625)
-        await opened.appears("global · all namespaces")  # the region comes with an answer of its own
+        await opened.appears("global · all namespaces")  # the region comes from a separate request
         for size in SIZES:
             await opened.resize(*size)
             await opened.appears("held 625")
@@ -97,7 +97,7 @@ async def test_the_events_of_a_live_server_appear() -> None:
         assert held(opened) == TOUR
 
 
-async def test_a_lost_stream_comes_back_and_nothing_is_missing_or_twice() -> None:
+async def test_after_a_lost_stream_no_event_is_missing_or_repeated() -> None:
     async with StandIn(recordings.lines("tour"), LARGE) as server, watching(server.address) as opened:
         await opened.shows(625)
         faults: list[Fault] = [End(), Cut(), Reset(), End()]
@@ -113,7 +113,7 @@ async def test_a_lost_stream_comes_back_and_nothing_is_missing_or_twice() -> Non
         assert held(opened)[:625] == TOUR
 
 
-async def test_a_server_that_is_down_is_awaited_and_r_tries_at_once() -> None:
+async def test_a_server_that_is_down_is_retried_and_r_retries_at_once() -> None:
     async with (
         StandIn(recordings.lines("tour"), LARGE) as server,
         watching(server.address, shortest_delay=25.0) as opened,
@@ -135,7 +135,7 @@ async def test_a_server_that_is_down_is_awaited_and_r_tries_at_once() -> None:
         assert held(opened)[:625] == TOUR
 
 
-async def test_r_connects_again_though_the_stream_is_well_and_nothing_is_missing_or_twice() -> None:
+async def test_r_reconnects_a_healthy_stream_and_no_event_is_missing_or_repeated() -> None:
     async with StandIn(recordings.lines("tour"), LARGE) as server, watching(server.address) as opened:
         await opened.shows(625)
         before = len(server.requests)
@@ -150,7 +150,7 @@ async def test_r_connects_again_though_the_stream_is_well_and_nothing_is_missing
         assert len(held(opened)) == 626
 
 
-async def test_a_token_that_may_read_jobs_only_shows_them_and_what_is_refused() -> None:
+async def test_a_token_for_jobs_only_shows_jobs_and_the_refused_topics() -> None:
     token = Token(name="web team", policies=("read-jobs",), namespaces={"default": frozenset({"read-job"})})
     options = Options(lead=ALL_FRAMES, buffer_size=1_000, tokens={SECRET: token})
     async with StandIn(recordings.lines("tour"), options) as server, watching(server.address, token=SECRET) as opened:
@@ -165,7 +165,7 @@ async def test_a_token_that_may_read_jobs_only_shows_them_and_what_is_refused() 
         await opened.appears("needs a management token")
 
 
-async def test_a_restarted_server_that_plays_everything_again_is_not_shown_again() -> None:
+async def test_events_replayed_by_a_restarted_server_are_not_shown_again() -> None:
     lines = recordings.lines("tour")
     async with StandIn(lines, LARGE) as server, watching(server.address) as opened:
         await opened.shows(625)
@@ -188,7 +188,7 @@ async def test_events_that_may_be_missing_are_a_gap_among_the_rows() -> None:
         assert "held 626" in opened
 
 
-async def test_no_server_is_reported_with_the_remedy_and_tried_again() -> None:
+async def test_an_unreachable_server_is_reported_with_the_remedy_and_retried() -> None:
     async with StandIn(recordings.lines("tour"), LARGE) as server, AsyncExitStack() as outage:
         await server.published()
         await outage.enter_async_context(server.down())
@@ -204,7 +204,7 @@ async def test_no_server_is_reported_with_the_remedy_and_tried_again() -> None:
             await opened.until(lambda: not opened.dashboard.trouble.display)
 
 
-async def test_a_refusal_is_reported_with_the_remedy_and_r_tries_again() -> None:
+async def test_a_refusal_is_reported_with_the_remedy_and_r_retries() -> None:
     options = Options(lead=ALL_FRAMES, buffer_size=1_000, tokens={})
     async with (
         StandIn(recordings.lines("tour"), options) as server,
@@ -213,7 +213,7 @@ async def test_a_refusal_is_reported_with_the_remedy_and_r_tries_again() -> None
         for size in reversed(SIZES):
             await opened.resize(*size)
             await opened.appears("✕ refused")
-            # All of it fits, remedy and all.
+            # All of it fits, including the remedy.
             await opened.until(lambda: "press r to retry now." in " ".join(line.strip() for line in opened.screen()))
             trouble = " ".join(line.strip() for line in opened.screen())
             assert "does not accept the token" in trouble
@@ -244,7 +244,7 @@ async def test_the_inspector_follows_the_selection() -> None:
             assert f"Index {selected.index}" in "\n".join(opened.screen())
 
 
-async def test_while_following_the_inspector_shows_the_newest_event_by_and_by() -> None:
+async def test_while_following_the_inspector_catches_up_with_the_newest_event() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(5)))
     async with dashboard(source, WIDE) as opened:
         await opened.shows(5)
@@ -263,7 +263,7 @@ async def test_while_following_the_inspector_shows_the_newest_event_by_and_by() 
         assert "job-33" in str(opened.inspected)
 
 
-async def test_what_is_open_in_one_payload_is_open_in_the_next() -> None:
+async def test_nodes_open_in_one_payload_are_open_in_the_next() -> None:
     events = [event("Job", f"job-{n}", Job={"ID": f"job-{n}", "Meta": {"owner": f"owner-{n}"}}) for n in range(4)]
     async with dashboard(ScriptedSource(CONNECTED, frame(1, *events)), WIDE) as opened:
         await opened.shows(4)
@@ -326,7 +326,7 @@ async def test_tab_numbers_and_arrows_go_from_pane_to_pane() -> None:
             assert opened.focus == pane, key
 
 
-async def test_zoom_gives_a_pane_the_whole_screen_and_takes_it_back() -> None:
+async def test_zoom_gives_a_pane_the_whole_screen_and_back() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), NARROW) as opened:
         await opened.shows(625)
         app = opened.app
@@ -339,7 +339,7 @@ async def test_zoom_gives_a_pane_the_whole_screen_and_takes_it_back() -> None:
                 assert pane.region.width == size[0]
                 assert pane.region.height >= size[1] - 4
                 assert [other for other in panes.values() if other.region.area] == [pane]
-                if key == "3":  # most of it is for the payload
+                if key == "3":  # most of it is the payload's
                     assert app.dashboard.inspector.payload_tree.region.height >= pane.region.height / 2
                 await opened.press("z" if key == "1" else "escape")
                 assert app.dashboard.event_list.region.area
@@ -352,7 +352,7 @@ async def test_zoom_gives_a_pane_the_whole_screen_and_takes_it_back() -> None:
             assert [pane.region for pane in panes.values()] == before
 
 
-async def test_zoom_holds_in_a_narrow_terminal_with_the_topics_open() -> None:
+async def test_zoom_works_in_a_narrow_terminal_with_the_topics_open() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), NARROW) as opened:
         await opened.shows(625)
         await opened.press("1", "tab", "z")
@@ -361,7 +361,7 @@ async def test_zoom_holds_in_a_narrow_terminal_with_the_topics_open() -> None:
         assert not opened.dashboard.topics.display
 
 
-async def test_topics_fold_away_in_a_narrow_terminal_until_they_are_asked_for() -> None:
+async def test_topics_are_hidden_in_a_narrow_terminal_until_opened() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), NARROW) as opened:
         await opened.shows(625)
         app = opened.app
@@ -395,7 +395,7 @@ async def test_the_terminal_may_shrink_while_the_topics_have_the_focus() -> None
             await opened.until(lambda: opened.dashboard.topics.display)
 
 
-async def test_every_pane_has_a_usable_size_and_none_lies_on_another() -> None:
+async def test_every_pane_has_a_usable_size_and_none_overlap() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         app = opened.app
@@ -426,7 +426,7 @@ async def test_every_pane_has_a_usable_size_and_none_lies_on_another() -> None:
             assert sum(pane.region.area for pane in shown) == screen.area
 
 
-async def test_a_terminal_of_any_size_is_survived() -> None:
+async def test_any_terminal_size_works() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         for size in ((1, 1), (20, 8), (500, 12)):
@@ -487,7 +487,7 @@ async def test_a_link_of_the_help_leads_to_its_section() -> None:
         await opened.until(lambda: opened.screen()[1].startswith("│ Diagnosis "))
 
 
-async def test_help_and_quit_are_never_cut_off_in_the_footer() -> None:
+async def test_help_and_quit_are_never_truncated_in_the_footer() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         for size in (*SIZES, (60, 20)):
@@ -498,7 +498,7 @@ async def test_help_and_quit_are_never_cut_off_in_the_footer() -> None:
                 await opened.until(lambda: "? Help" in opened.screen()[-1] and "q Quit" in opened.screen()[-1])
 
 
-async def test_keys_typed_ahead_go_where_they_are_meant_to() -> None:
+async def test_keys_typed_ahead_reach_the_pane_they_were_meant_for() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         for key in ("slash", *"web", "ctrl+u", *"flaky", "enter", "3", "j", "j"):
@@ -551,8 +551,8 @@ async def test_q_quits_with_code_0() -> None:
 
 
 @pytest.mark.parametrize("keys", ["k", "/x", "jp"])
-async def test_leaving_at_once_after_another_key_is_no_crash(keys: str) -> None:
-    """What a key has set off a moment later must not meet a screen that is gone."""
+async def test_quitting_right_after_another_key_does_not_crash(keys: str) -> None:
+    """Work started by a key a moment ago must not access a screen that is gone."""
     for turns in (0, 3):
         async with dashboard(ScriptedSource(CONNECTED, *jobs(range(40)))) as opened:
             await opened.shows(40)
@@ -569,7 +569,7 @@ CONTROLS: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
-async def test_every_hostile_event_can_be_looked_at_wholly_unfolded(size: tuple[int, int]) -> None:
+async def test_every_hostile_event_can_be_inspected_fully_unfolded(size: tuple[int, int]) -> None:
     async with dashboard(Recording([str(recordings.path("hostile"))]), size) as opened:
         await opened.appears("■ finished")
         assert len(opened.dashboard.view) >= 24
@@ -595,7 +595,7 @@ ATTACK: Final = (
 
 
 def attacks() -> bytes:
-    """The attack in every place that holds text, in frames and outside of them."""
+    """The attack in every place that contains text, within frames and outside of them."""
     node = {"Name": ATTACK, "Status": ATTACK, "StatusDescription": ATTACK, ATTACK: [ATTACK, {ATTACK: ATTACK}]}
     states = {ATTACK: {"State": ATTACK, "Failed": True, "Events": [{"Type": ATTACK, "DisplayMessage": ATTACK}]}}
     allocation = {"Name": ATTACK, "JobID": ATTACK, "ClientStatus": ATTACK, "NodeName": ATTACK, "TaskStates": states}
@@ -624,9 +624,9 @@ def attacks() -> bytes:
     )
 
 
-async def test_nothing_of_a_hostile_stream_reaches_the_terminal_as_a_command(tmp_path: Path) -> None:
+async def test_no_control_sequence_of_a_hostile_stream_reaches_the_terminal(tmp_path: Path) -> None:
     file = tmp_path / "hostile-\x1b]2;OWNED\x07.ndjson"
-    # The recording ends in a cut line, so it comes last.
+    # The recording ends in a truncated line, so it comes last.
     file.write_bytes(attacks() + recordings.content("hostile"))
     async with asyncio.timeout(SECONDS), terminal("open", str(file)) as screen:
         await screen.until("finished")
@@ -646,7 +646,7 @@ async def test_nothing_of_a_hostile_stream_reaches_the_terminal_as_a_command(tmp
         await screen.read_for(0.3)
         screen.press("?")
         await screen.read_for(0.3)
-        screen.press("q")  # closes the help
+        screen.press("q")  # close the help
         await screen.read_for(0.3)
         screen.press("q")
         assert await screen.ended() == 0
@@ -659,7 +659,7 @@ async def test_nothing_of_a_hostile_stream_reaches_the_terminal_as_a_command(tmp
     assert "\x1bc" not in output
 
 
-async def test_a_second_enter_in_the_palette_hurts_nobody() -> None:
+async def test_a_second_enter_in_the_palette_is_harmless() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await opened.press("ctrl+p")

@@ -1,4 +1,4 @@
-"""The list of changes, by what it draws and what its keys do."""
+"""The list of changes: what it draws and what its keys do."""
 
 import asyncio
 import copy
@@ -31,7 +31,7 @@ AGAINST = "Against the registration 3 m before."
 
 
 class DrawnChanges(ChangesView):
-    """Remembers which lines were asked for."""
+    """Records which lines were drawn."""
 
     def __init__(self) -> None:
         super().__init__(timezone=UTC)
@@ -144,7 +144,7 @@ async def test_b_shows_and_hides_bookkeeping() -> None:
         assert "ModifyIndex" not in "".join(drawn(view))
 
 
-async def test_where_nothing_can_be_compared_a_sentence_says_so() -> None:
+async def test_an_event_that_cannot_be_compared_says_so() -> None:
     async with asyncio.timeout(60), ChangesApp().run_test(size=(60, 30)) as pilot:
         view = shown(pilot.app, {"a": {"ModifyIndex": 1, "ModifyTime": 1}}, {"a": {"ModifyIndex": 2, "ModifyTime": 2}})
         assert drawn(view) == [AGAINST, "Only 2 bookkeeping fields changed (b to show)."]
@@ -168,7 +168,7 @@ async def test_where_nothing_can_be_compared_a_sentence_says_so() -> None:
         assert drawn(view) == []
 
 
-async def test_what_is_open_and_the_cursor_stay_for_the_next_event() -> None:
+async def test_open_nodes_and_the_cursor_are_kept_for_the_next_event() -> None:
     async with asyncio.timeout(60), ChangesApp().run_test(size=(70, 30)) as pilot:
         view = shown(pilot.app, job(), changed_job())
         view.focus()
@@ -261,7 +261,7 @@ async def test_a_text_of_several_lines_shows_the_lines_that_changed() -> None:
         assert drawn(view)[1:] == ["▼ ± Template", f"    ± EmbeddedTmpl  {MASK} → {MASK}"]
 
 
-async def test_new_task_events_take_a_line_each() -> None:
+async def test_new_task_events_have_a_line_each() -> None:
     def allocation(count: int) -> dict[str, Any]:
         types = (("Received", "Task received by client"), ("Terminated", 'Exit Code: 137, token="abcdefghij"'))
         events_ = [
@@ -285,7 +285,7 @@ async def test_new_task_events_take_a_line_each() -> None:
         ]
 
 
-async def test_of_long_texts_the_part_that_differs_is_shown() -> None:
+async def test_the_differing_part_of_long_texts_is_shown() -> None:
     image = "registry.example.com/" + "team/" * 30 + "app:1."
     async with asyncio.timeout(60), ChangesApp().run_test(size=(60, 30)) as pilot:
         view = shown(pilot.app, job(Config={"image": image + "25"}), job(Config={"image": image + "27"}))
@@ -306,7 +306,7 @@ async def test_of_long_texts_the_part_that_differs_is_shown() -> None:
         assert all(len(line) <= 20 for line in drawn(view))
 
 
-async def test_megabytes_of_text_are_distinguished_and_hide_their_secrets() -> None:
+async def test_megabytes_of_text_are_compared_with_secrets_masked() -> None:
     text = "password=abcdefgh " * 160_000
     async with asyncio.timeout(60), ChangesApp().run_test(size=(100, 30)) as pilot:
         before, after = {"J": {"x": text, "y": text}}, {"J": {"x": text + "Q", "y": text + "\nQ", "z": text}}
@@ -326,7 +326,7 @@ async def test_megabytes_of_text_are_distinguished_and_hide_their_secrets() -> N
         assert rows(view)[-2].strip() == "+ Q"
 
 
-async def test_what_is_no_json_is_shown_without_its_secrets() -> None:
+async def test_a_payload_that_is_not_json_is_shown_without_secrets() -> None:
     async with asyncio.timeout(60), ChangesApp().run_test(size=(100, 30)) as pilot:
         view = shown(pilot.app, {"a": 1}, parse(b'{"Node":{"ID":"n","SecretID":"abcdefgh-not-to-be-seen","cut').value)
         view.action_unfold_all()
@@ -338,7 +338,7 @@ async def test_what_is_no_json_is_shown_without_its_secrets() -> None:
         assert pilot.app.revealed == [()]
 
 
-async def test_the_object_is_called_by_its_topic() -> None:
+async def test_the_object_is_named_by_its_topic() -> None:
     before: Any = {"Metadata": {"Path": "app/db", "Lock": 1}}
     after: Any = {"Metadata": {"Path": "app/db", "Lock": 2}}
     async with asyncio.timeout(60), ChangesApp().run_test(size=(60, 30)) as pilot:
@@ -347,7 +347,7 @@ async def test_the_object_is_called_by_its_topic() -> None:
         assert rows(view) == ['▼ ± Variable "app/db"', "    ± Lock  1 → 2"]
 
 
-async def test_items_that_moved_say_from_where_to_where() -> None:
+async def test_moved_items_show_their_old_and_new_position() -> None:
     async with asyncio.timeout(60), ChangesApp().run_test(size=(60, 30)) as pilot:
         view = shown(pilot.app, {"J": {"L": ["a", "b", "c"]}}, {"J": {"L": ["c", "a", "b"]}})
         assert rows(view) == ["▼ ± J", "    ↕ L  position 2 → 0"]
@@ -365,7 +365,7 @@ async def test_clicks_move_the_cursor_and_fold_on_the_triangle() -> None:
         assert cursor_line(view) == '▶ ± Task "frontend"'
 
 
-async def test_twenty_thousand_changes_scroll_and_only_what_is_seen_is_drawn() -> None:
+async def test_twenty_thousand_changes_scroll_and_only_visible_lines_are_drawn() -> None:
     before = {"Job": {"L": [{"Name": str(n), "x": n} for n in range(20_000)]}}
     after = {"Job": {"L": [{"Name": str(n), "x": n + 1} for n in range(20_000)]}}
     async with asyncio.timeout(60), ChangesApp().run_test(size=(60, 20)) as pilot:
@@ -381,7 +381,7 @@ async def test_twenty_thousand_changes_scroll_and_only_what_is_seen_is_drawn() -
         assert view.scroll_offset.y == 0
 
 
-async def test_the_view_follows_the_cursor_into_the_depth() -> None:
+async def test_the_view_scrolls_sideways_to_deep_lines() -> None:
     def deep(value: Any) -> Any:
         for _ in range(300):
             value = {"d": value, "e": value if not isinstance(value, dict) else 1}
@@ -410,7 +410,7 @@ async def test_odd_payloads_are_drawn_as_text() -> None:
                 assert all(printable(line) == line for line in lines)
 
 
-async def test_every_recorded_difference_is_drawn_without_its_secrets() -> None:
+async def test_every_recorded_difference_is_drawn_without_secrets() -> None:
     async with asyncio.timeout(60), ChangesApp().run_test(size=(160, 300)) as pilot:
         last: dict[tuple[str, str], bytes] = {}
         view, drawn_secrets = pilot.app.query_one(DrawnChanges), 0
@@ -432,7 +432,7 @@ async def test_every_recorded_difference_is_drawn_without_its_secrets() -> None:
 
 
 def _mark(value: Any) -> None:
-    """Put a text that differs from all others in every environment."""
+    """Put a unique text into every environment."""
     stack = [value]
     while stack:
         inner = stack.pop()

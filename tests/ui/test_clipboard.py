@@ -1,4 +1,4 @@
-"""The clipboard, by what reaches the terminal and the programs that keep one."""
+"""The clipboard: what reaches the terminal and the programs that own a clipboard."""
 
 import asyncio
 import os
@@ -39,7 +39,7 @@ Copier().run()
 
 
 def run_in_terminal(text: str, notice: Path, environ: dict[str, str]) -> bytes:
-    """What the terminal of a real application got that copied `text`."""
+    """Copy `text` in a real application, and return what its terminal received."""
     master, terminal = pty.openpty()
     environment = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "HOME": str(notice.parent), **environ}
     process = subprocess.Popen(
@@ -58,7 +58,7 @@ def run_in_terminal(text: str, notice: Path, environ: dict[str, str]) -> bytes:
             if select.select([master], [], [], 0.05)[0]:
                 try:
                     got += os.read(master, 65536)
-                except OSError:  # nobody has the terminal open any more
+                except OSError:  # the terminal was closed
                     break
     finally:
         process.kill()
@@ -67,7 +67,7 @@ def run_in_terminal(text: str, notice: Path, environ: dict[str, str]) -> bytes:
     return got
 
 
-def test_a_terminal_is_handed_the_text(tmp_path: Path) -> None:
+def test_the_text_is_sent_to_the_terminal(tmp_path: Path) -> None:
     got = run_in_terminal(TEXT, tmp_path / "notice", {})
     found = re.search(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", got)
     assert found is not None
@@ -76,7 +76,7 @@ def test_a_terminal_is_handed_the_text(tmp_path: Path) -> None:
     assert notice == f"Sent {len(TEXT)} characters: Allocation ID to the terminal."
 
 
-def test_tmux_is_given_the_text_by_its_own_command(tmp_path: Path) -> None:
+def test_tmux_gets_the_text_from_its_own_command(tmp_path: Path) -> None:
     folder = program(tmp_path, "tmux", f'echo "$@" > {tmp_path}/arguments; cat > {tmp_path}/copied')
     environ = {"TMUX": "/run/tmux/default,1,0", "PATH": f"{folder}:/usr/bin:/bin"}
     got = run_in_terminal(TEXT, tmp_path / "notice", environ)
@@ -86,7 +86,7 @@ def test_tmux_is_given_the_text_by_its_own_command(tmp_path: Path) -> None:
     assert "to tmux and the terminal" in (tmp_path / "notice").read_text()
 
 
-def test_a_tmux_without_that_command_is_asked_to_hand_it_on(tmp_path: Path) -> None:
+def test_a_tmux_without_that_command_passes_the_text_through(tmp_path: Path) -> None:
     folder = program(tmp_path, "tmux", "echo usage >&2; exit 1")
     got = run_in_terminal(
         TEXT, tmp_path / "notice", {"TMUX": "/run/tmux/default,1,0", "PATH": f"{folder}:/usr/bin:/bin"}
@@ -97,7 +97,7 @@ def test_a_tmux_without_that_command_is_asked_to_hand_it_on(tmp_path: Path) -> N
     assert b"usage" not in got
 
 
-def test_gnu_screen_hands_on_short_pieces() -> None:
+def test_gnu_screen_passes_short_chunks_through() -> None:
     sequence = terminal_sequence("QUJD" * 300, {"STY": "1.pts-0.host"})
     pieces = re.findall(r"\x1bP(.*?)\x1b\\", sequence, re.DOTALL)
     assert "".join(pieces) == f"\x1b]52;c;{'QUJD' * 300}\a"
@@ -106,7 +106,7 @@ def test_gnu_screen_hands_on_short_pieces() -> None:
 
 
 def program(folder: Path, name: str, script: str) -> Path:
-    """A program of this name, which a shell runs; its folder is for the front of PATH."""
+    """Create an executable shell script, and return its folder for the front of PATH."""
     file = folder / "bin" / name
     file.parent.mkdir(exist_ok=True)
     file.write_text(f"#!/bin/sh\n{script}\n")
@@ -115,7 +115,7 @@ def program(folder: Path, name: str, script: str) -> Path:
 
 
 async def copied(text: str, environ: dict[str, str]) -> Outcome:
-    """Of an application without a terminal, where only the desktop and tmux can copy anything."""
+    """Copy in an application without a terminal, where only the desktop and tmux can copy."""
     app: App[None] = App()
     async with asyncio.timeout(60), app.run_test():
         outcome = await copy(app, text, "value", environ)
@@ -127,9 +127,9 @@ def desktop(folder: Path) -> dict[str, str]:
     return {"DISPLAY": ":99", "PATH": f"{folder}:/usr/bin:/bin", "HOME": str(folder)}
 
 
-async def test_the_desktop_has_what_was_copied_whatever_its_size(tmp_path: Path) -> None:
+async def test_the_desktop_gets_a_text_of_any_size(tmp_path: Path) -> None:
     store = tmp_path / "clipboard"
-    # Like the real one, it stays in the background and keeps what it inherited open.
+    # Like the real one, it stays in the background and keeps inherited descriptors open.
     folder = program(
         tmp_path,
         "xclip",
@@ -142,13 +142,13 @@ async def test_the_desktop_has_what_was_copied_whatever_its_size(tmp_path: Path)
 
 
 @pytest.mark.parametrize("script", ["exit 1", "cat >/dev/null", "cat >/dev/null; echo other"])
-async def test_a_desktop_that_did_not_take_it_is_not_reported_to_have(tmp_path: Path, script: str) -> None:
+async def test_success_is_not_reported_if_the_desktop_did_not_accept_the_text(tmp_path: Path, script: str) -> None:
     outcome = await copied("text", desktop(program(tmp_path, "xclip", script)))
     assert not outcome.done
     assert "{app.save}" in outcome.sentence
 
 
-async def test_a_program_that_hangs_holds_nothing_up(tmp_path: Path) -> None:
+async def test_a_program_that_hangs_blocks_nothing(tmp_path: Path) -> None:
     folder = program(tmp_path, "xclip", f"echo $$ >> {tmp_path}/pids; exec sleep 60")
     app: App[None] = App()
     ticks = 0
@@ -162,7 +162,7 @@ async def test_a_program_that_hangs_holds_nothing_up(tmp_path: Path) -> None:
         outcome = await copy(app, "text", "value", desktop(folder), patience=0.5)
         assert not outcome.done
         assert ticks > 3
-        while any(map(is_running, pids(tmp_path))):  # noqa: ASYNC110 - none tells of its end who has not begun it
+        while any(map(is_running, pids(tmp_path))):  # noqa: ASYNC110 - not a child, so nothing reports its end
             await asyncio.sleep(0.01)
 
 
@@ -179,7 +179,7 @@ def is_running(pid: int) -> bool:
     return state != "Z"
 
 
-async def test_what_is_too_large_for_a_terminal_is_refused_with_a_way_out() -> None:
+async def test_a_text_too_large_for_a_terminal_is_refused_with_an_alternative() -> None:
     outcome = await copied("x" * LARGEST_ENCODED, {})
     assert outcome == Outcome(
         False, "Not copied: 100 kB is more than terminals accept. Save the event with {app.save}."
@@ -196,5 +196,5 @@ async def test_what_is_too_large_for_a_terminal_is_refused_with_a_way_out() -> N
         ({"DISPLAY": ":0", "SSH_TTY": "/dev/pts/1"}, False),
     ],
 )
-def test_a_clipboard_over_ssh_is_somebody_elses(environ: dict[str, Any], expected: bool) -> None:
+def test_the_desktop_clipboard_is_not_used_over_ssh(environ: dict[str, Any], expected: bool) -> None:
     assert has_desktop(environ) is expected

@@ -1,4 +1,4 @@
-"""What can be read in which theme: the ratios of what is really painted, not of what a theme says."""
+"""Legibility in each theme: contrast ratios of the colours on the screen, not of the theme's definitions."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -56,7 +56,7 @@ def ratio(segment: Segment) -> float:
 
 
 def too_faint(app: NomadTui, drawings: Iterable[Callable[[], Iterator[Segment]]]) -> list[tuple[str, str, float]]:
-    """What of failures and times cannot be read in some theme: its name, the text and the ratio."""
+    """Failures and times that are illegible in a theme: its name, the text and the ratio."""
     faint = []
     for name, theme in sorted(app.available_themes.items()):
         if theme.ansi:
@@ -74,7 +74,7 @@ def too_faint(app: NomadTui, drawings: Iterable[Callable[[], Iterator[Segment]]]
     return faint
 
 
-async def test_a_failure_and_the_time_can_be_read_in_every_theme_and_under_the_cursor() -> None:
+async def test_a_failure_and_the_time_are_legible_in_every_theme_and_under_the_cursor() -> None:
     async with dashboard(ScriptedSource(CONNECTED, FAILED), WIDE) as opened:
         await opened.shows(1)
         await opened.press("t")
@@ -99,7 +99,7 @@ async def test_a_failure_and_the_time_can_be_read_in_every_theme_and_under_the_c
         assert too_faint(app, drawings) == []
 
 
-async def test_a_broken_sink_can_be_read_in_every_theme_and_under_the_cursor(tmp_path: Path) -> None:
+async def test_a_broken_sink_is_legible_in_every_theme_and_under_the_cursor(tmp_path: Path) -> None:
     define(tmp_path, "chat", 'type = "bogus"\naddress = "x"\n')
     async with opened_on(ScriptedSource(CONNECTED), tmp_path, WIDE) as opened:
         page = await opened.look()

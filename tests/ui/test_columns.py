@@ -1,4 +1,4 @@
-"""The columns of the list: how they are named, that they stand still, and how an operator chooses them."""
+"""The columns of the list: their names, their fixed positions, and how an operator chooses them."""
 
 from datetime import UTC
 from itertools import pairwise
@@ -52,7 +52,7 @@ CLOCK: Final = Clock(UTC, lambda: NOW)
 
 @pytest.fixture(scope="module")
 def rows() -> list[EventRow]:
-    """Rows of what was written to do harm, and of names in wide, combining and right-to-left characters."""
+    """Rows of the hostile recording, and of names in wide, combining and right-to-left characters."""
     hostile = [decoded for text in recordings.lines("hostile") if isinstance(decoded := decode(text), Frame)]
     history = history_of((*hostile, frame(5, *ODD)), NOW)
     found = [row(history, sequence) for sequence in range(history.first, history.end)]
@@ -82,13 +82,13 @@ def test_columns_are_named_as_in_the_configuration() -> None:
         ([], "No column is chosen. Choose at least one."),
     ],
 )
-def test_what_makes_no_list_is_reported_in_a_sentence(names: list[str], message: str) -> None:
+def test_an_invalid_list_is_reported(names: list[str], message: str) -> None:
     with pytest.raises(UnusableColumnsError) as raised:
         parse_columns(names)
     assert str(raised.value).startswith(message)
 
 
-# Where they stand
+# Positions
 
 
 @pytest.mark.parametrize("columns", CHOICES, ids=lambda columns: "-".join(columns))
@@ -106,7 +106,7 @@ def test_every_row_fills_every_width_whatever_its_characters(columns: tuple[Colu
 
 @pytest.mark.parametrize("columns", CHOICES, ids=lambda columns: "-".join(columns))
 def test_columns_never_jump(columns: tuple[Column, ...], rows: list[EventRow]) -> None:
-    """Behind each column the cells of its gutter are empty, in every row and at every width."""
+    """The gutter after each column is blank, in every row and at every width."""
     styles = palette()
     for width in (60, 80, 92, 150):
         layout = lay_out(columns, width)
@@ -124,7 +124,7 @@ def test_columns_never_jump(columns: tuple[Column, ...], rows: list[EventRow]) -
             assert {cells[place] for place in places} <= {" "}, text
 
 
-def test_a_mark_a_match_and_a_count_move_nothing(rows: list[EventRow]) -> None:
+def test_a_mark_a_match_and_a_count_do_not_move_columns(rows: list[EventRow]) -> None:
     styles = palette()
     for columns in CHOICES:
         for found in rows:
@@ -136,7 +136,7 @@ def test_a_mark_a_match_and_a_count_move_nothing(rows: list[EventRow]) -> None:
             assert ("×1,204" in counted) == (Column.SENTENCE in columns)
 
 
-def test_a_narrow_list_gives_up_what_was_added_before_what_matters() -> None:
+def test_a_narrow_list_drops_added_columns_before_essential_ones() -> None:
     def kept(width: int) -> list[Column]:
         return [placed.column for placed in lay_out(tuple(Column), width).placed]
 
@@ -149,7 +149,7 @@ def test_a_narrow_list_gives_up_what_was_added_before_what_matters() -> None:
     assert lay_out((Column.SIZE,), 5).placed[0].column is Column.SIZE
 
 
-def test_each_column_says_what_it_promises() -> None:
+def test_each_column_shows_its_value() -> None:
     allocation = event("Allocation", "k", "apps", Allocation={"ID": "k", "Name": "web.a[0]", "NodeName": "edge-1"})
     history = history_of([frame(1_234_567_890, allocation)], NOW)
     found = row(history, 0)
@@ -176,7 +176,7 @@ def test_an_index_of_any_size_keeps_its_last_digits() -> None:
 # On the screen
 
 
-async def test_other_columns_are_named_above_and_what_is_read_stays() -> None:
+async def test_other_columns_have_headings_and_the_view_does_not_move() -> None:
     async with list_alone(history_of(job(number) for number in range(200))) as alone:
         assert "job-" in alone.rows[0]
         await alone.press("k", "pageup", "k", "k")
@@ -201,7 +201,7 @@ async def test_other_columns_are_named_above_and_what_is_read_stays() -> None:
         assert "job-0" in alone.rows[0]
 
 
-async def test_the_selected_row_stays_in_view_when_a_heading_comes() -> None:
+async def test_the_selected_row_stays_in_view_when_a_heading_appears() -> None:
     async with list_alone(history_of(job(number) for number in range(200))) as alone:
         await alone.press("k", "pageup")
         assert str(alone.selected) in alone.rows[-1]
@@ -237,14 +237,14 @@ async def choosing(alone: Alone, chosen: list[tuple[Column, ...] | None], *keys:
 async def test_columns_are_ticked_moved_and_applied() -> None:
     async with list_alone(history_of([job(1)]), (80, 24)) as alone:
         chosen: list[tuple[Column, ...] | None] = []
-        # Without the time; the topic behind the object; and the index, which is not shown yet, in front.
+        # Time is removed, topic moves after the object, and index, not shown before, moves to the front.
         await choosing(alone, chosen, "space", "j", "J", *["j"] * 4, "space", *["K"] * 9, "enter")
         assert chosen == [(Column.INDEX, Column.OBJECT, Column.TOPIC, Column.SENTENCE, Column.NODE)]
         await choosing(alone, chosen, "space", "escape")
         assert chosen[1:] == [None]
 
 
-async def test_no_column_at_all_is_refused_in_the_dialog() -> None:
+async def test_an_empty_selection_is_refused_in_the_dialog() -> None:
     async with list_alone(history_of([job(1)]), columns=(Column.TIME,)) as alone:
         chosen: list[tuple[Column, ...] | None] = []
         chooser = await choosing(alone, chosen, "space", "enter")

@@ -1,4 +1,4 @@
-"""The menu of `y`: what it offers, what it says, and that no masked value is in anything it gives away."""
+"""The menu of `y`: what it offers and reports, and that nothing it copies contains a masked value."""
 
 import asyncio
 import json
@@ -68,7 +68,7 @@ def test_every_choice_of_a_plain_value() -> None:
     }
 
 
-def test_texts_are_copied_as_they_are_but_for_what_a_terminal_acts_on() -> None:
+def test_texts_are_copied_literally_except_control_characters() -> None:
     assert offered(("Job", "Note"))["v"].made() == "two\nlines"
     assert offered(("Job", "Note"))["v"].shown == "two lines"
     escaping = offered(("Job", "Esc"))["v"]
@@ -78,7 +78,7 @@ def test_texts_are_copied_as_they_are_but_for_what_a_terminal_acts_on() -> None:
     assert (empty.text, empty.shown) == (None, "The value is empty.")
 
 
-def test_a_container_is_copied_as_json_and_made_when_it_is_wanted() -> None:
+def test_a_container_is_copied_as_json_that_is_encoded_on_demand() -> None:
     choice = offered(("Job", "TaskGroups"))["s"]
     assert callable(choice.text)
     assert choice.shown.startswith('[ { "Name": "g", "Tasks": [ {')
@@ -106,13 +106,13 @@ def test_a_secret_is_refused_until_it_is_shown() -> None:
     assert "s3cr3t-2" in offered((), Masking(reveals_all=True))["e"].made()
 
 
-def test_a_text_that_holds_a_secret_is_copied_without_it() -> None:
+def test_a_text_with_a_secret_is_copied_without_it() -> None:
     made = offered((*TASK, "Config", "url"))
     assert made["v"].made() == f"postgres://app:{REDACTED}@db/app"
     assert made["f"].shown == SECRET
 
 
-def test_a_gap_a_recording_and_a_key_that_holds_a_secret() -> None:
+def test_choices_for_a_gap_a_recording_and_a_secret_in_a_key() -> None:
     assert {offered((), envelope=None)[letter].shown for letter in "ecCn"} == {"A gap is not an event."}
     recorded = offered((), server=None)
     assert recorded["c"].shown == "Not available for recordings."
@@ -121,7 +121,7 @@ def test_a_gap_a_recording_and_a_key_that_holds_a_secret() -> None:
     assert all("s3cr3t-3" not in choice.made() + choice.shown for choice in secret.values())
 
 
-def test_what_is_no_json_is_copied_with_all_values_masked() -> None:
+def test_a_payload_that_is_not_json_is_copied_with_all_values_masked() -> None:
     payload = parse(b'{"Job":{"Env":{"A":"hunter2"},').value
     made = offered((0,), payload=payload)
     assert made["v"].text is None
@@ -153,7 +153,7 @@ KEYS = ["SecretID", "Env", "DB_PASS", "auth", "ID", "Key", "Value", "Name", "Met
 
 @st.composite
 def payloads(draw: st.DrawFn) -> tuple[Value, list[Path]]:
-    """A payload in which everything that begins with the marker is a secret, and every path in it."""
+    """Return a payload in which every value that begins with the marker is a secret, and all its paths."""
     paths: list[Path] = [()]
 
     def value(path: Path, secret: bool) -> Value:
@@ -174,7 +174,7 @@ def payloads(draw: st.DrawFn) -> tuple[Value, list[Path]]:
 
 
 @given(payloads(), st.data())
-def test_no_masked_value_leaves_through_any_choice(made: tuple[Value, list[Path]], data: st.DataObject) -> None:
+def test_no_choice_copies_a_masked_value(made: tuple[Value, list[Path]], data: st.DataObject) -> None:
     payload, paths = made
     path = data.draw(st.sampled_from(paths))
     topic = data.draw(st.sampled_from(["Service", "Job", "Unknown"]))
@@ -184,7 +184,7 @@ def test_no_masked_value_leaves_through_any_choice(made: tuple[Value, list[Path]
 
 
 @given(payloads(), st.data())
-def test_revealing_one_place_reveals_no_other(made: tuple[Value, list[Path]], data: st.DataObject) -> None:
+def test_revealing_one_value_reveals_no_other(made: tuple[Value, list[Path]], data: st.DataObject) -> None:
     payload, paths = made
     masking = Masking()
     masking.revealed = data.draw(st.sampled_from(paths))

@@ -1,4 +1,4 @@
-"""The doctor's page over the dashboard: it fills while the stream goes on, can be read at every size, and closes."""
+"""The doctor's page over the dashboard: it fills while the stream continues, fits every size, and closes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -55,7 +55,7 @@ async def closed(opened: Dashboard) -> None:
 
 
 async def everything(opened: Dashboard) -> str:
-    """The whole page, screen by screen."""
+    """Return the text of the complete page, screen by screen."""
     await opened.press("home")
     await at_rest(opened.app)
     screens = ["\n".join(opened.screen())]
@@ -79,7 +79,7 @@ async def test_the_verdict_is_first_and_every_check_below(size: tuple[int, int])
         assert "One every 0." in text
 
 
-async def test_what_is_refused_shows_the_table_and_a_policy_to_copy() -> None:
+async def test_a_refusal_shows_the_table_and_a_policy_to_copy() -> None:
     async with opened_on(WITH_ACLS, token=SECRET) as (opened, _):
         found = await examined(opened)
         assert found.examination.verdict is Verdict.REFUSED
@@ -96,7 +96,7 @@ async def test_what_is_refused_shows_the_table_and_a_policy_to_copy() -> None:
         assert SECRET not in opened.app.clipboard
 
 
-async def test_the_check_under_way_is_shown_while_the_stream_goes_on() -> None:
+async def test_the_running_check_is_shown_while_the_stream_continues() -> None:
     async with opened_on(replace(HELD, heartbeat=30.0)) as (opened, standin):
         await look(opened)
         await opened.appears("waiting for two heartbeats")
@@ -109,7 +109,7 @@ async def test_the_check_under_way_is_shown_while_the_stream_goes_on() -> None:
         await opened.appears("later")
 
 
-async def test_every_key_that_closes_it_leads_back_and_it_can_be_opened_again() -> None:
+async def test_every_closing_key_returns_to_the_dashboard_and_it_can_be_reopened() -> None:
     async with opened_on(replace(HELD, heartbeat=30.0)) as (opened, standin):
         for key in ("escape", "q", "c"):
             await look(opened)
@@ -131,7 +131,7 @@ async def test_it_runs_again_on_request() -> None:
         await opened.appears("✔ ok  events can be read")
 
 
-async def test_there_is_nothing_to_examine_about_a_recording() -> None:
+async def test_a_recording_cannot_be_examined() -> None:
     async with dashboard(Recording([str(recordings.path("tour"))])) as opened:
         await opened.appears("■ finished")
         await opened.press("c")
@@ -146,7 +146,7 @@ async def test_a_c_in_the_filter_is_a_letter() -> None:
         assert not isinstance(opened.app.screen, DoctorPage)
 
 
-async def test_it_stays_readable_while_the_terminal_changes_its_size() -> None:
+async def test_it_stays_readable_when_the_terminal_is_resized() -> None:
     async with opened_on() as (opened, _):
         await examined(opened)
         for width, height in ((180, 50), (60, 20), (80, 24)):

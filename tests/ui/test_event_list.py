@@ -1,4 +1,4 @@
-"""The event list, by what is on the screen: which rows, where, and how wide."""
+"""The event list as drawn: which rows, where, and how wide."""
 
 from datetime import UTC
 from typing import Final
@@ -26,7 +26,7 @@ GAP: Final = Gap(GapReason.BUFFER, 40, 61, 41.0)
 
 
 def named(text: str) -> str:
-    """The object that a row of `jobs` is about."""
+    """The object that a row of `jobs` concerns."""
     return next(word for word in text.split() if word.startswith("job-"))
 
 
@@ -93,7 +93,7 @@ async def test_ten_thousand_events_do_not_move_what_is_being_read() -> None:
 
 
 @pytest.mark.parametrize("key", ["G", "end"])
-async def test_the_end_is_the_way_back_to_following(key: str) -> None:
+async def test_end_resumes_following(key: str) -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(200)))
     async with dashboard(source) as opened:
         await opened.shows(200)
@@ -125,7 +125,7 @@ async def test_f_stops_following_and_follows_again() -> None:
         assert "new" not in subtitle(opened)
 
 
-async def test_pause_freezes_the_picture_and_the_header_counts_on() -> None:
+async def test_pause_freezes_the_list_and_the_header_keeps_counting() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(200)))
     async with dashboard(source) as opened:
         await opened.shows(200)
@@ -148,7 +148,7 @@ async def test_pause_freezes_the_picture_and_the_header_counts_on() -> None:
         assert shown(opened)[-1] == "job-1499"
 
 
-async def test_going_on_after_a_pause_shows_the_newest_at_once() -> None:
+async def test_resuming_shows_the_newest_at_once() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(50)))
     async with dashboard(source) as opened:
         await opened.shows(50)
@@ -161,7 +161,7 @@ async def test_going_on_after_a_pause_shows_the_newest_at_once() -> None:
         assert subtitle(opened) == "following"
 
 
-async def test_everything_shown_in_a_pause_may_be_evicted() -> None:
+async def test_everything_shown_can_be_evicted_during_a_pause() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(40)))
     async with dashboard(source, history=History(max_events=64)) as opened:
         await opened.shows(40)
@@ -179,7 +179,7 @@ async def test_everything_shown_in_a_pause_may_be_evicted() -> None:
 # The selection
 
 
-async def test_the_selection_is_an_event_and_not_a_row() -> None:
+async def test_the_selection_is_an_event_not_a_row() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(100)))
     async with dashboard(source) as opened:
         await opened.shows(100)
@@ -218,7 +218,7 @@ async def test_a_selection_that_the_filter_hides_comes_back_with_it() -> None:
 
 
 @pytest.mark.parametrize("selects", [True, False])
-async def test_the_selection_or_the_place_is_found_again_however_long_the_search_takes(selects: bool) -> None:
+async def test_the_selection_or_position_is_restored_after_a_search_of_any_duration(selects: bool) -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1_000))), history=History(max_events=1_600)) as opened:
         await opened.shows(1_000)
         events, view = opened.events, opened.dashboard.view
@@ -238,7 +238,7 @@ async def test_the_selection_or_the_place_is_found_again_however_long_the_search
             assert not events.viewport.following
 
 
-async def test_an_evicted_selection_stays_in_the_inspector_and_hurts_nobody() -> None:
+async def test_an_evicted_selection_stays_in_the_inspector_harmlessly() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(30)))
     async with dashboard(source, history=History(max_events=64)) as opened:
         await opened.shows(30)
@@ -261,8 +261,8 @@ async def test_an_evicted_selection_stays_in_the_inspector_and_hurts_nobody() ->
         assert selected(opened) == "job-999"
 
 
-async def test_keys_and_clicks_between_an_eviction_and_the_next_look_do_no_harm() -> None:
-    """The list looks twenty times a second; a key may come when half of its rows have just been dropped."""
+async def test_keys_and_clicks_between_an_eviction_and_the_next_check_are_harmless() -> None:
+    """The list checks twenty times a second; a key may come just after half of its rows were evicted."""
     async with dashboard(ScriptedSource(CONNECTED), history=History(max_events=1_600)) as opened:
         history, events = opened.history, opened.events
         number = 0
@@ -370,7 +370,7 @@ async def test_a_click_selects_a_double_click_inspects_and_the_wheel_scrolls() -
         assert str(selected(opened)) in str(opened.inspected)
 
 
-async def test_the_wheel_leaves_the_end_and_comes_back_to_it() -> None:
+async def test_the_wheel_leaves_the_end_and_returns_to_it() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(300)))
     async with dashboard(source) as opened:
         await opened.shows(300)
@@ -395,7 +395,7 @@ async def test_the_wheel_leaves_the_end_and_comes_back_to_it() -> None:
         assert subtitle(opened) == "following"
 
 
-async def test_dragging_the_scrollbar_leaves_the_end_and_comes_back_to_it() -> None:
+async def test_dragging_the_scrollbar_leaves_the_end_and_returns_to_it() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(300)))
     async with dashboard(source) as opened:
         await opened.shows(300)
@@ -432,7 +432,7 @@ async def test_resizing_keeps_the_end_or_what_is_being_read() -> None:
 
 @pytest.fixture(scope="module")
 def recorded() -> History:
-    """Every event of the tour and of what was written to do harm, with a gap among them."""
+    """All events of the tour and of the hostile recording, with a gap among them."""
     history = History()
     odd = [
         event("日本語のトピック", "k", Name="x"),
@@ -454,8 +454,8 @@ def palette() -> Palette:
 
 NARROWEST: Final = 20
 WIDEST: Final = 200
-EACH_AT: Final = 5
-"""A row is drawn at every fifth width, its neighbour at those one wider."""
+WIDTH_STEP: Final = 5
+"""Widths at which rows are drawn: every fifth, the next row one wider."""
 
 
 def test_every_row_fills_every_width_exactly(recorded: History) -> None:
@@ -463,14 +463,14 @@ def test_every_row_fills_every_width_exactly(recorded: History) -> None:
     for sequence in range(recorded.first, recorded.end):
         found = row(recorded, sequence)
         wrong = []
-        for width in range(NARROWEST + sequence % EACH_AT, WIDEST + 1, EACH_AT):
+        for width in range(NARROWEST + sequence % WIDTH_STEP, WIDEST + 1, WIDTH_STEP):
             drawn = line(found, width, styles, clock)
             if cell_len(drawn.text) != width or drawn.cell_length != width or not drawn.text.isprintable():
                 wrong.append((width, drawn.text))
         assert wrong == []
 
 
-def test_what_happened_begins_in_the_same_column_in_every_row(recorded: History) -> None:
+def test_the_sentence_begins_in_the_same_column_in_every_row(recorded: History) -> None:
     clock, styles = Clock(UTC), palette()
     for width in (60, 90, 120):
         columns = set()
@@ -483,7 +483,7 @@ def test_what_happened_begins_in_the_same_column_in_every_row(recorded: History)
         assert len(columns) == 1, columns
 
 
-async def test_every_row_of_every_recording_can_stand_on_the_screen() -> None:
+async def test_every_row_of_every_recording_can_be_drawn() -> None:
     everything = [*frames("tour"), *frames("hostile")]
     total = sum(len(received.events) for received in everything)
     async with dashboard(ScriptedSource(CONNECTED, *everything), NARROW) as opened:
@@ -499,7 +499,7 @@ async def test_every_row_of_every_recording_can_stand_on_the_screen() -> None:
                 assert all(text.isprintable() for text in texts)
 
 
-async def test_a_gap_is_in_its_place_and_says_what_may_be_missing() -> None:
+async def test_a_gap_is_in_order_and_shows_what_may_be_missing() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(30, 41)), GAP, *jobs(range(61, 64)))
     async with dashboard(source) as opened:
         await opened.shows(14)
@@ -511,7 +511,7 @@ async def test_a_gap_is_in_its_place_and_says_what_may_be_missing() -> None:
 
 
 def received_at_once(frames: list[Frame]) -> list[Frame]:
-    """Frames that were written while their reader was connected."""
+    """Return frames that were written while their reader was connected."""
     for each in frames:
         each.fresh = True
     return frames
@@ -528,7 +528,7 @@ def submitted(number: int) -> Frame:
 
 
 @pytest.mark.parametrize("size", [WIDE, MEDIUM, NARROW])
-async def test_what_had_waited_in_the_servers_buffer_is_marked_with_its_own_time(size: tuple[int, int]) -> None:
+async def test_events_from_the_servers_buffer_are_marked_and_have_their_own_time(size: tuple[int, int]) -> None:
     waited = [submitted(number) for number in range(8)]
     source = ScriptedSource(CONNECTED, *waited, *received_at_once([submitted(number) for number in range(8, 16)]))
     async with dashboard(source, size) as opened:
@@ -552,7 +552,7 @@ async def test_what_had_waited_in_the_servers_buffer_is_marked_with_its_own_time
         )
 
 
-async def test_what_came_while_the_connection_was_lost_is_marked_too() -> None:
+async def test_events_during_a_lost_connection_are_marked_too() -> None:
     source = ScriptedSource(CONNECTED, *received_at_once(jobs([1])), *jobs([2, 3]), *received_at_once(jobs([4])))
     async with dashboard(source) as opened:
         await opened.shows(4)
@@ -568,7 +568,7 @@ async def test_nothing_in_a_recording_is_marked_as_a_backlog() -> None:
         assert numbered(0, 4) == shown(opened)
 
 
-async def test_the_mark_of_a_backlog_stays_whichever_columns_are_shown() -> None:
+async def test_the_backlog_mark_is_shown_with_any_columns() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(5)))) as opened:
         await opened.shows(5)
         opened.events.set_columns((Column.INDEX, Column.SENTENCE))
@@ -578,7 +578,7 @@ async def test_the_mark_of_a_backlog_stays_whichever_columns_are_shown() -> None
         assert rows[0].index("index") + 4 == rows[1].index("0")
 
 
-def test_the_signs_before_a_time_say_backlog_and_about_in_two_characters() -> None:
+def test_two_characters_before_a_time_mean_backlog_and_approximate() -> None:
     history = History()
     for each in (submitted(1), *jobs([2])):
         history.append(each, 0)
@@ -588,7 +588,7 @@ def test_the_signs_before_a_time_say_backlog_and_about_in_two_characters() -> No
     assert [each.signs(live=False) for each in rows] == ["  ", "  ", " ~", "  "]
 
 
-async def test_the_selected_row_says_the_same_as_before() -> None:
+async def test_the_selected_row_has_the_same_text() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         before = opened.rows()
@@ -605,7 +605,7 @@ async def test_the_selected_row_says_the_same_as_before() -> None:
         assert ground.bgcolor != other.bgcolor
 
 
-async def test_an_empty_list_says_why_it_is_empty() -> None:
+async def test_an_empty_list_shows_why_it_is_empty() -> None:
     source = ScriptedSource(CONNECTED)
     async with dashboard(source) as opened:
         await opened.caught_up()
@@ -622,7 +622,7 @@ async def test_an_empty_list_says_why_it_is_empty() -> None:
         await opened.until(lambda: shown(opened) == ["job-7"])
 
 
-async def test_a_search_under_way_is_reported() -> None:
+async def test_a_search_in_progress_is_reported() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         view = opened.dashboard.view
@@ -635,7 +635,7 @@ async def test_a_search_under_way_is_reported() -> None:
         assert "no event matches" in "\n".join(opened.rows())
 
 
-async def test_rows_that_a_new_search_finds_again_are_drawn_again() -> None:
+async def test_rows_of_a_new_search_are_redrawn() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(30))), size=NARROW, filter_text="job-1") as opened:
         await opened.shows(30)
         assert "job-11" in opened

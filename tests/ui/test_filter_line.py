@@ -1,4 +1,4 @@
-"""Filtering as an operator does it: with the keyboard, the mouse and whatever is pasted."""
+"""Filtering as an operator does it: with the keyboard, the mouse and pasted text."""
 
 from pathlib import Path
 from time import monotonic
@@ -27,13 +27,13 @@ RUBBISH = "\x1b]0;OWNED\x07\x1b[2J canary\r\n\tweb\x00\x9b31m \u202e[bold]["
 
 
 def listed(opened: Dashboard) -> list[str]:
-    """The text of every row that the view lets through."""
+    """Texts of all rows that match."""
     view = opened.dashboard.view
     return [sentence(view.history, view.sequence_at(number)).text for number in range(len(view))]
 
 
 async def applied(opened: Dashboard, text: str) -> None:
-    """Waits until the filter is the text typed and everything held has been looked at."""
+    """Wait until the typed filter is active and all held events were searched."""
     await opened.until(lambda: opened.dashboard.filter_line.value == text and opened.dashboard.filtering.error is None)
     await opened.until(lambda: opened.dashboard.view.filter == Filter.parse(text))
     await opened.caught_up()
@@ -64,7 +64,7 @@ async def test_typing_filters_and_says_how_many_match(size: tuple[int, int]) -> 
         assert str(opened.dashboard.filter_bar.matches.content) == ""
 
 
-async def test_words_are_looked_for_in_the_envelope_and_in_the_sentence() -> None:
+async def test_words_match_the_envelope_and_the_sentence() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         for text in ("payments", "plan", "oom-killed", "Deployment", "edge-2", "日本"):
@@ -77,7 +77,7 @@ async def test_words_are_looked_for_in_the_envelope_and_in_the_sentence() -> Non
         assert "0 of 625" in opened
 
 
-async def test_keys_of_the_dashboard_are_text_in_the_filter() -> None:
+async def test_dashboard_keys_are_text_in_the_filter() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(30)))) as opened:
         await opened.shows(30)
         await opened.press("slash")
@@ -91,7 +91,7 @@ async def test_keys_of_the_dashboard_are_text_in_the_filter() -> None:
         assert opened.dashboard.filter_line.value == "fpzru123/?hjklgGoa<> "
 
 
-async def test_tab_passes_the_filter_by() -> None:
+async def test_tab_skips_the_filter() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(30)))) as opened:
         await opened.shows(30)
         for _ in range(6):
@@ -116,7 +116,7 @@ async def test_a_click_on_the_filter_line_edits_it() -> None:
         assert len(listed(opened)) == 1
 
 
-async def test_pasted_rubbish_is_harmless() -> None:
+async def test_pasted_garbage_is_harmless() -> None:
     source = ScriptedSource(CONNECTED, *frames("tour"))
     async with dashboard(source, NARROW) as opened:
         await opened.shows(625)
@@ -157,7 +157,7 @@ async def test_new_events_are_matched_as_they_arrive() -> None:
         assert "26 of 120" in opened
 
 
-async def test_the_filter_and_the_hidden_topics_hold_together() -> None:
+async def test_the_filter_and_hidden_topics_combine() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         opened.dashboard.filter_line.value = "flaky"
@@ -178,7 +178,7 @@ async def test_the_filter_and_the_hidden_topics_hold_together() -> None:
         assert len(opened.dashboard.view) == flaky
 
 
-async def test_escape_in_the_list_first_clears_the_filter_and_then_the_selection() -> None:
+async def test_escape_in_the_list_clears_the_filter_then_the_selection() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(100))), filter_text="job-7") as opened:
         await opened.shows(100)
         await opened.press("k")
@@ -190,7 +190,7 @@ async def test_escape_in_the_list_first_clears_the_filter_and_then_the_selection
         assert opened.events.cursor is None
 
 
-async def test_gaps_are_shown_whatever_the_filter_and_not_counted() -> None:
+async def test_gaps_are_shown_with_any_filter_and_not_counted() -> None:
     gap = Gap(GapReason.BUFFER, 10, 20, 3.0)
     source = ScriptedSource(CONNECTED, *jobs(range(11)), gap, *jobs(range(20, 30)), frame(31, event("Job", "other")))
     async with dashboard(source, filter_text="other") as opened:
@@ -203,7 +203,7 @@ async def test_gaps_are_shown_whatever_the_filter_and_not_counted() -> None:
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
-async def test_a_mistake_is_pointed_at_and_the_last_good_filter_stays_in_force(size: tuple[int, int]) -> None:
+async def test_a_mistake_is_marked_and_the_previous_filter_stays_active(size: tuple[int, int]) -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), size) as opened:
         await opened.shows(625)
         await opened.press("slash")
@@ -231,7 +231,7 @@ async def test_a_mistake_is_pointed_at_and_the_last_good_filter_stays_in_force(s
         assert not opened.dashboard.filter_bar.mistake.display
 
 
-async def test_a_mistake_out_of_view_is_pointed_at_from_the_edge() -> None:
+async def test_a_mistake_out_of_view_is_marked_at_the_edge() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), NARROW) as opened:
         await opened.shows(625)
         await opened.press("slash")
@@ -243,14 +243,14 @@ async def test_a_mistake_out_of_view_is_pointed_at_from_the_edge() -> None:
 
 
 @pytest.mark.parametrize(("column", "width"), [(0, 80), (40, 80), (79, 80), (80, 80), (-1, 80), (300, 20), (3, 1)])
-def test_a_mistake_is_reported_whole_wherever_it_is(column: int, width: int) -> None:
+def test_a_mistake_anywhere_is_reported_in_full(column: int, width: int) -> None:
     error = FilterError("Something is wrong here, and this is what would be accepted instead of it.", 0, 5)
     message = mistake(error, column, 5, width).plain
     assert error.text in message
     assert cell_len(message.splitlines()[0]) <= max(width, 1) or error.text in message.splitlines()[0]
 
 
-async def test_an_unfinished_filter_is_not_called_wrong_while_it_is_typed() -> None:
+async def test_an_unfinished_filter_is_not_reported_while_typing() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await opened.press("slash")
@@ -258,12 +258,12 @@ async def test_an_unfinished_filter_is_not_called_wrong_while_it_is_typed() -> N
         for key in "status:failed":
             pressed.append(monotonic())
             await opened.press(key)
-            is_slow = monotonic() - pressed[-2] > MISTAKE_DELAY  # on a busy machine
+            is_slow = monotonic() - pressed[-2] > MISTAKE_DELAY  # or later, on a busy machine
             assert is_slow or not opened.dashboard.filter_bar.mistake.display
         await applied(opened, "status:failed")
 
 
-async def test_a_filter_from_the_command_line_that_is_wrong_shows_everything_and_says_why() -> None:
+async def test_an_invalid_filter_from_the_command_line_shows_everything_and_the_reason() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), filter_text="(web") as opened:
         await opened.shows(625)
         await opened.appears("previous filter: all")
@@ -273,7 +273,7 @@ async def test_a_filter_from_the_command_line_that_is_wrong_shows_everything_and
 
 @given(text=st.text(max_size=60))
 @settings(max_examples=times(100))
-def test_anything_typed_is_read_or_refused(text: str) -> None:
+def test_any_input_is_parsed_or_refused(text: str) -> None:
     filtering = Filtering(Session(ScriptedSource()), "")
     filtering.read(text)
     assert (filtering.error is None) or filtering.filter.everything
@@ -284,7 +284,7 @@ def test_anything_typed_is_read_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
-async def test_fields_values_and_paths_are_proposed_and_taken(size: tuple[int, int]) -> None:
+async def test_fields_values_and_paths_are_suggested_and_accepted(size: tuple[int, int]) -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), size) as opened:
         await opened.shows(625)
         await opened.press("slash")
@@ -311,7 +311,7 @@ async def test_fields_values_and_paths_are_proposed_and_taken(size: tuple[int, i
         assert opened.focus == "filter", "with no list open it stays"
 
 
-async def test_the_list_lies_above_the_line_and_hides_nothing_of_it() -> None:
+async def test_suggestions_are_above_the_line_without_covering_it() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         for size in SIZES:
@@ -330,7 +330,7 @@ async def test_the_list_lies_above_the_line_and_hides_nothing_of_it() -> None:
             assert opened.dashboard.panes.region == before, "nothing moves"
 
 
-async def test_down_goes_into_the_list_and_enter_takes_what_is_marked() -> None:
+async def test_down_enters_the_suggestions_and_enter_accepts_the_selected_one() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await opened.press("slash")
@@ -345,7 +345,7 @@ async def test_down_goes_into_the_list_and_enter_takes_what_is_marked() -> None:
         assert opened.focus == "events"
 
 
-async def test_a_candidate_is_taken_with_the_mouse() -> None:
+async def test_a_suggestion_is_accepted_with_the_mouse() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await opened.press("slash")
@@ -356,7 +356,7 @@ async def test_a_candidate_is_taken_with_the_mouse() -> None:
         assert opened.focus == "filter"
 
 
-async def test_the_list_never_holds_up_what_is_typed() -> None:
+async def test_suggestions_never_delay_typing() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         for character in "/status:failed job:web":
@@ -370,7 +370,7 @@ async def test_the_list_never_holds_up_what_is_typed() -> None:
 # History
 
 
-async def test_earlier_filters_come_back_with_up_also_in_the_next_run(tmp_path: Path) -> None:
+async def test_up_recalls_earlier_filters_also_in_the_next_run(tmp_path: Path) -> None:
     async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path) as opened:
         await opened.shows(30)
         for text in ("job-1", "job-2", "satus:x", "job-1"):
@@ -394,7 +394,7 @@ async def test_earlier_filters_come_back_with_up_also_in_the_next_run(tmp_path: 
         assert len(opened.dashboard.view) == 11
 
 
-async def test_a_history_that_cannot_be_kept_is_reported_once(tmp_path: Path) -> None:
+async def test_a_history_that_cannot_be_written_is_reported_once(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path) as opened:
         await opened.shows(30)
@@ -410,7 +410,7 @@ async def test_a_history_that_cannot_be_kept_is_reported_once(tmp_path: Path) ->
 # Highlighting and folding
 
 
-async def test_matches_are_highlighted_with_what_is_around_them() -> None:
+async def test_matches_are_highlighted_among_the_other_rows() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(100))), filter_text="job-7") as opened:
         await opened.shows(100)
         await opened.press("H")
@@ -463,7 +463,7 @@ async def test_a_value_of_the_payload_goes_into_the_filter() -> None:
         assert len(opened.dashboard.view) == 625 - only
 
 
-async def test_going_back_to_the_line_goes_on_where_it_was_left() -> None:
+async def test_focusing_the_line_again_continues_editing() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(100))), filter_text="job-7") as opened:
         await opened.shows(100)
         await opened.press("slash")
@@ -472,7 +472,7 @@ async def test_going_back_to_the_line_goes_on_where_it_was_left() -> None:
         assert len(opened.dashboard.view) == 1
 
 
-async def test_a_long_filter_is_read_from_its_start_and_edited_at_its_end() -> None:
+async def test_a_long_filter_shows_its_start_and_is_edited_at_its_end() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), NARROW) as opened:
         await opened.shows(625)
         await opened.press("f3")

@@ -1,4 +1,4 @@
-"""Going to an index or a time: what may be typed, which row that is, and the prompt."""
+"""Going to an index or a time: valid input, the row it selects, and the prompt."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from datetime import time as time_of_day
@@ -41,7 +41,7 @@ def read(text: str) -> Place:
     return parse_place(text, NOW, UTC)
 
 
-# What is typed
+# Input
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def read(text: str) -> Place:
         ("2026-11-23", AtMoment(ns("2026-11-23T00:00:00+00:00"))),
     ],
 )
-def test_an_index_a_time_an_age_and_a_date_are_read(text: str, place: Place) -> None:
+def test_an_index_a_time_an_age_and_a_date_are_parsed(text: str, place: Place) -> None:
     assert read(text) == place
 
 
-def test_a_time_is_reported_on_the_clock_of_the_screen() -> None:
+def test_a_time_is_reported_by_the_clock_on_the_screen() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     assert parse_place("2026-11-23 09:50", NOW, berlin) == AtMoment(ns("2026-11-23T08:50:00+00:00"))
     assert moment_of(AtTimeOfDay(time_of_day(9, 50)), 0, NOW, berlin) == ns("2026-11-23T08:50:00+00:00")
@@ -80,7 +80,7 @@ def test_a_time_is_reported_on_the_clock_of_the_screen() -> None:
     "text",
     ["", "abc", "25:00", "14:60", "-", "-5", "1,20", "+200", "5 minutes", "2026-13-01", "٣٤:٠٠", "9" * 400 + "d"],
 )
-def test_what_is_no_place_is_reported_in_a_sentence(text: str) -> None:
+def test_invalid_input_is_reported(text: str) -> None:
     with pytest.raises(UnknownPlaceError) as raised:
         read(text)
     message = str(raised.value)
@@ -88,7 +88,7 @@ def test_what_is_no_place_is_reported_in_a_sentence(text: str) -> None:
     assert len(message) < 170
 
 
-def test_what_would_harm_the_screen_is_not_repeated() -> None:
+def test_control_characters_are_not_echoed() -> None:
     with pytest.raises(UnknownPlaceError) as raised:
         read("\x1b[2J\n")
     assert str(raised.value).isprintable()
@@ -103,10 +103,10 @@ def test_a_time_of_day_is_of_the_newest_events_day_or_else_of_the_day_before() -
     assert moment_of(early, newest, newest, UTC) == ns("2026-11-23T00:05:00+00:00")
 
 
-# Which row that is
+# Row
 
 
-def test_the_first_row_with_such_an_index_or_a_later_one() -> None:
+def test_the_first_row_with_the_index_or_a_later_one() -> None:
     history = history_of(job(number) for number in range(0, 20_000, 2))
     view = View(history)
     assert row_at_index(view, len(view), 0) == 0
@@ -156,7 +156,7 @@ def test_a_gap_counts_by_the_index_behind_it() -> None:
     assert history.gap(view.sequence_at(11)) is not None
 
 
-def test_only_rows_that_are_shown_are_gone_to() -> None:
+def test_only_visible_rows_are_targets() -> None:
     view = View(history_of(job(number) for number in range(9_000)), Filter.parse("job-77"))
     while not view.complete:
         view.advance(0.1)
@@ -168,7 +168,7 @@ def test_only_rows_that_are_shown_are_gone_to() -> None:
 
 
 def first_at(view: View, moment: int) -> int | None:
-    """As `row_at_moment`, by looking at every row."""
+    """Like `row_at_moment`, by checking every row."""
     times = ((number, happened(view.history, view.sequence_at(number))) for number in range(len(view)))
     return next((number for number, known in times if known is not None and known >= moment), None)
 
@@ -182,7 +182,7 @@ def test_the_first_row_of_a_time_or_later() -> None:
             assert row_at_moment(view, len(view), moment) == first_at(view, moment)
 
 
-def test_neighbours_in_the_wrong_order_are_no_trouble() -> None:
+def test_neighbours_out_of_order_are_handled() -> None:
     def jittered(number: int) -> int:
         return NOW + (number + (number * 7919) % (SCANNED // 2)) * SECOND
 
@@ -201,7 +201,7 @@ def test_times_that_went_back_with_a_rebuilt_server_are_found_in_the_order_of_ar
         assert row_at_moment(view, len(view), moment) == first_at(view, moment)
 
 
-def test_what_was_received_live_is_found_by_when_it_was_received() -> None:
+def test_live_events_are_found_by_their_receipt_time() -> None:
     history = History()
     for number in range(500):
         history.append(frame(number, event("Service", f"s{number}")), NOW + number * SECOND)
@@ -222,8 +222,8 @@ def test_the_time_of_a_row_is_the_one_it_shows() -> None:
             assert happened(history, sequence) == found.when()[0]
 
 
-def test_a_large_history_is_gone_through_at_once() -> None:
-    """A tenth of what is held by default takes some 20 ms on a quiet machine; looking at every row takes seconds."""
+def test_a_large_history_is_searched_at_once() -> None:
+    """A tenth of the default history takes some 20 ms on an idle machine; checking every row takes seconds."""
     history = history_of(job(number, NOW + number * SECOND // 100) for number in range(1, 100_001))
     view = View(history)
     began = process_time()
@@ -239,7 +239,7 @@ def test_a_large_history_is_gone_through_at_once() -> None:
         ("9:00", "No events there; the newest held is of 08:52:20 on 2026-11-23."),
     ],
 )
-def test_nothing_there_is_reported(text: str, message: str) -> None:
+def test_a_place_without_events_is_reported(text: str, message: str) -> None:
     view = View(history_of([job(3_119, NOW - SECOND), job(3_120, NOW)]))
     with pytest.raises(UnknownPlaceError) as raised:
         find(text, view, len(view), NOW, UTC)
@@ -265,7 +265,7 @@ def trouble(alone: Alone) -> str:
     return "" if prompt is None else str(prompt.trouble.content)
 
 
-async def test_an_index_is_typed_and_gone_to() -> None:
+async def test_an_index_is_typed_and_selected() -> None:
     async with list_alone(history_of(job(number) for number in range(500))) as alone:
         await alone.press("colon")
         assert alone.prompt is not None
@@ -276,7 +276,7 @@ async def test_an_index_is_typed_and_gone_to() -> None:
         assert not alone.events.viewport.following
 
 
-async def test_a_time_is_typed_and_gone_to() -> None:
+async def test_a_time_is_typed_and_selected() -> None:
     async with list_alone(history_of(job(number, NOW - (500 - number) * SECOND) for number in range(500))) as alone:
         await alone.press("colon", *"8:50", "enter")
         await alone.until(lambda: alone.prompt is None)
@@ -286,7 +286,7 @@ async def test_a_time_is_typed_and_gone_to() -> None:
         assert alone.selected == "job-490"
 
 
-async def test_what_is_wrong_is_at_the_prompt_and_can_be_mended() -> None:
+async def test_a_mistake_is_shown_at_the_prompt_and_can_be_corrected() -> None:
     async with list_alone(history_of(job(number) for number in range(50))) as alone:
         await alone.press("colon", *"4x", "enter")
         await alone.until(lambda: "Unknown place '4x'" in trouble(alone))

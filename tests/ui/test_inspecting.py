@@ -1,4 +1,4 @@
-"""Understanding an event in the dashboard: its views, the way to another event and back, and what stays masked."""
+"""Inspecting an event in the dashboard: its views, jumps to other events and back, and masking."""
 
 import json
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ from tests.pressing import at_rest, post_key
 from tests.recordings import frame
 
 NODE_SECRET: Final = "089437c0-db81-6622-5490-9d7f9203dae5"
-"""What the recording `beta` has of the nodes' secrets."""
+"""The nodes' secrets in the recording `beta`."""
 ENV_SECRET: Final = "hunter2-of-the-database"
 URL_SECRET: Final = "tr0ub4dor"
 SECRETS: Final = (NODE_SECRET[:8], ENV_SECRET, URL_SECRET)
@@ -44,7 +44,7 @@ SECRET_JOB: Final = (
 
 
 class Inspected(Dashboard):
-    """The dashboard, by what its inspector says."""
+    """The dashboard, with access to its inspector."""
 
     @property
     def view(self) -> EventView:
@@ -52,12 +52,12 @@ class Inspected(Dashboard):
 
     @property
     def drawn(self) -> list[str]:
-        """The lines of the shown view, without what is blank at their ends."""
+        """The lines of the current view, without trailing blanks."""
         shown = self.dashboard.inspector.shown_view
         return [shown.render_line(y).text.rstrip() for y in range(shown.size.height)]
 
     async def select(self, words: str) -> None:
-        """The last row whose sentence has the words."""
+        """Select the last row whose sentence contains the words."""
         scenes.select(self.app, words)
         await self.caught_up()
 
@@ -74,7 +74,7 @@ class Inspected(Dashboard):
         await at_rest(self.app)
 
     async def go_to_line(self, words: str) -> None:
-        """Moves the cursor of the timeline to the first row that has the words."""
+        """Move the timeline's cursor to the first row that contains the words."""
         timeline = self.dashboard.inspector.timeline
         await self.press("g")
         while True:
@@ -98,7 +98,7 @@ class Inspected(Dashboard):
 async def inspecting(
     *updates: object, size: tuple[int, int] = WIDE, reveal: bool = False, history: History | None = None
 ) -> AsyncIterator[Inspected]:
-    """The dashboard on updates that have all come; by default the tour."""
+    """Open the dashboard on updates that were all received; by default the tour."""
     sent = updates or frames("tour")
     source = ScriptedSource(CONNECTED, *sent)  # type: ignore[arg-type]
     count = sum(len(one.events) for one in sent if isinstance(one, Frame))
@@ -112,7 +112,7 @@ async def inspecting(
 
 
 @pytest.mark.parametrize("view", list(KEYS))
-async def test_a_key_opens_a_view_of_the_selected_event_and_escape_comes_back(view: EventView) -> None:
+async def test_a_key_opens_a_view_of_the_selected_event_and_escape_returns(view: EventView) -> None:
     async with inspecting() as opened:
         await opened.select("flaky failed")
         selected = opened.events.cursor
@@ -138,7 +138,7 @@ async def test_a_view_from_another_one_goes_back_one_step_at_a_time() -> None:
         assert opened.focus == "events"
 
 
-async def test_the_timeline_while_following_holds_the_event_and_escape_follows_again() -> None:
+async def test_opening_the_timeline_stops_following_and_escape_resumes() -> None:
     async with inspecting(*jobs(range(100, 140))) as opened:
         assert opened.events.viewport.following
         shown = opened.events.shown
@@ -159,7 +159,7 @@ async def test_the_timeline_while_following_holds_the_event_and_escape_follows_a
         assert opened.inspected == "3 Job job-141"
 
 
-async def test_enter_jumps_and_escape_comes_back_to_the_same_row_and_then_to_the_list() -> None:
+async def test_enter_jumps_and_escape_returns_to_the_same_row_then_to_the_list() -> None:
     async with inspecting() as opened:
         await opened.select("flaky failed")
         selected = opened.events.cursor
@@ -181,7 +181,7 @@ async def test_enter_jumps_and_escape_comes_back_to_the_same_row_and_then_to_the
         assert opened.events.cursor == selected
 
 
-async def test_keys_typed_ahead_find_their_way_there_and_back() -> None:
+async def test_keys_typed_ahead_jump_and_return() -> None:
     async with inspecting() as opened:
         await opened.select("flaky failed")
         selected = opened.events.cursor
@@ -216,7 +216,7 @@ async def test_an_event_that_the_filter_hides_is_shown_alone() -> None:
         assert "3 Deployment 7dfd78cc" not in opened.inspected, "the list leads again"
 
 
-async def test_selecting_by_hand_forgets_the_way_back() -> None:
+async def test_selecting_by_hand_clears_the_jumps() -> None:
     async with inspecting() as opened:
         await opened.select("flaky failed")
         await opened.press("t")
@@ -293,10 +293,10 @@ async def test_of_several_marks_one_is_chosen() -> None:
         assert opened.view == EventView.CHANGES
 
 
-# What is no longer held, and gaps
+# Evicted events, and gaps
 
 
-async def test_an_evicted_event_stays_shown_and_every_key_is_taken() -> None:
+async def test_an_evicted_event_stays_shown_and_every_key_works() -> None:
     history = History(max_events=64)
     async with inspecting(*jobs(range(60)), history=history) as opened:
         await opened.select_event(58)
@@ -322,7 +322,7 @@ async def test_an_evicted_event_stays_shown_and_every_key_is_taken() -> None:
         assert opened.inspected != "3 Job job-40"
 
 
-async def test_a_jump_to_what_is_no_longer_held_says_so() -> None:
+async def test_a_jump_to_an_evicted_event_says_so() -> None:
     history = History(max_events=64)
     async with inspecting(*jobs(range(400)), history=history) as opened:
         shown = opened.inspected
@@ -333,7 +333,7 @@ async def test_a_jump_to_what_is_no_longer_held_says_so() -> None:
         assert opened.inspected == shown
 
 
-async def test_a_gap_can_be_looked_at_in_every_view() -> None:
+async def test_a_gap_can_be_shown_in_every_view() -> None:
     gap = Gap(GapReason.BUFFER, 9, 61, 41.0)
     async with inspecting(*jobs(range(10)), gap, *jobs([61])) as opened:
         await opened.select("gap")
@@ -355,7 +355,7 @@ async def test_a_gap_can_be_looked_at_in_every_view() -> None:
         assert opened.inspected == "3 Job job-61"
 
 
-async def test_a_gap_says_what_may_be_missing_why_and_what_to_do_and_is_copied_and_written_whole(
+async def test_a_gap_explains_itself_and_is_copied_and_written_in_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -378,7 +378,7 @@ async def test_a_gap_says_what_may_be_missing_why_and_what_to_do_and_is_copied_a
     assert json.loads((tmp_path / "gap-10.json").read_text()) == gap.record()
 
 
-async def test_keys_before_the_first_event_do_no_harm() -> None:
+async def test_keys_before_the_first_event_are_harmless() -> None:
     async with dashboard(ScriptedSource(CONNECTED), WIDE) as board:
         opened = Inspected(board.app, board.pilot)
         for key in ("t", "d", "R", "D", "y", "w", "e"):
@@ -392,7 +392,7 @@ async def test_keys_before_the_first_event_do_no_harm() -> None:
 
 
 def beta_nodes() -> list[object]:
-    """The first frames of a stream in which nodes tell their secret, and a job with secrets in its environment."""
+    """The first frames of a stream with nodes that contain their secret, and a job with secrets in its environment."""
     return [*frames("beta")[:20], *SECRET_JOB]
 
 
@@ -431,7 +431,7 @@ async def test_a_secret_is_shown_until_the_cursor_moves() -> None:
 
 
 @pytest.mark.parametrize("key", ["d", "t", "R"])
-async def test_a_secret_is_masked_again_when_another_view_is_looked_at(key: str) -> None:
+async def test_a_secret_is_masked_again_when_another_view_is_opened(key: str) -> None:
     async with inspecting(*beta_nodes()) as opened:
         await select_node(opened)
         await opened.go_to_field("Node", "SecretID")
@@ -448,7 +448,7 @@ async def test_a_secret_is_masked_again_when_another_view_is_looked_at(key: str)
         assert NODE_SECRET not in opened
 
 
-async def test_what_was_asked_to_be_revealed_is_shown_everywhere() -> None:
+async def test_with_reveal_secrets_are_shown_everywhere() -> None:
     async with inspecting(*beta_nodes(), reveal=True) as opened:
         await select_node(opened)
         await opened.go_to_field("Node", "SecretID")
@@ -511,7 +511,7 @@ async def test_a_file_holds_no_secrets(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("reveal", [False, True])
-async def test_no_picture_in_any_view_holds_a_secret_unless_that_was_asked_for(reveal: bool) -> None:
+async def test_no_picture_of_any_view_contains_a_secret_unless_revealed(reveal: bool) -> None:
     seen: set[tuple[EventView, str]] = set()
     async with inspecting(*beta_nodes(), reveal=reveal) as opened:
         history = opened.history
@@ -534,7 +534,7 @@ async def test_no_picture_in_any_view_holds_a_secret_unless_that_was_asked_for(r
         assert not seen
 
 
-async def test_the_whole_of_a_node_is_masked_wherever_one_scrolls() -> None:
+async def test_a_complete_node_is_masked_at_every_scroll_position() -> None:
     async with inspecting(*beta_nodes()) as opened:
         await select_node(opened)
         for view in EventView:
@@ -551,7 +551,7 @@ async def test_the_whole_of_a_node_is_masked_wherever_one_scrolls() -> None:
                 assert "SecretID" in seen
 
 
-# Looking for something
+# Finding
 
 
 async def test_a_slash_finds_in_the_payload_here_and_filters_in_the_list() -> None:

@@ -1,4 +1,4 @@
-"""The inspector, by what it draws and what its keys do."""
+"""The inspector: what it draws and what its keys do."""
 
 import asyncio
 from datetime import UTC
@@ -63,7 +63,7 @@ async def test_the_inspector_shows_heading_facts_trouble_and_title_literally() -
         assert drawn(inspector.payload_tree) == []
 
 
-async def test_keys_do_nothing_where_nothing_is_shown() -> None:
+async def test_keys_do_nothing_in_an_empty_inspector() -> None:
     async with asyncio.timeout(60), InspectorApp().run_test(size=(60, 20)) as pilot:
         pilot.app.query_one(PayloadTree).focus()
         keys = ("j", "k", "g", "G", "h", "l", "enter", "E", "C", "pagedown", "ctrl+u")
@@ -71,7 +71,7 @@ async def test_keys_do_nothing_where_nothing_is_shown() -> None:
         assert pilot.app.query_one(PayloadTree).cursor_path == ()
 
 
-async def test_ages_grow_when_they_are_drawn_again() -> None:
+async def test_ages_are_updated_when_redrawn() -> None:
     now = [NOW]
 
     class ClockApp(App[None]):
@@ -117,7 +117,7 @@ async def test_a_change_of_theme_or_focus_changes_the_colours() -> None:
 
 
 @pytest.mark.parametrize("name", ["hostile", "large-job"])
-async def test_every_recorded_payload_can_be_shown_wholly_unfolded(name: str) -> None:
+async def test_every_recorded_payload_can_be_shown_fully_unfolded(name: str) -> None:
     async with asyncio.timeout(60), InspectorApp().run_test(size=(60, 20)) as pilot:
         inspector = pilot.app.query_one(Inspector)
         inspector.payload_tree.folding.open_all(())

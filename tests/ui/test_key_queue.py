@@ -1,4 +1,4 @@
-"""Keys one after another, in an application whose actions take their time."""
+"""Keys pressed in succession in an application with slow actions."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,11 +14,11 @@ from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.key_queue import KeyQueue
 from tests.pressing import until
 
-REPEATS: Final = 0.033
+REPEAT_INTERVAL: Final = 0.033
 """Seconds between two repeats of a held key."""
 
 
-class SlowToCome(Static):
+class SlowToMount(Static):
     async def on_mount(self) -> None:
         await asyncio.sleep(0.1)
 
@@ -29,7 +29,7 @@ class Page(Modal[None]):
     BINDINGS = [("ctrl+r", "close", "")]  # noqa: RUF012
 
     def compose(self) -> ComposeResult:
-        yield SlowToCome()
+        yield SlowToMount()
         yield Input()
 
     def action_close(self) -> None:
@@ -67,7 +67,7 @@ class Slow(App[None]):
         self.push_screen(Page())
 
     def type(self, keys: str, apart: float = 0.0) -> None:
-        """Types keys so many seconds apart, which the terminal has read while the application was busy."""
+        """Type keys at an interval of that many seconds; the terminal reads them while the application is busy."""
         for number, key in enumerate(keys):
             event = events.Key("question_mark" if key == "?" else key, key)
             event.time += number * apart
@@ -81,15 +81,15 @@ async def slow() -> AsyncIterator[Slow]:
         yield app
 
 
-async def test_a_held_key_leaves_its_turn_to_the_next_one() -> None:
+async def test_a_held_key_yields_to_the_next_key() -> None:
     async with slow() as app:
-        app.type("x" * 60 + "y" + "x", apart=REPEATS)
+        app.type("x" * 60 + "y" + "x", apart=REPEAT_INTERVAL)
         await until(app, lambda: app.acted.endswith("yx"))
         assert len(app.acted) <= 9
 
 
 @pytest.mark.parametrize(
-    ("keys", "apart"), [("x" * 20 + "yy", 0.0), ("xxxyyy", 0.2), ("xyxyxyxyxyxyxyxyxyxy", REPEATS)]
+    ("keys", "apart"), [("x" * 20 + "yy", 0.0), ("xxxyyy", 0.2), ("xyxyxyxyxyxyxyxyxyxy", REPEAT_INTERVAL)]
 )
 async def test_keys_that_are_not_held_all_act(keys: str, apart: float) -> None:
     async with slow() as app:
@@ -98,7 +98,7 @@ async def test_keys_that_are_not_held_all_act(keys: str, apart: float) -> None:
         assert app.acted == keys
 
 
-async def test_a_screen_that_is_long_in_coming_gets_the_keys_typed_meanwhile() -> None:
+async def test_a_screen_that_opens_slowly_gets_the_keys_typed_meanwhile() -> None:
     async with slow() as app:
         app.type("?xyx")
         await until(app, lambda: isinstance(app.focused, Input) and app.focused.value == "xyx")
@@ -110,14 +110,14 @@ async def test_texts_that_are_pasted_one_after_another_all_arrive() -> None:
         app.type("?")
         for number in range(20):
             paste = events.Paste(f"{number} ")
-            paste.time += number * REPEATS
+            paste.time += number * REPEAT_INTERVAL
             app.post_message(paste)
         texts = "".join(f"{number} " for number in range(20))
         await until(app, lambda: isinstance(app.focused, Input) and app.focused.value.endswith("19 "))
         assert isinstance(app.focused, Input) and app.focused.value == texts
 
 
-async def test_keys_go_on_where_the_widget_that_had_the_focus_is_gone() -> None:
+async def test_keys_work_after_the_focused_widget_was_removed() -> None:
     async with slow() as app:
         app.type("?")
         await until(app, lambda: isinstance(app.focused, Input))

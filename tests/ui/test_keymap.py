@@ -1,4 +1,4 @@
-"""Keys of the operator's own: each action of the table runs by another key, and nothing clashes unseen."""
+"""Keys configured by the operator: each action runs by another key, and every clash is reported."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -30,12 +30,12 @@ from tests.pressing import post_key
 
 MODIFIERS = ("", "alt+", "ctrl+", "alt+ctrl+", "ctrl+shift+", "alt+shift+", "alt+ctrl+shift+", "super+", "alt+super+")
 _KEYS = (f"{modifier}f{number}" for modifier in MODIFIERS for number in range(1, 25))
-OTHER = dict(zip((action.id for action in ACTIONS), _KEYS, strict=False))
-"""A key for each action that nothing has by itself."""
+OTHER_KEYS = dict(zip((action.id for action in ACTIONS), _KEYS, strict=False))
+"""For each action, a key that is not bound otherwise."""
 
 
 class Recorder(NomadTui):
-    """Notes what its keys would run instead of running it."""
+    """Records what its keys would run instead of running it."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -66,11 +66,11 @@ def keys_table(keys: dict[str, str]) -> str:
 
 
 async def test_every_key_of_the_table_works_after_it_was_changed(tmp_path: Path) -> None:
-    assert len(OTHER) == len(ACTIONS)
-    async with opened_with(keys_table(OTHER), tmp_path) as opened:
+    assert len(OTHER_KEYS) == len(ACTIONS)
+    async with opened_with(keys_table(OTHER_KEYS), tmp_path) as opened:
         app = opened.app
         assert isinstance(app, Recorder) and app.preferences.mistakes == []
-        await opened.press("ctrl+shift+f1")  # nothing
+        await opened.press("ctrl+shift+f1")  # not bound
         tried: set[str] = set()
 
         async def all_of(*contexts: Context, without: Iterable[str] = ()) -> None:
@@ -78,9 +78,9 @@ async def test_every_key_of_the_table_works_after_it_was_changed(tmp_path: Path)
                 if action.id in without:
                     continue
                 app.ran = []
-                post_key(app, OTHER[action.id])
+                post_key(app, OTHER_KEYS[action.id])
                 await opened.until(lambda: bool(app.ran))
-                assert parse(app.ran[0]) == parse(action.run), (action.id, OTHER[action.id])
+                assert parse(app.ran[0]) == parse(action.run), (action.id, OTHER_KEYS[action.id])
                 for key in action.keys.split():
                     assert not app.keymap.has(action.id, key)
                 tried.add(action.id)
@@ -114,11 +114,11 @@ async def test_every_key_of_the_table_works_after_it_was_changed(tmp_path: Path)
             await all_of(*of_page)
             page.dismiss()
             await opened.pilot.pause()
-        await opened.press(OTHER["app.help"])
+        await opened.press(OTHER_KEYS["app.help"])
         await opened.until(lambda: len(app.screen_stack) == 2)
         await all_of(Context.HELP)
-        # A menu takes its keys by itself, as the next test shows. In the others too the action is a binding of the
-        # widget, which tests/ui/test_actions.py sees to.
+        # A menu handles its keys itself, as the next test shows. In the others the action is a binding of the widget,
+        # which tests/ui/test_actions.py checks.
         elsewhere = {
             Context.ATTENTION, Context.CHART, Context.DIALOG, Context.DOCTOR, Context.FIND, Context.LETTERS,
             Context.LOGS, Context.MENU, Context.MISTAKES, Context.NAME_FILTER, Context.OVERVIEW, Context.SINKS,
@@ -127,11 +127,11 @@ async def test_every_key_of_the_table_works_after_it_was_changed(tmp_path: Path)
         assert {action.id for action in ACTIONS} - tried == {each.id for each in actions(*elsewhere)}
 
 
-def test_a_clash_is_noticed_in_every_context() -> None:
+def test_a_clash_is_detected_in_every_context() -> None:
     assert {context for contexts in OVERLAPPING for context in contexts} == set(Context)
 
 
-async def test_a_menu_takes_the_keys_that_were_given_to_it(tmp_path: Path) -> None:
+async def test_a_menu_uses_its_configured_keys(tmp_path: Path) -> None:
     keys = {"menu.down": "ctrl+j", "menu.choose": "ctrl+o", "dialog.leave": "ctrl+g"}
     async with opened_with(keys_table(keys), tmp_path) as opened:
         chosen: list[Choice | None] = []
@@ -153,7 +153,7 @@ changes.reveal = "X"
 """
 
 
-async def test_footer_help_and_palette_show_the_keys_in_force(tmp_path: Path) -> None:
+async def test_footer_help_and_palette_show_the_configured_keys(tmp_path: Path) -> None:
     async with opened_with(OWN, tmp_path) as opened:
         assert opened.app.preferences.mistakes == []
         footer = opened.screen()[-1]
@@ -197,22 +197,22 @@ def test_a_mistake_in_the_keys_is_explained_and_the_action_keeps_its_own(table: 
     assert wrong not in BY_ID or keymap.keys(wrong) == tuple(BY_ID[wrong].keys.split())
 
 
-def test_keys_that_change_places_are_no_clash_and_one_that_is_refused_gives_its_place_back() -> None:
+def test_swapped_keys_do_not_clash_and_a_refused_key_restores_the_default() -> None:
     keymap, errors = read_keys(
         {"app.follow": "p", "app.pause": "f", "app.filter": "ctrl+f", "tree.find": "ctrl+f"}, FieldPath("keys", None)
     )
     assert errors == [] and keymap.keys("app.pause") == ("f",)
-    # Without the key that clashes, `app.pause` has its own again, which `app.zoom` cannot have then.
+    # Without the clashing key, `app.pause` has its default again, which `app.zoom` then cannot have.
     keymap, errors = read_keys({"app.pause": "q", "app.zoom": "p"}, FieldPath("keys", None))
     assert [error.path for error in errors] == ["keys.app.pause", "keys.app.zoom"] and keymap.changed == {}
 
 
-def test_keys_may_be_written_as_they_are_shown() -> None:
+def test_keys_can_be_written_as_they_are_shown() -> None:
     keys = {key for action in ACTIONS for key in action.keys.split()}
     assert {key: parse_key(shown_key(key)) for key in keys} == {key: parse_key(key) or key for key in keys}
 
 
-def test_a_sentence_names_the_key_in_force() -> None:
+def test_messages_name_the_configured_key() -> None:
     sentence = "{events.mark} marks an event, {app.quit} quits"
     assert KeyMap({"events.mark": ("ctrl+b",)}).text(sentence) == "Ctrl+B marks an event, q quits"
     assert KeyMap({"app.quit": ()}).text(sentence) == "m marks an event, Quit in the palette quits"

@@ -21,7 +21,7 @@ READS = frozenset(("read-job",))
 
 @asynccontextmanager
 async def live(size: tuple[int, int] = MEDIUM, token: Token | None = None) -> AsyncIterator[tuple[Dashboard, StandIn]]:
-    """The tour with its failed allocation selected."""
+    """Open the tour with its failed allocation selected."""
     options = Options(lead=ALL_FRAMES, buffer_size=10_000, tokens=None if token is None else {SECRET: token})
     async with StandIn(recordings.lines("tour"), options) as server:
         connection = Connection.from_environment({"address": server.address, "token": SECRET}, environ={})
@@ -72,7 +72,7 @@ async def test_the_end_of_a_log_is_shown_and_followed(size: tuple[int, int]) -> 
         await board.until(lambda: not isinstance(board.app.screen, LogsPage))
 
 
-async def test_what_a_token_lacks_is_reported() -> None:
+async def test_missing_permissions_are_reported() -> None:
     token = Token(namespaces={"*": READS}, node_read=True, management=False)
     async with live(NARROW, token) as (board, _):
         await opened(board)

@@ -1,4 +1,4 @@
-"""What the dashboard looks like and how it answers to habits, as an operator would notice it."""
+"""How the dashboard looks and reacts to habitual keys, as an operator would notice."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from tests.dashboard import CONNECTED, MEDIUM, NARROW, WIDE, ScriptedSource, das
 from tests.recordings import frame
 
 
-async def test_the_names_of_the_views_can_be_clicked_where_they_stand_in_the_border() -> None:
+async def test_the_names_of_the_views_in_the_border_can_be_clicked() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1, 4))), MEDIUM) as opened:
         await opened.shows(3)
         pane = opened.dashboard.inspector
@@ -24,7 +24,7 @@ async def test_the_names_of_the_views_can_be_clicked_where_they_stand_in_the_bor
 
 @pytest.mark.parametrize("key", ["y", "w"])
 @pytest.mark.parametrize("rows", [1, 200])
-async def test_a_dialog_leaves_in_sight_the_row_it_acts_on(key: str, rows: int) -> None:
+async def test_a_dialog_does_not_cover_the_row_it_acts_on(key: str, rows: int) -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1, rows + 1))), WIDE) as opened:
         await opened.shows(rows)
         await opened.press("k", "j", key)
@@ -47,12 +47,12 @@ async def test_tab_with_nothing_to_complete_stays_in_the_filter_line() -> None:
         assert opened.focus == "filter"
 
 
-async def test_the_filters_example_is_not_taken_for_a_filter() -> None:
+async def test_the_example_in_the_filter_line_does_not_look_like_a_filter() -> None:
     async with dashboard(ScriptedSource(CONNECTED), MEDIUM) as opened:
         await opened.appears("press / to filter, such as web status:failed")
 
 
-async def test_escape_goes_back_from_a_view_then_zoom_then_filter_then_selection() -> None:
+async def test_escape_leaves_the_view_then_zoom_then_filter_then_selection() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1, 6))), WIDE) as opened:
         await opened.shows(5)
         app = opened.app
@@ -78,7 +78,7 @@ async def test_escape_goes_back_from_a_view_then_zoom_then_filter_then_selection
 
 
 @pytest.mark.parametrize("key", ["d", "t", "R"])
-async def test_newest_in_the_list_takes_the_event_along_that_was_looked_into(key: str) -> None:
+async def test_going_to_the_newest_event_inspects_it(key: str) -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(1, 4)))
     async with dashboard(source, WIDE) as opened:
         await opened.shows(3)
@@ -89,14 +89,14 @@ async def test_newest_in_the_list_takes_the_event_along_that_was_looked_into(key
         await opened.until(lambda: opened.inspected and "job-4" in opened.inspected)
 
 
-async def test_another_filter_shows_its_newest_event_and_not_the_one_that_was_looked_into() -> None:
+async def test_another_filter_shows_its_newest_event_instead_of_the_inspected_one() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(1, 4))), WIDE) as opened:
         await opened.shows(3)
         await opened.press("t", "2", "/", *"job-2", "enter")
         await opened.until(lambda: opened.inspected and "job-2" in opened.inspected)
 
 
-async def test_the_event_pane_holds_still_while_it_is_read_and_says_that_newer_ones_came() -> None:
+async def test_the_inspector_does_not_change_while_read_and_reports_newer_events() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(1, 4)))
     async with dashboard(source, WIDE) as opened:
         await opened.shows(3)
@@ -119,7 +119,7 @@ async def test_the_event_pane_holds_still_while_it_is_read_and_says_that_newer_o
         (":node edge-1\n", "node:edge-1"),
     ],
 )
-async def test_the_list_filters_by_what_a_row_belongs_to(keys: str, expected: str) -> None:
+async def test_the_list_filters_by_the_object_a_row_belongs_to(keys: str, expected: str) -> None:
     async with dashboard(ScriptedSource(CONNECTED, allocation(1), allocation(2)), MEDIUM) as opened:
         await opened.shows(2)
         await opened.press("G", *("enter" if key == "\n" else key for key in keys))
@@ -132,7 +132,7 @@ async def test_colon_q_quits() -> None:
         await opened.until(lambda: not opened.app.is_running)
 
 
-async def test_copying_offers_the_ids_of_a_row() -> None:
+async def test_the_copy_menu_offers_the_ids_of_a_row() -> None:
     async with dashboard(ScriptedSource(CONNECTED, allocation(7)), MEDIUM) as opened:
         await opened.shows(1)
         await opened.press("y")

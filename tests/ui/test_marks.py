@@ -1,4 +1,4 @@
-"""Marks, matches that are pointed out, and folded repeats, by what an operator sees of them."""
+"""Marks, highlighted matches and folded repeats, as an operator sees them."""
 
 import pytest
 from rich.cells import cell_len
@@ -15,7 +15,7 @@ GAP = Gap(GapReason.BUFFER, 40, 61, 41.0)
 
 
 def marked(alone: Alone) -> list[str]:
-    """The jobs whose rows have a mark."""
+    """Names of the jobs whose rows are marked."""
     return [word for text in alone.rows if MARK in text for word in text.split() if word.startswith("job-")]
 
 
@@ -26,7 +26,7 @@ def select(alone: Alone, sequence: int) -> None:
 # Marks
 
 
-async def test_a_mark_is_in_the_row_and_moves_nothing() -> None:
+async def test_a_mark_is_in_the_row_without_moving_its_text() -> None:
     async with list_alone(history_of(job(number) for number in range(100))) as alone:
         select(alone, 90)
         before = alone.rows
@@ -50,7 +50,7 @@ async def test_the_event_shown_while_following_can_be_marked() -> None:
         assert marked(alone) == ["job-99"], "a mark is on an event and not on a row"
 
 
-async def test_keys_go_from_mark_to_mark_and_round() -> None:
+async def test_keys_go_from_mark_to_mark_and_wrap_around() -> None:
     async with list_alone(history_of(job(number) for number in range(300))) as alone:
         for sequence in (200, 10, 100):
             select(alone, sequence)
@@ -66,7 +66,7 @@ async def test_keys_go_from_mark_to_mark_and_round() -> None:
         assert alone.selected == "job-200"
 
 
-async def test_without_a_selection_marks_are_looked_for_from_what_is_shown() -> None:
+async def test_without_a_selection_marks_are_searched_from_the_inspected_event() -> None:
     async with list_alone(history_of(job(number) for number in range(300))) as alone:
         for sequence in (299, 50):
             select(alone, sequence)
@@ -100,7 +100,7 @@ async def test_no_mark_and_only_hidden_marks_are_reported() -> None:
         assert alone.events.marks == (3, 12)
 
 
-async def test_a_mark_is_gone_with_its_event() -> None:
+async def test_a_mark_is_removed_with_its_event() -> None:
     history = History(max_events=64)
     for number in range(60):
         history.append(job(number), 0)
@@ -136,7 +136,7 @@ async def test_a_gap_can_be_marked() -> None:
         assert cell_len(text) == alone.events.scrollable_content_region.width
 
 
-async def test_an_empty_list_takes_every_key() -> None:
+async def test_every_key_is_harmless_in_an_empty_list() -> None:
     async with list_alone(History()) as alone:
         await alone.press("m", "apostrophe", "quotation_mark", "n", "N", "H", "n", "N", "F")
         assert alone.selected is None
@@ -145,11 +145,11 @@ async def test_an_empty_list_takes_every_key() -> None:
 # Matches
 
 
-def pointed_out(alone: Alone) -> list[str]:
+def highlighted_rows(alone: Alone) -> list[str]:
     return [word for text in alone.rows if MATCH in text for word in text.split() if word.startswith("job-")]
 
 
-async def test_matches_are_pointed_out_among_what_is_around_them() -> None:
+async def test_matches_are_highlighted_among_the_other_rows() -> None:
     async with list_alone(history_of(job(number) for number in range(200)), filter_text="job-8") as alone:
         assert len(alone.app.view) == 11
         select(alone, 84)
@@ -159,7 +159,7 @@ async def test_matches_are_pointed_out_among_what_is_around_them() -> None:
         assert alone.selected == "job-84"
         assert alone.row_of("job-84") == at, "the selected event stays where it is"
         assert [alone.row_of(f"job-{number}") for number in range(80, 90)] == list(range(at - 4, at + 6))
-        assert pointed_out(alone) == [f"job-{number}" for number in range(80, 90)]
+        assert highlighted_rows(alone) == [f"job-{number}" for number in range(80, 90)]
         quiet, bright = alone.row_of("job-90"), alone.row_of("job-85")
         assert len({segment.style for segment in alone.events.render_line(quiet)}) == 1
         assert len({segment.style for segment in alone.events.render_line(bright)}) > 1
@@ -167,11 +167,11 @@ async def test_matches_are_pointed_out_among_what_is_around_them() -> None:
         alone.search()
         assert alone.selected == "job-84"
         assert len(alone.app.view) == 11
-        assert pointed_out(alone) == []
+        assert highlighted_rows(alone) == []
 
 
 @pytest.mark.parametrize("highlighted", [True, False])
-async def test_keys_go_from_match_to_match_and_round(highlighted: bool) -> None:
+async def test_keys_go_from_match_to_match_and_wrap_around(highlighted: bool) -> None:
     async with list_alone(history_of(job(number) for number in range(300)), filter_text="job-2") as alone:
         if highlighted:
             await alone.press("H")
@@ -184,7 +184,7 @@ async def test_keys_go_from_match_to_match_and_round(highlighted: bool) -> None:
             assert ("continued at the" in alone.subtitle) == ((key, expected) in {("N", 299), ("n", 2)})
 
 
-async def test_a_match_off_the_screen_comes_with_what_is_around_it() -> None:
+async def test_a_match_off_screen_is_shown_with_its_context() -> None:
     async with list_alone(history_of(job(number) for number in range(300)), filter_text="job-150") as alone:
         await alone.press("H")
         alone.search()
@@ -194,7 +194,7 @@ async def test_a_match_off_the_screen_comes_with_what_is_around_it() -> None:
         assert alone.row_of("job-147") < alone.row_of("job-150") < alone.row_of("job-155")
 
 
-async def test_a_gap_is_drawn_as_ever_and_is_no_match() -> None:
+async def test_a_gap_is_drawn_normally_and_is_not_a_match() -> None:
     history = history_of(job(number) for number in range(5))
     history.append_gap(GAP, 0)
     history.append(job(61), 0)
@@ -209,7 +209,7 @@ async def test_a_gap_is_drawn_as_ever_and_is_no_match() -> None:
         assert alone.selected == "job-61"
 
 
-async def test_a_search_that_has_not_got_there_yet_is_reported() -> None:
+async def test_a_search_that_is_not_that_far_yet_is_reported() -> None:
     async with list_alone(history_of(job(number) for number in range(9_000)), filter_text="job-1 nowhere") as alone:
         await alone.press("H")
         assert alone.events.viewport.matches is not None
@@ -222,12 +222,12 @@ async def test_a_search_that_has_not_got_there_yet_is_reported() -> None:
         assert "no event matches" in alone.subtitle
 
 
-async def test_rows_light_up_as_the_search_finds_them() -> None:
+async def test_rows_are_highlighted_as_the_search_finds_them() -> None:
     async with list_alone(history_of(job(number) for number in range(100)), filter_text="job-99") as alone:
         await alone.press("H")
         alone.search()
         await alone.until(lambda: f"{MATCH}" in alone.app.export_screenshot())
-        assert pointed_out(alone) == ["job-99"]
+        assert highlighted_rows(alone) == ["job-99"]
 
 
 # Repeats

@@ -1,4 +1,4 @@
-"""The pager and the editor, files and pictures: with real programs in a real terminal, and real files."""
+"""The pager and editor, files and pictures: with real programs in a real terminal, and real files."""
 
 import asyncio
 import errno
@@ -80,7 +80,7 @@ Shown().run()
 """
 
 TAKE_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
-"""So that Ctrl+C and Ctrl+Z reach who has it."""
+"""Gives the program the terminal, so that Ctrl+C and Ctrl+Z reach its foreground group."""
 
 PAGER = """
 import json, os, signal, sys
@@ -104,7 +104,7 @@ sys.exit(3 if line == "fail" else 0)
 
 
 class Terminal:
-    """A real application in a terminal of its own."""
+    """A real application in its own terminal."""
 
     def __init__(self, folder: Path, environ: dict[str, str]) -> None:
         self.folder = folder
@@ -139,18 +139,18 @@ class Terminal:
                 self.got += os.read(self._master, 65536)
 
     def shows(self, text: str) -> None:
-        """Waits until it is drawn, from now on."""
+        """Wait until the text is drawn after this call."""
         self.got = b""
         self.until(lambda: text.encode() in self.got)
 
     @property
     def read(self) -> int:
-        """How much the application has read of its stream."""
+        """Return how much of its stream the application has read."""
         file = self.folder / "read"
         return int(file.read_text()) if file.exists() else 0
 
-    def goes_on(self) -> None:
-        """Waits until more of the stream is read than within `TOO_SHORT_TO_READ`."""
+    def keeps_reading(self) -> None:
+        """Wait until more of the stream was read than within `TOO_SHORT_TO_READ`."""
         read = self.read
         self.until(lambda: self.read > read + 50)
 
@@ -160,7 +160,7 @@ class Terminal:
         return file.read_text().splitlines() if file.exists() else []
 
     def pager(self) -> dict[str, Any]:
-        """Waits for a pager, and tells what it found."""
+        """Wait for a pager, and return what it recorded."""
         facts = self.folder / "facts"
         self.until(facts.exists)
         found: dict[str, Any] = json.loads(facts.read_text())
@@ -190,7 +190,7 @@ def terminal(folder: Path, **environ: str) -> Iterator[Terminal]:
         opened.close()
 
 
-def test_a_pager_has_the_terminal_while_the_stream_goes_on(tmp_path: Path) -> None:
+def test_a_pager_has_the_terminal_while_the_stream_is_read(tmp_path: Path) -> None:
     with terminal(tmp_path) as opened:
         opened.press("e")
         found = opened.pager()
@@ -200,7 +200,7 @@ def test_a_pager_has_the_terminal_while_the_stream_goes_on(tmp_path: Path) -> No
         assert found["terminal"] == [True, True, True]
         assert opened.settings[3] == opened.before[3], "the terminal is as the shell left it"
         opened.got = b""
-        opened.goes_on()
+        opened.keeps_reading()
         assert opened.got == b"", "nothing is drawn over the pager"
         opened.press("\x03")
         opened.until((tmp_path / "interrupted").exists)
@@ -216,11 +216,11 @@ def test_a_pager_has_the_terminal_while_the_stream_goes_on(tmp_path: Path) -> No
         assert opened.settings[3] == opened.before[3]
 
 
-def test_what_an_editor_changes_is_not_kept_and_a_failure_is_reported(tmp_path: Path) -> None:
+def test_changes_in_an_editor_are_discarded_and_a_failure_is_reported(tmp_path: Path) -> None:
     with terminal(tmp_path) as opened:
         opened.press("E")
         opened.pager()
-        opened.goes_on()
+        opened.keeps_reading()
         opened.press("change\n")
         opened.until(lambda: len(opened.messages) == 1)
         assert opened.messages[0] == "True: You changed a temporary copy, now deleted. Save the event with {app.save}."
@@ -228,7 +228,7 @@ def test_what_an_editor_changes_is_not_kept_and_a_failure_is_reported(tmp_path: 
         opened.got = b""
         opened.press("e")
         opened.pager()
-        opened.goes_on()
+        opened.keeps_reading()
         opened.press("fail\n")
         opened.until(lambda: len(opened.messages) == 2)
         assert "ended with exit code 3. Set PAGER to another program" in opened.messages[1]
@@ -241,7 +241,7 @@ def test_the_output_of_a_program_that_ends_at_once_stays_until_enter(tmp_path: P
         opened.until(lambda: b"cat ended. Press Enter to return" in opened.got)
         assert b'{"ID": "web"}' in opened.got
         assert opened.messages == []
-        opened.goes_on()
+        opened.keeps_reading()
         opened.press("\n")
         opened.until(lambda: opened.messages)
         opened.shows("DASHBOARD")
@@ -251,25 +251,25 @@ def test_a_pager_that_is_killed_gives_the_screen_back(tmp_path: Path) -> None:
     with terminal(tmp_path) as opened:
         opened.press("e")
         found = opened.pager()
-        opened.goes_on()
+        opened.keeps_reading()
         os.kill(found["pid"], signal.SIGKILL)
         opened.until(lambda: opened.messages)
         assert "was killed by signal 9" in opened.messages[0]
         opened.shows("DASHBOARD")
 
 
-def test_the_key_that_stops_a_program_stops_nothing_where_nobody_could_wake_it(tmp_path: Path) -> None:
+def test_ctrl_z_is_ignored_where_nothing_could_resume_the_program(tmp_path: Path) -> None:
     with terminal(tmp_path) as opened:
         opened.press("e")
         opened.pager()
         opened.press("\x1a")
-        opened.goes_on()
+        opened.keeps_reading()
         opened.press("done\n")
         opened.until(lambda: opened.messages)
         opened.shows("DASHBOARD")
 
 
-def test_a_dashboard_that_must_end_ends_the_pager_too(tmp_path: Path) -> None:
+def test_a_terminated_dashboard_terminates_the_pager_too(tmp_path: Path) -> None:
     with terminal(tmp_path) as opened:
         opened.press("e")
         found = opened.pager()
@@ -328,11 +328,11 @@ def names_in(folder: Path) -> list[str]:
         ("", "x" * 500, f"{'x' * 60}-1204.json"),
     ],
 )
-def test_a_name_for_a_file_whatever_the_object_is_called(topic: str, key: str, name: str) -> None:
+def test_file_names_for_any_object_name(topic: str, key: str, name: str) -> None:
     assert file_name(topic, key, 1204) == name
 
 
-def test_a_file_is_the_operators_alone_and_replaced_only_when_asked(tmp_path: Path) -> None:
+def test_a_file_is_private_and_replaced_only_on_request(tmp_path: Path) -> None:
     path = tmp_path / "event.json"
     assert write(path, "wörld", replace=False) == 6
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -352,7 +352,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "real.json").read_text() == "after"
 
 
-def test_what_cannot_be_written_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_write_is_reported_and_leaves_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").write_text("")
     (tmp_path / "loop").symlink_to("loop")
@@ -372,7 +372,7 @@ def test_what_cannot_be_written_is_reported_and_leaves_nothing(tmp_path: Path) -
     assert names_in(tmp_path) == ["file", "loop", "pipe"]
 
 
-def test_a_full_disk_is_reported_and_what_was_there_stays(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_the_old_file_is_kept(tmp_path: Path) -> None:
     (tmp_path / "event.json").write_text("before")
     full = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path / "event.json")],
@@ -428,7 +428,7 @@ async def typed(app: App[None], *keys: str) -> None:
     await at_rest(app)
 
 
-async def test_the_prompt_writes_where_one_is_and_asks_before_it_replaces(
+async def test_the_prompt_writes_to_the_current_folder_and_confirms_replacing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -454,7 +454,7 @@ async def test_the_prompt_writes_where_one_is_and_asks_before_it_replaces(
         assert path.read_text() == '{"ID": "web"}'
 
 
-async def test_what_is_typed_at_once_goes_to_the_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_text_typed_at_once_goes_to_the_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     app = Writer()
@@ -479,7 +479,7 @@ async def test_what_is_typed_at_once_goes_to_the_prompt(tmp_path: Path, monkeypa
 # Pictures
 
 
-async def test_a_picture_shows_the_screen_and_replaces_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_picture_shows_the_screen_and_replaces_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     app = Writer()
     async with asyncio.timeout(60), app.run_test():

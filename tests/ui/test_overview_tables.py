@@ -11,7 +11,7 @@ NAMES = ("web", "日本語ジョブ", "e\u0301clair", "ｆｕｌｌ" * 20)
 
 
 def columns(content: Content, figure: str) -> set[int]:
-    """The cells at which a figure begins in the lines that have it."""
+    """Cells at which a number begins, in the lines that contain it."""
     lines = [line for line in content.plain.splitlines() if figure in line]
     assert len(lines) == len(NAMES)
     return {cell_len(line.partition(figure)[0]) for line in lines}

@@ -1,4 +1,4 @@
-"""The payload tree, by what it draws and what its keys do."""
+"""The payload tree: what it draws and what its keys do."""
 
 import asyncio
 import base64
@@ -33,7 +33,7 @@ ENVIRONMENT = b"""{"Job":{"ID":"web","Tasks":[{"Name":"redis","Env":{"PASSWORD":
 
 
 class DrawnTree(PayloadTree):
-    """Remembers which lines were asked for, and what it posted."""
+    """Records which lines were drawn, and what was posted."""
 
     def __init__(self, zone: tzinfo) -> None:
         super().__init__(timezone=zone)
@@ -80,7 +80,7 @@ def cursor_line(tree: PayloadTree) -> str:
 
 
 def highlighted(tree: PayloadTree) -> list[str]:
-    """What is drawn underlined."""
+    """The underlined text."""
     segments = (segment for y in range(tree.size.height) for segment in tree.render_line(y))
     return [segment.text for segment in segments if segment.style is not None and segment.style.underline]
 
@@ -109,7 +109,7 @@ async def test_the_tree_draws_keys_in_a_column_and_counts_of_what_is_folded() ->
         ]
 
 
-async def test_a_time_keeps_its_date_and_its_number_only_whole() -> None:
+async def test_a_time_shows_its_date_and_number_completely_or_not_at_all() -> None:
     async with asyncio.timeout(60), TreeApp().run_test(size=(80, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
@@ -120,7 +120,7 @@ async def test_a_time_keeps_its_date_and_its_number_only_whole() -> None:
         assert drawn(tree)[-1] == "    SubmitTime  14 s ago"
 
 
-async def test_keys_unfold_fold_and_walk_the_tree() -> None:
+async def test_keys_fold_unfold_and_move_through_the_tree() -> None:
     async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
@@ -145,7 +145,7 @@ async def test_keys_unfold_fold_and_walk_the_tree() -> None:
         assert cursor_line(tree) == "▼ Job  {6}"
 
 
-async def test_what_is_open_and_the_cursor_stay_for_the_next_event() -> None:
+async def test_open_nodes_and_the_cursor_are_kept_for_the_next_event() -> None:
     async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
@@ -210,7 +210,7 @@ async def test_clicks_move_the_cursor_and_toggle_on_the_triangle() -> None:
         assert tree.cursor_path == ("Job", "Groups")
 
 
-async def test_a_long_value_is_cut_and_can_be_moved_along() -> None:
+async def test_a_long_value_is_cut_and_can_be_scrolled() -> None:
     async with asyncio.timeout(60), TreeApp().run_test(size=(41, 10)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(b'{"Long":"' + b"0123456789" * 300_000 + b'"}'), NOW)
@@ -237,7 +237,7 @@ async def test_the_end_of_a_long_value_can_be_reached_and_not_passed() -> None:
         assert drawn(tree)[0].endswith('END"')
 
 
-async def test_the_view_follows_the_cursor_into_the_depth_and_back() -> None:
+async def test_the_view_scrolls_sideways_to_deep_lines_and_back() -> None:
     async with asyncio.timeout(60), TreeApp().run_test(size=(40, 30)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(b'{"d":' * 60 + b"1" + b"}" * 60), NOW)
@@ -311,7 +311,7 @@ async def test_another_event_is_masked_again() -> None:
         assert "hunter2" in "".join(drawn(tree))
 
 
-async def test_what_is_not_json_is_masked_whole_and_can_be_shown() -> None:
+async def test_a_payload_that_is_not_json_is_masked_entirely_and_can_be_revealed() -> None:
     async with asyncio.timeout(60), TreeApp().run_test(size=(70, 30)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(b'{"Token": hunter2\n"Password": "hunter2"'), NOW)
@@ -346,7 +346,7 @@ async def test_a_secret_can_be_neither_read_decoded_nor_found() -> None:
         assert not any("deep" in line or "hunter2" in line for line in drawn(tree))
 
 
-async def test_labels_annotations_and_events_hide_what_a_secret_says() -> None:
+async def test_labels_annotations_and_events_do_not_reveal_a_secret() -> None:
     payload = json.dumps(
         {
             "Allocation": {
@@ -418,7 +418,7 @@ async def test_levels_siblings_and_everything_unfold() -> None:
 # The order of keys
 
 
-async def test_keys_stand_as_documented_when_asked() -> None:
+async def test_keys_are_in_documented_order_on_request() -> None:
     payload = b"""{"Allocation":{"Zoo":1,"ClientStatus":"running","Name":"web.g[0]","EvalID":"e","ID":"a",
         "TaskStates":{"b":{"Events":[],"State":"running"},"a":{}}}}"""
     async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
@@ -467,7 +467,7 @@ async def test_times_are_shown_in_utc_on_request() -> None:
         assert drawn(tree)[-1].endswith("14 s ago · 2026-11-23 08:53:49.007 UTC  1795424029007000000")
 
 
-async def test_the_events_of_a_task_are_a_table() -> None:
+async def test_the_events_of_a_task_are_shown_as_a_table() -> None:
     def event(kind: str, message: str, code: int = 0) -> dict[str, Value]:
         return {"Type": kind, "Time": NOW, "DisplayMessage": message, "ExitCode": code}
 
@@ -513,7 +513,7 @@ async def test_json_and_base64_in_a_string_unfold_beneath_it() -> None:
         assert cursor_line(tree).startswith("▶ Spec")
 
 
-async def test_a_text_of_several_lines_is_read_in_a_window_of_its_own() -> None:
+async def test_a_multiline_text_opens_in_its_own_window() -> None:
     text = "listen 80;\npassword: hunter2\nupstream app;\n"
     payload = json.dumps({"Template": {"EmbeddedTmpl": text, "Short": "x", "Number": 1}}).encode()
     async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
@@ -571,7 +571,7 @@ async def test_changes_are_marked_and_the_cursor_goes_from_one_to_the_next() -> 
         assert drawn(tree)[0] == "  ▼ Allocation  {8}", "the margin stays"
 
 
-async def test_what_a_time_and_an_id_were_is_readable() -> None:
+async def test_old_times_and_ids_are_shown_readably() -> None:
     before = b'{"Node":{"UpdateTime":1795424029007000000,"NodeID":"4f","StartedAt":"2026-11-23T08:49:03Z"}}'
     payload = b'{"Node":{"UpdateTime":1795424043007000000,"NodeID":"5e","StartedAt":"2026-11-23T08:54:03Z"}}'
     async with asyncio.timeout(60), TreeApp().run_test(size=(90, 30)) as pilot:
@@ -586,7 +586,7 @@ async def test_what_a_time_and_an_id_were_is_readable() -> None:
         ]
 
 
-async def test_what_was_a_secret_because_of_its_neighbours_stays_one() -> None:
+async def test_a_value_that_was_secret_because_of_its_siblings_stays_secret() -> None:
     payload = b'{"Template":{"EmbeddedTmpl":"new","Envvars":false}}'
     before = b'{"Template":{"EmbeddedTmpl":"KEY=old","Envvars":true}}'
     async with asyncio.timeout(60), TreeApp().run_test(size=(80, 30)) as pilot:
@@ -602,7 +602,7 @@ async def test_what_was_a_secret_because_of_its_neighbours_stays_one() -> None:
 # Finding
 
 
-async def test_what_is_typed_is_found_also_in_what_is_folded() -> None:
+async def test_find_as_you_type_also_searches_folded_nodes() -> None:
     async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         app, tree = pilot.app, pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
@@ -643,7 +643,7 @@ async def test_what_is_typed_is_found_also_in_what_is_folded() -> None:
         assert cursor_path(tree) == ("Job", "Groups", 1, "Tasks", 0, "Name")
 
 
-async def test_escape_while_typing_goes_back() -> None:
+async def test_escape_while_typing_returns_to_the_old_position() -> None:
     async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
@@ -657,7 +657,7 @@ async def test_escape_while_typing_goes_back() -> None:
         assert pilot.app.focused is tree
 
 
-async def test_what_is_looked_for_is_counted_in_the_next_event() -> None:
+async def test_search_matches_are_counted_in_the_next_event() -> None:
     async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
         tree.show(parse(JOB), NOW)
@@ -671,7 +671,7 @@ async def test_what_is_looked_for_is_counted_in_the_next_event() -> None:
         assert highlighted(tree) == ["web", "web"]
 
 
-async def test_twenty_thousand_siblings_are_walked() -> None:
+async def test_moving_through_twenty_thousand_siblings() -> None:
     payload = json.dumps({"Job": {"List": list(range(20_000))}}).encode()
     async with asyncio.timeout(60), TreeApp().run_test(size=(40, 20)) as pilot:
         tree = pilot.app.query_one(DrawnTree)
@@ -684,7 +684,7 @@ async def test_twenty_thousand_siblings_are_walked() -> None:
         assert cursor_path(tree) == ("Job", "List", 777)
 
 
-async def test_keys_do_nothing_where_nothing_is_shown() -> None:
+async def test_keys_do_nothing_in_an_empty_tree() -> None:
     async with asyncio.timeout(60), TreeApp().run_test(size=(60, 20)) as pilot:
         tree = pilot.app.query_one(PayloadTree)
         tree.focus()

@@ -1,4 +1,4 @@
-"""Saved filters, settings and the subscription, as an operator meets them on the screen."""
+"""Saved filters, settings and the subscription, as an operator sees them on the screen."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ async def in_force(opened: Dashboard, text: str) -> None:
 
 
 def found(recording: str, text: str) -> list[str]:
-    """The sentences of the events of a recording that a filter finds."""
+    """Sentences of a recording's events that match a filter."""
     history = History()
     for each in frames(recording):
         history.append(each, 0)
@@ -45,18 +45,18 @@ def found(recording: str, text: str) -> list[str]:
         ("out of memory", 6, ("oom-killed",)),
     ],
 )
-def test_presets_find_what_they_are_called(name: str, number: int, words: tuple[str, ...]) -> None:
+def test_presets_find_what_their_names_say(name: str, number: int, words: tuple[str, ...]) -> None:
     sentences = found("tour", PRESETS[name])
     assert len(sentences) == number
     assert [each for each in sentences if not any(word in each for word in words)] == []
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_presets_find_nothing_where_all_is_well(name: str) -> None:
+def test_presets_find_nothing_in_a_healthy_cluster(name: str) -> None:
     assert found("load", PRESETS[name]) == []
 
 
-async def test_function_keys_apply_filters_and_take_them_back() -> None:
+async def test_function_keys_apply_and_remove_filters() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await opened.press("f1")
@@ -74,7 +74,7 @@ async def test_function_keys_apply_filters_and_take_them_back() -> None:
         assert opened.focus == "filter"
 
 
-async def test_the_empty_line_says_which_key_has_which_filter() -> None:
+async def test_the_empty_line_shows_the_keys_of_filters() -> None:
     async with dashboard(ScriptedSource(CONNECTED), WIDE) as opened:
         await opened.appears("F1 failures  F2 deployments  F3 node trouble  F4 placements blocked  F5 out of memory")
         assert "mine" not in "".join(hints(opened.dashboard.saved.filters))
@@ -88,7 +88,7 @@ async def test_mine_is_the_namespace_of_the_environment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_filter_is_saved_and_there_in_the_next_run(size: tuple[int, int], tmp_path: Path) -> None:
+async def test_a_saved_filter_is_available_in_the_next_run(size: tuple[int, int], tmp_path: Path) -> None:
     async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path, size) as opened:
         await opened.shows(30)
         await opened.press("slash")
@@ -114,7 +114,7 @@ async def test_a_filter_is_saved_and_there_in_the_next_run(size: tuple[int, int]
         await in_force(opened, PRESETS["failures"])
 
 
-async def test_only_a_good_filter_is_saved_and_escape_saves_nothing(tmp_path: Path) -> None:
+async def test_only_a_valid_filter_is_saved_and_escape_saves_nothing(tmp_path: Path) -> None:
     async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path) as opened:
         await opened.shows(30)
         await opened.press("slash", "ctrl+s")
@@ -133,7 +133,7 @@ async def test_only_a_good_filter_is_saved_and_escape_saves_nothing(tmp_path: Pa
         assert not folders(tmp_path).config.exists()
 
 
-async def test_the_palette_applies_renames_and_forgets(tmp_path: Path) -> None:
+async def test_the_palette_applies_renames_and_deletes(tmp_path: Path) -> None:
     SavedFilters(folders(tmp_path).config).save("[web] trouble", 'job matches "[a-z]"', "F7")
     async with kept(ScriptedSource(CONNECTED, *jobs(range(30))), tmp_path, WIDE) as opened:
         await opened.shows(30)
@@ -174,7 +174,7 @@ async def test_mistakes_in_the_files_are_reported_at_the_start(tmp_path: Path) -
         assert '`ui.columns[0]` is "tme"' in message
 
 
-async def test_the_columns_are_those_of_the_settings_and_chosen_in_the_palette(tmp_path: Path) -> None:
+async def test_columns_come_from_the_settings_and_can_be_changed_in_the_palette(tmp_path: Path) -> None:
     config = folders(tmp_path).config
     config.mkdir(parents=True)
     (config / "config.toml").write_text('[ui]\ncolumns = ["index", "sentence"]\n')
@@ -192,7 +192,7 @@ def test_every_key_is_bound_once() -> None:
 
 
 class Watched(LiveServer):
-    """A live server that is never asked for anything but to watch other topics."""
+    """A live server that is only asked to watch other topics."""
 
     def __init__(self) -> None:
         super().__init__(Connection())

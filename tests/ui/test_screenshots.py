@@ -1,4 +1,4 @@
-"""The README's pictures show what the program shows. `python -m tests.scenes` makes them anew."""
+"""The README's pictures show the program's actual screens; `python -m tests.scenes` regenerates them."""
 
 import pytest
 import textual
@@ -8,7 +8,7 @@ from tests.dashboard import drawn
 from tests.scenes import FOLDER, SCENES, VERSION_FILE
 
 SAME_TEXTUAL = VERSION_FILE.read_text("utf-8").strip() == textual.__version__
-"""Another Textual may draw the same screen with other bytes; what can be read on it stays the same."""
+"""Other Textual versions may draw the same screen with other bytes; the text on it stays the same."""
 
 
 @pytest.mark.parametrize("name", SCENES)

@@ -1,4 +1,4 @@
-"""Sending the event that is looked at to a sink: just this event, in the sink's own format, and what came back."""
+"""Sending the selected event to a sink: only this event, in the sink's own format, and the reported result."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ TWO = frame(
         "New": [1.50],
     },
 )
-"""A frame of which the second event is selected: it is the newest."""
+"""A frame of which the second event is selected, as it is the newest."""
 
 
 @asynccontextmanager
@@ -66,13 +66,13 @@ async def menu(opened: Dashboard) -> SendTo:
 
 
 def sent(form: str) -> Any:
-    """The selected event as it came, and what it is expected to come in."""
+    """Return the selected event as received, and the body expected at the receiver."""
     second_event = orjson.loads(TWO.event_texts()[1])
     return {"Index": 7, "Events": [second_event]} if form == "nomad" else second_event
 
 
 @pytest.mark.parametrize("form", ["nomad", "event", "cloudevents"])
-async def test_just_this_event_is_sent_in_the_sinks_format(tmp_path: Path, form: str) -> None:
+async def test_only_this_event_is_sent_in_the_sinks_format(tmp_path: Path, form: str) -> None:
     async with receiver() as hook:
         hook.answer(200, "thank you")
         clear = f'format = "{form}"\nredact = false\n'
@@ -104,7 +104,7 @@ async def test_secrets_are_masked_unless_the_definition_says_otherwise(tmp_path:
         assert hook.events[0]["Payload"]["Variable"]["Path"] == "a"
 
 
-async def test_the_event_that_was_selected_is_sent_whatever_comes_meanwhile(tmp_path: Path) -> None:
+async def test_the_event_selected_at_first_is_sent_if_others_arrive_meanwhile(tmp_path: Path) -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(1, 20)))
     async with receiver() as hook, opened_on(tmp_path, {"chat": webhook(hook)}, source) as opened:
         await opened.shows(19)
@@ -117,7 +117,7 @@ async def test_the_event_that_was_selected_is_sent_whatever_comes_meanwhile(tmp_
         assert [each["Key"] for each in hook.events] == ["job-18"]
 
 
-async def test_keys_typed_ahead_are_meant_for_the_menu(tmp_path: Path) -> None:
+async def test_keys_typed_ahead_go_to_the_menu(tmp_path: Path) -> None:
     async with (
         receiver() as hook,
         opened_on(tmp_path, {"a": webhook(hook), "b": webhook(hook, 'format = "event"\n')}) as opened,
@@ -144,7 +144,7 @@ async def test_a_refusal_and_a_sink_that_cannot_be_opened_are_reported(tmp_path:
             assert len(hook.requests) == 1
 
 
-async def test_a_sink_that_hangs_holds_up_nothing(tmp_path: Path) -> None:
+async def test_a_sink_that_hangs_blocks_nothing(tmp_path: Path) -> None:
     source = ScriptedSource(CONNECTED, TWO)
     async with receiver() as hook, opened_on(tmp_path, {"chat": webhook(hook)}, source) as opened:
         hook.answer(fault=Fault.HANG)
@@ -161,7 +161,7 @@ async def test_a_sink_that_hangs_holds_up_nothing(tmp_path: Path) -> None:
         await notifies(opened, "Sent Variable")
 
 
-async def test_what_cannot_be_sent_queueds_why(tmp_path: Path) -> None:
+async def test_a_sink_that_cannot_be_used_shows_why(tmp_path: Path) -> None:
     out, wrong = 'type = "stdout"\n', 'type = "webhook"\naddress = "nowhere"\n'
     async with opened_on(tmp_path, {"out": out, "wrong": wrong}) as opened:
         await opened.shows(2)
@@ -192,7 +192,7 @@ async def test_a_click_chooses_too_and_the_menu_fits(tmp_path: Path, size: tuple
             await notifies(opened, "to sink-29")
 
 
-async def test_without_sinks_it_says_where_to_make_one(tmp_path: Path) -> None:
+async def test_without_sinks_it_shows_how_to_make_one(tmp_path: Path) -> None:
     async with opened_on(tmp_path, {}) as opened:
         await opened.shows(2)
         await menu(opened)
@@ -201,7 +201,7 @@ async def test_without_sinks_it_says_where_to_make_one(tmp_path: Path) -> None:
         await opened.until(lambda: not isinstance(opened.app.screen, SendTo))
 
 
-async def test_a_gap_is_no_event_and_neither_is_nothing(tmp_path: Path) -> None:
+async def test_neither_a_gap_nor_an_empty_list_can_be_sent(tmp_path: Path) -> None:
     source = ScriptedSource(CONNECTED)
     async with opened_on(tmp_path, {}, source) as opened:
         await opened.press("S")

@@ -1,4 +1,4 @@
-"""The page of the sinks: how each does, beside a real runner and without one, and what can be done with them there."""
+"""The page of the sinks: their states with and without a running runner, and the operations offered there."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -51,7 +51,7 @@ class Opened(Dashboard):
         return "" if sink is None else sink.id
 
     async def until(self, fact: Callable[[], object]) -> None:
-        """Waits for a fact; the page looks at the sinks more often than about once a second."""
+        """Wait for a condition, refreshing the page more often than its usual once a second."""
         while not fact():
             if isinstance(self.app.screen, SinksPage):
                 await self.app.screen.look()
@@ -70,12 +70,12 @@ class Opened(Dashboard):
             await self.press("j")
 
     def row(self, sink: str) -> str:
-        """The sink's line in the list; "" if it has none."""
+        """The sink's line in the list, or ""."""
         lines = (line.strip("│ ") for line in self.screen())
         return next((line for line in lines if line[2:].startswith(f"{sink} ")), "")
 
     def words(self) -> str:
-        """What is on the screen, however it is wrapped."""
+        """Text on the screen, independent of wrapping."""
         return " ".join(" ".join(line.strip("│ ") for line in self.screen()).split())
 
     async def says(self, text: str) -> None:
@@ -93,7 +93,7 @@ async def opened_on(
 
 @asynccontextmanager
 async def server() -> AsyncIterator[StandIn]:
-    """All of its events are in its buffer."""
+    """Serve a recording that is all in the buffer."""
     async with StandIn([frame.line for frame in FRAMES], Options(lead=ALL_FRAMES, buffer_size=len(FRAMES))) as opened:
         yield opened
 
@@ -112,7 +112,7 @@ def overview(folder: Path, sink: str) -> SinkOverview:
 
 
 async def put(journal: Journal, statuses: dict[str, SinkStatus], runner: RunnerStatus | None = None) -> None:
-    """As a runner that is alive writes it."""
+    """Store a status as a live runner does."""
     now = time_ns()
     result = runner or RunnerStatus(pid=4711, host="build-7", started=now - 5 * MINUTE, region="global", state="live")
     result.heard = result.heard or now
@@ -126,7 +126,7 @@ async def put(journal: Journal, statuses: dict[str, SinkStatus], runner: RunnerS
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_every_sink_is_a_row_and_all_about_one_is_below(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_every_sink_is_a_row_and_details_of_one_are_below(tmp_path: Path, size: tuple[int, int]) -> None:
     define(tmp_path, "chat", webhook("https://user:s3cret@chat.example.com/hook", 'topics = ["Job:web"]\n'))
     define(tmp_path, "pager", webhook("https://pager.example.com", 'filter = "status:failed"\n'))
     define(tmp_path, "never", 'type = "file"\naddress = "/var/log/nomad.ndjson"\n')
@@ -161,7 +161,7 @@ async def test_every_sink_is_a_row_and_all_about_one_is_below(tmp_path: Path, si
             assert max(map(len, opened.screen())) <= size[0]
 
 
-async def test_without_a_runner_it_says_how_to_start_one_and_who_the_last_was(tmp_path: Path) -> None:
+async def test_without_a_runner_it_shows_how_to_start_one_and_the_last_one(tmp_path: Path) -> None:
     async with server() as standin:
         folders = Folders(config=tmp_path, state=tmp_path / "state")
         connections = Connections(tmp_path, {"address": standin.address}, environ={})
@@ -183,7 +183,7 @@ async def test_without_a_runner_it_says_how_to_start_one_and_who_the_last_was(tm
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_without_a_sink_it_says_how_to_make_the_first(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_without_a_sink_it_shows_how_to_make_the_first(tmp_path: Path, size: tuple[int, int]) -> None:
     async with server() as standin:
         connections = Connections(tmp_path, {"address": standin.address}, environ={})
         async with opened_on(LiveServer(connections.start), tmp_path, size, connections) as opened:
@@ -199,7 +199,7 @@ async def test_without_a_sink_it_says_how_to_make_the_first(tmp_path: Path, size
             assert opened.under_cursor == "deployments"
 
 
-async def test_a_definition_with_a_mistake_is_a_row_that_says_what_is_wrong(tmp_path: Path) -> None:
+async def test_a_definition_with_a_mistake_is_a_row_with_the_mistake(tmp_path: Path) -> None:
     async with writing(tmp_path / "test.journal") as journal:
         await put(journal, {})
         define(tmp_path, "chat", webhook("https://chat.example.com", 'fromat = "event"\n'))
@@ -228,7 +228,7 @@ async def test_trouble_of_the_runner_is_first(tmp_path: Path) -> None:
             assert "removed" in opened.row("chat")
 
 
-async def test_text_from_outside_is_only_text(tmp_path: Path) -> None:
+async def test_external_text_is_shown_literally(tmp_path: Path) -> None:
     async with writing(tmp_path / "test.journal") as journal:
         bad = SinkStatus(
             SinkState.BROKEN,
@@ -272,7 +272,7 @@ async def test_a_file_that_is_no_journal_is_reported(tmp_path: Path) -> None:
         assert "new" in opened.row("chat")
 
 
-async def test_a_recording_has_no_runner_and_its_sinks_can_be_tested_all_the_same(tmp_path: Path) -> None:
+async def test_sinks_can_be_tested_with_a_recording_which_has_no_runner(tmp_path: Path) -> None:
     async with receiver() as hook:
         define(tmp_path, "chat", webhook(hook.url))
         async with opened_on(Recording([str(recordings.path("tour"))]), tmp_path) as opened:
@@ -283,7 +283,7 @@ async def test_a_recording_has_no_runner_and_its_sinks_can_be_tested_all_the_sam
             await opened.says("test ✔ 204 No Content")
 
 
-async def test_every_key_that_closes_it_leads_back(tmp_path: Path) -> None:
+async def test_every_closing_key_returns_to_the_dashboard(tmp_path: Path) -> None:
     async with opened_on(Recording([str(recordings.path("tour"))]), tmp_path) as opened:
         for key in ("escape", "q", "s"):
             await opened.look()
@@ -319,10 +319,10 @@ def test_the_command_starts_a_runner_for_what_is_watched(
     assert place.journal == journal_path(folders, connections.start)
 
 
-# What is done there
+# Operations
 
 
-async def test_beside_a_runner_it_shows_what_goes_on_and_pauses_and_resumes(tmp_path: Path) -> None:
+async def test_with_a_live_runner_it_shows_progress_and_pauses_and_resumes(tmp_path: Path) -> None:
     async with server() as standin, receiver() as hook:
         define(tmp_path, "all", webhook(hook.url, 'begin = "oldest"\n' + FAST))
         async with (
@@ -361,7 +361,7 @@ async def test_a_sink_that_is_no_longer_defined_is_not_paused_or_edited(tmp_path
             assert not overview(tmp_path, "gone").cursor.paused
 
 
-async def test_a_running_sink_has_the_mark_of_a_mistake_in_its_definition(tmp_path: Path) -> None:
+async def test_a_running_sink_is_marked_if_its_definition_has_a_mistake(tmp_path: Path) -> None:
     async with writing(tmp_path / "test.journal") as journal:
         await put(journal, {"chat": SinkStatus(state=SinkState.IDLE)})
         define(tmp_path, "chat", webhook("https://chat.example.com", 'fromat = "event"\n'))
@@ -372,7 +372,7 @@ async def test_a_running_sink_has_the_mark_of_a_mistake_in_its_definition(tmp_pa
             await opened.says("A running sink keeps its previous definition.")
 
 
-async def test_a_test_sends_a_marked_event_and_shows_what_came_back(tmp_path: Path) -> None:
+async def test_a_test_sends_a_marked_event_and_shows_the_response(tmp_path: Path) -> None:
     async with receiver() as hook:
         hook.answer(202, "thank you")
         hook.answer(400, "[b]no[/b] such thing")
@@ -387,7 +387,7 @@ async def test_a_test_sends_a_marked_event_and_shows_what_came_back(tmp_path: Pa
             assert "✖" in opened
 
 
-async def test_a_receiver_that_hangs_holds_up_no_key(tmp_path: Path) -> None:
+async def test_a_receiver_that_hangs_blocks_no_key(tmp_path: Path) -> None:
     async with receiver() as hook:
         hook.answer(fault=Fault.HANG, times=None)
         define(tmp_path, "a", webhook(hook.url))
@@ -423,7 +423,7 @@ async def test_y_copies_the_last_error_in_full(tmp_path: Path) -> None:
 async def with_letters(
     folder: Path, hook: Receiver, size: tuple[int, int] = MEDIUM
 ) -> AsyncIterator[tuple[Opened, Callable[[], list[DeadLetter]]]]:
-    """Three events were refused, and the page of them is open."""
+    """Open the page of three refused events."""
     define(folder, "jobs", webhook(hook.url, 'format = "event"\n' + FAST))
     async with writing(folder / "test.journal") as journal:
         await write(journal, FRAMES)
@@ -452,7 +452,7 @@ async def with_letters(
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_dead_letters_are_listed_with_why_and_can_be_read(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_dead_letters_are_listed_with_reasons_and_can_be_read(tmp_path: Path, size: tuple[int, int]) -> None:
     async with receiver() as hook, with_letters(tmp_path, hook, size) as (opened, _):
         for number in range(3):
             assert f"{40 + number}  ● Job job-{number}" in opened
@@ -491,7 +491,7 @@ async def test_dead_letters_are_sent_again_one_or_all(tmp_path: Path) -> None:
         await opened.says("jobs has no dead letters.")
 
 
-async def test_the_palette_leads_to_the_sinks(tmp_path: Path) -> None:
+async def test_the_palette_opens_the_sinks(tmp_path: Path) -> None:
     async with opened_on(Recording([str(recordings.path("tour"))]), tmp_path) as opened:
         await opened.press("ctrl+p")
         await opened.type("sinks")

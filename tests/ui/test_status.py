@@ -1,4 +1,4 @@
-"""The header and the trouble line: what they say, at every width, about everything that can happen."""
+"""The header and the trouble line: their text at every width and in every state."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -41,7 +41,7 @@ LOST = Retrying("The server closed the stream.", "See whether it restarts.", 7.0
 
 
 class Finished:
-    """A source with nothing more to come after what it says."""
+    """A source that ends after its updates."""
 
     name = "tour.ndjson"
     live = False
@@ -58,7 +58,7 @@ class Finished:
 
 
 class Reached(ScriptedSource):
-    """A source that reaches one of several servers."""
+    """A source that is connected to one of several servers."""
 
     def __init__(self, connection: Connection, *updates: Update) -> None:
         super().__init__(*updates)
@@ -73,7 +73,7 @@ def servers(*addresses: str, profile: Profile | None = None) -> Connection:
 async def session_of(
     *updates: Update, live: bool = True, history: History | None = None, seconds: float = 0.0
 ) -> Session:
-    """A session that took these updates `seconds` ago."""
+    """Return a session that received these updates `seconds` ago."""
     now = 100.0
     source = Finished(*updates)
     source.live = live
@@ -107,7 +107,7 @@ async def test_the_header_of_a_live_stream() -> None:
         assert trouble not in text
 
 
-async def test_the_header_counts_what_an_operator_should_know() -> None:
+async def test_the_header_counts_errors_and_gaps() -> None:
     updates: list[Update] = [
         CONNECTED,
         *jobs(range(200)),
@@ -136,7 +136,7 @@ async def test_the_header_counts_what_an_operator_should_know() -> None:
         ((Connected("tour.ndjson"), Ended("read")), False, "■ finished"),
     ],
 )
-async def test_the_header_says_how_the_stream_is(updates: tuple[Update, ...], live: bool, words: str) -> None:
+async def test_the_header_shows_the_state_of_the_stream(updates: tuple[Update, ...], live: bool, words: str) -> None:
     for width in (80, 120, 200):
         assert words in await says(await session_of(*updates, live=live), width)
 
@@ -153,7 +153,7 @@ async def test_a_late_heartbeat_is_a_warning() -> None:
 @pytest.mark.parametrize(
     "name", ["n:4646", "nomad.prod.eu-central-1.example.com:4646", "/recordings/" * 20, "日本" * 40]
 )
-async def test_the_header_keeps_to_its_line_and_to_what_matters_most(name: str) -> None:
+async def test_the_header_fits_its_line_and_keeps_the_most_important_parts(name: str) -> None:
     updates: list[Update] = [Connected(name, "2.0.6", "global", 3), *jobs(range(200)), GAP, GAP]
     session = await session_of(*updates, history=History(max_events=64))
     for width in (60, 80, 95, 130, 200):
@@ -165,7 +165,7 @@ async def test_the_header_keeps_to_its_line_and_to_what_matters_most(name: str) 
             assert len(text) <= max(width, 66)
 
 
-async def test_names_from_the_cluster_are_text() -> None:
+async def test_names_from_the_cluster_are_shown_literally() -> None:
     names = Connected("\x1b]0;OWNED\x07[b]host[/b] [/x] $primary", "[red]2.0.6\x1b[0m", "[$x]\x9b31m")
     session = await session_of(names)
     text = await says(session, 300, "[/foo] \x1b[2J")
@@ -178,7 +178,7 @@ async def test_names_from_the_cluster_are_text() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_trouble_says_what_why_and_what_now_and_goes_when_it_is_over(size: tuple[int, int]) -> None:
+async def test_trouble_shows_error_cause_and_next_step_and_disappears_when_resolved(size: tuple[int, int]) -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(50)))
     async with dashboard(source, size) as opened:
         await opened.shows(50)
@@ -201,7 +201,7 @@ async def test_trouble_says_what_why_and_what_now_and_goes_when_it_is_over(size:
         assert "● live" in opened
 
 
-async def test_long_trouble_leaves_room_for_the_events_and_for_what_to_do() -> None:
+async def test_long_trouble_leaves_room_for_the_events_and_the_next_step() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(50)), Refused("why " * 300, "remedy " * 300, 12.0, 1))
     async with dashboard(source, NARROW) as opened:
         await opened.appears("why why")
@@ -210,7 +210,7 @@ async def test_long_trouble_leaves_room_for_the_events_and_for_what_to_do() -> N
         assert opened.events.size.height >= 4
 
 
-async def test_what_was_read_to_its_end_is_reported() -> None:
+async def test_the_end_of_a_recording_is_reported() -> None:
     async with dashboard(Finished(Connected("tour.ndjson"), *jobs(range(5)), Ended("read to the end"))) as opened:
         await opened.appears("■ finished")
         assert "held 5" in opened
@@ -231,7 +231,7 @@ async def test_what_was_read_to_its_end_is_reported() -> None:
         ("http://elsewhere:4646", "elsewhere:4646  "),
     ],
 )
-async def test_the_header_says_which_of_several_servers_is_read(to: str, words: str) -> None:
+async def test_the_header_shows_which_of_several_servers_is_connected(to: str, words: str) -> None:
     connection = servers("http://10.0.0.1:4646", "http://10.0.0.2:4646", "http://10.0.0.3:4646")
     async with dashboard(Reached(connection, Connected(to)), NARROW) as opened:
         await opened.until(lambda: opened.app.session.status.to == to)
@@ -268,7 +268,7 @@ NAMESPACE = Warned(Concern.NAMESPACE, "There is no namespace wbe.", "Choose one 
 PART = Warned(Concern.PERMISSION, "The token may read only part of it.", "Grant it the rest.")
 
 
-async def test_warnings_are_shown_one_at_a_time_while_the_stream_goes_on() -> None:
+async def test_warnings_are_shown_one_at_a_time_while_the_stream_continues() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(5)))
     async with dashboard(source, WIDE) as opened:
         await opened.shows(5)
@@ -290,7 +290,7 @@ async def test_warnings_are_shown_one_at_a_time_while_the_stream_goes_on() -> No
         assert "warnings" not in opened.screen()[0]
 
 
-async def test_warnings_that_were_read_come_back_only_when_they_change() -> None:
+async def test_dismissed_warnings_return_only_when_they_change() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(5)), CLOCK, PART)
     async with dashboard(source, WIDE) as opened:
         await opened.appears("(1 of 2, W to read and hide)")
@@ -316,7 +316,7 @@ async def test_warnings_that_were_read_come_back_only_when_they_change() -> None
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_long_warning_costs_two_lines_and_is_whole_in_the_list(size: tuple[int, int]) -> None:
+async def test_a_long_warning_has_two_lines_and_is_complete_in_the_list(size: tuple[int, int]) -> None:
     what = " ".join(f"what-{number}" for number in range(60))
     remedy = " ".join(f"remedy-{number}" for number in range(60))
     async with dashboard(ScriptedSource(CONNECTED, Warned(Concern.BUFFERED, what, remedy)), size) as opened:
@@ -330,7 +330,7 @@ async def test_a_long_warning_costs_two_lines_and_is_whole_in_the_list(size: tup
             await at_rest(opened.app)
 
 
-async def test_the_list_of_warnings_names_what_is_refused_and_the_policy_that_grants_it() -> None:
+async def test_the_list_of_warnings_shows_refused_topics_and_the_policy_that_grants_them() -> None:
     allowed = {topic.name: frozenset({"default"} if topic.name == "Job" else ()) for topic in KINDS.values()}
     async with dashboard(
         ScriptedSource(Permitted(Permissions(("default",), allowed)), CONNECTED, PART), WIDE
@@ -354,7 +354,7 @@ async def test_without_warnings_the_list_says_so() -> None:
         await opened.appears("No warnings.")
 
 
-async def test_ticks_that_a_server_does_not_take_are_reported() -> None:
+async def test_a_subscription_that_a_server_refuses_is_reported() -> None:
     source = ScriptedSource(structs.replace(CONNECTED, refused_topics=("Node", "[b]\x1bX")), CLOCK)
     async with dashboard(source, WIDE) as opened:
         await opened.appears("The server rejects subscriptions to Node, [b]␛X.")
@@ -363,7 +363,7 @@ async def test_ticks_that_a_server_does_not_take_are_reported() -> None:
         await opened.appears("▲ The server's clock")
 
 
-async def test_warnings_from_the_cluster_are_text() -> None:
+async def test_warnings_from_the_cluster_are_shown_literally() -> None:
     source = ScriptedSource(
         CONNECTED, Warned(Concern.CLOCK, "[b]one[/] \x1b[2J", "[/x] $primary"), Noted("[red]note\x9b")
     )
@@ -375,7 +375,7 @@ async def test_warnings_from_the_cluster_are_text() -> None:
         assert all(line.isprintable() for line in opened.screen())
 
 
-async def test_what_the_operator_should_know_is_shown_once_and_not_all_over_the_screen() -> None:
+async def test_many_notices_share_a_few_notifications() -> None:
     source = ScriptedSource(CONNECTED, Noted("The machine slept for 8 minutes."))
     async with dashboard(source, WIDE) as opened:
         await opened.appears("The machine slept for 8 minutes.")

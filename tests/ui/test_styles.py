@@ -1,4 +1,4 @@
-"""The styles: all of them are used, none names a colour of its own, and every theme goes with them."""
+"""The style sheets: all are used, none defines a colour, and all themes work with them."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_style_sheets_inside_the_package_come_first_and_missing_ones_are_reporte
 
 
 def declarations(text: str) -> list[str]:
-    """What follows a colon, without comments and selectors."""
+    """The values of all declarations, without comments and selectors."""
     return re.findall(r":\s*([^;{}]+);", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL))
 
 
@@ -66,7 +66,7 @@ async def test_the_dashboard_opens_with_every_theme() -> None:
 
 @pytest.mark.parametrize("theme", [theme for theme in THEMES if not theme.ansi], ids=lambda theme: theme.name)
 async def test_text_contrasts_with_its_background(theme: object) -> None:
-    """Every colour of a row has a contrast of at least 3 to 1 on the list's ground, and of 2 to 1 under the cursor."""
+    """Each colour of a row contrasts with the list's background by at least 3 to 1, and under the cursor by 2 to 1."""
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         opened.app.theme = theme.name  # type: ignore[attr-defined]
         await opened.shows(625)
@@ -86,7 +86,7 @@ async def test_text_contrasts_with_its_background(theme: object) -> None:
 
 
 def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
-    """As WCAG 2 defines it, from 1 to 21."""
+    """Contrast by WCAG 2, from 1 to 21."""
     lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 

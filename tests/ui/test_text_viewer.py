@@ -1,4 +1,4 @@
-"""Long texts, by what is drawn of them and what the keys do."""
+"""Long texts: how they are drawn and what the keys do."""
 
 import asyncio
 from pathlib import Path
@@ -31,7 +31,7 @@ async def shown(pilot: Pilot[None], text: str) -> TextView:
     return view
 
 
-async def test_long_lines_are_wrapped_and_short_ones_stand_alone() -> None:
+async def test_long_lines_are_wrapped_and_short_lines_are_not() -> None:
     async with asyncio.timeout(60), TextApp().run_test(size=(11, 8)) as pilot:
         view = await shown(pilot, "short\n\n0123456789abcde\r\nend\n")
         assert drawn(view) == ["short", "", "0123456789", "abcde", "end"]
@@ -70,7 +70,7 @@ async def test_the_reader_stays_at_the_same_place_when_the_width_changes() -> No
         assert drawn(view)[0].startswith(first[:4])
 
 
-async def test_what_is_looked_for_is_gone_to_and_counted() -> None:
+async def test_matches_are_counted_and_scrolled_to() -> None:
     async with asyncio.timeout(60), TextApp().run_test(size=(31, 6)) as pilot:
         app = pilot.app
         view = await shown(pilot, "\n".join("needle" if number % 50 == 7 else "hay" for number in range(500)))
@@ -97,7 +97,7 @@ async def test_what_is_looked_for_is_gone_to_and_counted() -> None:
         assert app.focused is view
 
 
-async def test_a_place_across_two_rows_is_highlighted_in_both() -> None:
+async def test_a_match_across_two_rows_is_highlighted_in_both() -> None:
     async with asyncio.timeout(60), TextApp().run_test(size=(11, 6)) as pilot:
         view = await shown(pilot, "12345678needle90")
         await pressed(pilot, "slash")
@@ -108,7 +108,7 @@ async def test_a_place_across_two_rows_is_highlighted_in_both() -> None:
         assert rows == [["ne"], ["edle"]]
 
 
-async def test_a_search_begun_as_the_text_is_closed_is_dropped() -> None:
+async def test_a_search_is_dropped_when_the_text_is_closed() -> None:
     async with asyncio.timeout(60), TextApp().run_test(size=(40, 8)) as pilot:
         await shown(pilot, "one\ntwo\n")
         pane = pilot.app.query_one(FindPane)

@@ -1,4 +1,4 @@
-"""The timeline, by what it draws of real traces and what its keys do."""
+"""The timeline: how real traces are drawn and what its keys do."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -25,7 +25,7 @@ from tests.recordings import frame
 
 STYLES = Path(__file__).parents[2] / "styles"
 FIRST, SECOND = "flaky.g[0] 9d48d801", "flaky.g[0] cc73679a"
-"""The two allocations of the job that fails: the other one took the place of the first."""
+"""The two allocations of the failing job; the second replaced the first."""
 FLAKY = "9d48d801-2199-a6df-5288-0ab55347fcaa"
 
 
@@ -85,16 +85,16 @@ class Shown:
 
     @property
     def rows(self) -> list[str]:
-        """The lines on the screen, without what is blank at their ends."""
+        """The lines on the screen, without trailing blanks."""
         return [self.timeline.render_line(y).text.rstrip() for y in range(self.timeline.size.height)]
 
     def row(self, *words: str) -> str:
-        """The first line on the screen in which all of them stand."""
+        """The first line on the screen that contains all the texts."""
         return next(text for text in self.rows if all(word in text for word in words))
 
     @property
     def cursor(self) -> str:
-        """The line of the cursor, found by its background."""
+        """The line of the cursor, determined by its background."""
         y = self.line_of_cursor
         return self.timeline.render_line(y).text.rstrip()
 
@@ -115,7 +115,7 @@ class Shown:
             await at_rest(self.app)
 
     async def go_to(self, *words: str) -> None:
-        """Moves the cursor to the first row that has all words."""
+        """Move the cursor to the first row that contains all words."""
         await self.press("g")
         while not all(word in self.cursor for word in words):
             before = self.timeline.cursor_row
@@ -123,7 +123,7 @@ class Shown:
             assert self.timeline.cursor_row is not before, f"no row with {words}"
 
     def depth(self, text: str) -> int:
-        """Cells before the triangle or what is in its place."""
+        """Cells before the triangle or its substitute."""
         rest = text[9:]
         return len(rest) - len(rest.lstrip())
 
@@ -135,7 +135,7 @@ async def timeline(width: int = 140, height: int = 60) -> AsyncIterator[Shown]:
         yield Shown(app, pilot)
 
 
-async def test_the_flaky_job_reads_from_the_job_to_where_it_stopped() -> None:
+async def test_the_flaky_job_reads_from_registration_to_stop() -> None:
     async with timeline() as shown:
         await shown.show(history_of(frames("tour")), "Allocation", FLAKY)
         rows = shown.rows
@@ -156,7 +156,7 @@ async def test_the_flaky_job_reads_from_the_job_to_where_it_stopped() -> None:
         assert shown.timeline.step_count >= len([text for text in rows if text])
 
 
-async def test_details_of_other_allocations_are_folded_away() -> None:
+async def test_details_of_other_allocations_are_folded() -> None:
     async with timeline() as shown:
         history = history_of(frames("tour"))
         await shown.show(history, "Allocation", FLAKY)
@@ -211,7 +211,7 @@ async def test_everything_can_be_unfolded_and_all_details_folded() -> None:
             assert any(part in text for text in folded), "objects stay"
 
 
-async def test_a_row_that_is_folded_away_leaves_the_cursor_on_what_it_hung_beneath() -> None:
+async def test_folding_the_selected_row_moves_the_cursor_to_its_parent() -> None:
     async with timeline() as shown:
         await shown.show(history_of(frames("tour")), "Allocation", FLAKY)
         await shown.go_to("crash", "setting up")
@@ -221,7 +221,7 @@ async def test_a_row_that_is_folded_away_leaves_the_cursor_on_what_it_hung_benea
         assert FIRST in shown.cursor
 
 
-async def test_a_click_on_a_triangle_folds_and_a_double_click_goes_to_the_event() -> None:
+async def test_a_click_on_a_triangle_folds_and_a_double_click_jumps_to_the_event() -> None:
     async with timeline() as shown:
         await shown.show(history_of(frames("tour")), "Allocation", FLAKY)
         y = shown.rows.index(shown.row(SECOND, "◆"))
@@ -234,7 +234,7 @@ async def test_a_click_on_a_triangle_folds_and_a_double_click_goes_to_the_event(
         assert shown.app.jumps == [newest(shown.history, "Job", "flaky")]
 
 
-async def test_enter_goes_to_the_event_that_brought_the_row() -> None:
+async def test_enter_jumps_to_the_event_of_the_row() -> None:
     async with timeline() as shown:
         history = history_of(frames("tour"))
         await shown.show(history, "Allocation", FLAKY)
@@ -254,7 +254,7 @@ async def test_enter_goes_to_the_event_that_brought_the_row() -> None:
         assert b"Not Restarting" not in history.payload(reached.previous or 0), "the first event that tells of it"
 
 
-async def test_a_row_of_which_no_event_is_held_says_so() -> None:
+async def test_enter_on_a_row_whose_events_are_not_held_says_so() -> None:
     def is_late(one: Frame) -> bool:
         return any(each.topic == "Allocation" and each.key == FLAKY for each in one.events)
 
@@ -269,7 +269,7 @@ async def test_a_row_of_which_no_event_is_held_says_so() -> None:
         assert notes(shown.app) == ["No event of this object in memory: they were before the oldest one."]
 
 
-async def test_a_row_of_several_opens() -> None:
+async def test_a_row_of_several_events_unfolds() -> None:
     async with timeline() as shown:
         await shown.show(history_of(frames("tour")), "Allocation", FLAKY)
         await shown.press("G")
@@ -310,7 +310,7 @@ async def test_a_timeline_grows_and_the_cursor_stays_on_its_row() -> None:
 
 
 async def test_rows_keep_the_order_of_the_tree_while_it_grows() -> None:
-    """Nothing is ever drawn two levels beneath the line above it when all is unfolded."""
+    """No row is drawn two levels deeper than the row above it while everything is unfolded."""
     async with timeline(height=200) as shown:
         sent = frames("tour")
         history = history_of(sent[:60])
@@ -343,7 +343,7 @@ async def test_a_gap_is_in_the_timeline() -> None:
         assert all(history.gap(sequence) is not None for sequence in shown.app.jumps)
 
 
-async def test_nothing_shown_takes_every_key() -> None:
+async def test_every_key_is_harmless_in_an_empty_timeline() -> None:
     async with timeline() as shown:
         keys = ("j", "k", "g", "G", "h", "l", "space", "enter", "E", "C", "pagedown", "ctrl+u", "greater_than_sign",
                 "less_than_sign")  # fmt: skip
@@ -358,7 +358,7 @@ async def test_nothing_shown_takes_every_key() -> None:
         assert not shown.app.jumps
 
 
-async def test_a_timeline_that_is_not_read_yet_says_so() -> None:
+async def test_a_timeline_that_is_not_built_yet_says_so() -> None:
     async with timeline() as shown:
         history = history_of(frames("tour"))
         sequence = newest(history, "Job", "web")
@@ -370,7 +370,7 @@ async def test_a_timeline_that_is_not_read_yet_says_so() -> None:
         assert "● web" in shown.rows[0]
 
 
-async def test_pages_and_ends_and_the_view_sideways() -> None:
+async def test_keys_for_pages_ends_and_scrolling_sideways() -> None:
     async with timeline(60, 12) as shown:
         await shown.show(history_of(frames("tour")), "Deployment", "0e81259d")
         await shown.press("g")

@@ -1,4 +1,4 @@
-"""The picker: what it counts, and that ticking shows and hides at once."""
+"""The picker: its counts, and that ticks show and hide topics at once."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ COUNTS = Counter(event.topic for frame in frames("tour") for event in frame.even
 
 
 async def counted(opened: Dashboard) -> None:
-    """Waits until the picker says what is held."""
+    """Wait until the picker's count is that of the held events."""
     await opened.until(lambda: opened.dashboard.view.facets_complete)
     await opened.caught_up()
     app = opened.app
@@ -36,7 +36,7 @@ async def counted(opened: Dashboard) -> None:
 
 
 def drawn_rows(opened: Dashboard) -> list[str]:
-    """All rows of the pane, in view or not."""
+    """All rows of the pane, including those out of view."""
     picker = opened.dashboard.topics
     width = picker.scrollable_content_region.width
     painter = FacetPainter(picker.sections, picker.topic_section, lambda _: Style())
@@ -45,7 +45,7 @@ def drawn_rows(opened: Dashboard) -> list[str]:
 
 
 def section(opened: Dashboard, title: str) -> list[str]:
-    """The rows of one section without its heading."""
+    """The rows of a section, without its heading."""
     texts = drawn_rows(opened)
     headings = [number for number, row in enumerate(opened.dashboard.topics.rows) if row.kind is Kind.HEADING]
     start = next(number for number in headings if texts[number].split()[1] == title)
@@ -54,18 +54,18 @@ def section(opened: Dashboard, title: str) -> list[str]:
 
 
 def topic_rows(opened: Dashboard) -> dict[str, str]:
-    """The rows of the topics by the topic's name."""
+    """The rows of the topics, by topic name."""
     return {text.split()[2]: text for text in section(opened, "Topics") if not text.startswith("  ")}
 
 
 def listed(opened: Dashboard) -> set[str]:
-    """The topics of the events that the view lets through."""
+    """The topics of the matching events."""
     view, history = opened.dashboard.view, opened.history
     return {history.event(view.sequence_at(number)).topic for number in range(len(view))}
 
 
 async def go_to(opened: Dashboard, value: str) -> None:
-    """Puts the cursor on a value, with keys."""
+    """Move the cursor to a value with keys."""
     if opened.focus != "topics":
         await opened.press("1")
     await opened.press("g")
@@ -77,13 +77,13 @@ async def go_to(opened: Dashboard, value: str) -> None:
 
 
 async def filtered(opened: Dashboard, text: str) -> None:
-    """Waits until the filter line says so and all of it is in force."""
+    """Wait until the filter line has this text and the filter is fully applied."""
     await opened.until(lambda: opened.dashboard.filter_line.value == text)
     await opened.until(lambda: str(opened.dashboard.view.filter) == text)
     await counted(opened)
 
 
-async def test_every_topic_has_its_count_as_events_come() -> None:
+async def test_every_topic_has_its_count_as_events_arrive() -> None:
     source = ScriptedSource(CONNECTED, *frames("tour"))
     async with dashboard(source) as opened:
         await opened.shows(625)
@@ -97,7 +97,7 @@ async def test_every_topic_has_its_count_as_events_come() -> None:
         assert topic_rows(opened)["Job"].split()[-1] == f"{COUNTS['Job'] + 1_000:,}"
 
 
-async def test_topics_without_events_are_folded_away_until_they_are_asked_for() -> None:
+async def test_topics_without_events_are_folded_until_opened() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await counted(opened)
@@ -123,7 +123,7 @@ async def test_counts_fall_when_events_are_evicted() -> None:
         assert topic_rows(opened)["Job"].split()[-1] == str(opened.history.held)
 
 
-async def test_a_topic_that_is_unticked_leaves_the_list_at_once_and_comes_back() -> None:
+async def test_an_unticked_topic_leaves_the_list_at_once_and_returns() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await counted(opened)
@@ -164,7 +164,7 @@ async def test_all_none_and_only_this() -> None:
 
 
 @pytest.mark.parametrize("key", ["space", "minus"])
-async def test_what_is_left_out_is_let_in_again_by_the_same_key_and_by_a_tick(key: str) -> None:
+async def test_an_excluded_value_is_included_again_by_the_same_key_and_by_a_tick(key: str) -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await counted(opened)
@@ -213,7 +213,7 @@ async def test_keys_move_within_the_picker() -> None:
         assert opened.focus == "topics"
 
 
-async def test_hidden_events_that_come_later_stay_hidden_and_are_counted() -> None:
+async def test_later_events_of_a_hidden_topic_stay_hidden_and_are_counted() -> None:
     source = ScriptedSource(CONNECTED, *frames("tour"))
     async with dashboard(source) as opened:
         await opened.shows(625)
@@ -230,7 +230,7 @@ async def test_hidden_events_that_come_later_stay_hidden_and_are_counted() -> No
         assert "job-1009" in opened
 
 
-async def test_unknown_topics_are_added_as_they_come() -> None:
+async def test_unknown_topics_are_added_as_they_arrive() -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(3)))
     async with dashboard(source) as opened:
         await opened.shows(3)
@@ -247,7 +247,7 @@ async def test_unknown_topics_are_added_as_they_come() -> None:
 
 
 @pytest.mark.parametrize("key", ["n", "o"])
-async def test_topics_that_come_after_none_or_only_are_hidden_too(key: str) -> None:
+async def test_topics_that_arrive_after_none_or_only_are_hidden_too(key: str) -> None:
     source = ScriptedSource(CONNECTED, *jobs(range(3)))
     async with dashboard(source) as opened:
         await opened.shows(3)
@@ -266,7 +266,7 @@ async def test_topics_that_come_after_none_or_only_are_hidden_too(key: str) -> N
         assert listed(opened) == {"Job", "Quota", "Recommendation"}
 
 
-async def test_a_server_that_makes_up_topics_does_not_fill_the_pane_for_ever() -> None:
+async def test_a_server_that_invents_topics_does_not_fill_the_pane() -> None:
     source = ScriptedSource(CONNECTED)
     async with dashboard(source) as opened:
         source.send(*(frame(number, event(f"Topic{number}", "k")) for number in range(150)))
@@ -286,13 +286,13 @@ READ_JOB = ("Allocation", "Evaluation", "Job", "Deployment", "Service", "CSIPlug
 def permitted(
     topics: Iterable[str], namespaces: tuple[str, ...] = ("default",), within: tuple[str, ...] | None = None
 ) -> Permitted:
-    """What a token may read: these topics, in the namespaces `within`, and elsewhere nothing."""
+    """Return permissions for these topics in the namespaces `within`, and for nothing elsewhere."""
     granted = frozenset(namespaces if within is None else within)
     return Permitted(Permissions(namespaces, {name: granted if name in topics else frozenset() for name in KNOWN}))
 
 
 def notified(opened: Dashboard) -> str:
-    """All that notifications say."""
+    """The text of all notifications."""
     return "\n".join(opened.notes)
 
 
@@ -305,7 +305,7 @@ def pressed_to(opened: Dashboard, kind: Kind) -> list[str]:
     ]
 
 
-async def test_refused_topics_stay_in_the_picker_with_what_they_need() -> None:
+async def test_refused_topics_stay_in_the_picker_with_the_missing_capability() -> None:
     async with dashboard(ScriptedSource(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
         await opened.shows(3)
         await counted(opened)
@@ -346,7 +346,7 @@ async def test_refused_topics_stay_in_the_picker_with_what_they_need() -> None:
         assert topic_rows(opened)["Node"].endswith("  needs node:read"), "in the same row where there is room"
 
 
-async def test_topics_that_need_the_same_say_so_once() -> None:
+async def test_topics_with_the_same_missing_capability_show_it_once() -> None:
     management = [topic.name for topic in KINDS.values() if topic.capability == "management"]
     others = [name for name in KNOWN if name not in management]
     async with dashboard(ScriptedSource(permitted(others), CONNECTED, *jobs(range(3))), WIDE) as opened:
@@ -371,7 +371,7 @@ async def test_a_refused_topic_is_not_ticked_but_explained(key: str) -> None:
         assert listed(opened) == {"Job"}
 
 
-async def test_what_no_policy_grants_needs_another_token() -> None:
+async def test_a_topic_that_no_policy_grants_needs_another_token() -> None:
     async with dashboard(ScriptedSource(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
         await opened.shows(3)
         await counted(opened)
@@ -383,7 +383,7 @@ async def test_what_no_policy_grants_needs_another_token() -> None:
         assert "policy =" not in notified(opened)
 
 
-async def test_a_topic_that_is_refused_in_some_namespaces_says_in_which_and_is_ticked_all_the_same() -> None:
+async def test_a_topic_refused_in_some_namespaces_shows_which_and_can_be_ticked() -> None:
     readable = permitted(KNOWN, ("default", "dev", "web", "warehouse"), ("default",))
     async with dashboard(ScriptedSource(readable, CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
@@ -404,7 +404,7 @@ async def test_a_topic_that_is_refused_in_some_namespaces_says_in_which_and_is_t
         assert 'namespace "warehouse" {' in notified(opened)
 
 
-async def test_what_was_refused_and_is_granted_is_an_ordinary_topic_again() -> None:
+async def test_a_topic_granted_after_a_refusal_is_an_ordinary_topic_again() -> None:
     source = ScriptedSource(permitted(READ_JOB), CONNECTED, *jobs(range(3)))
     async with dashboard(source) as opened:
         await opened.shows(3)
@@ -417,7 +417,7 @@ async def test_what_was_refused_and_is_granted_is_an_ordinary_topic_again() -> N
         assert topic_rows(opened)["Node"].split() == ["▣", "◈", "Node", "1"]
 
 
-async def test_events_of_a_topic_that_is_refused_by_now_can_still_be_hidden() -> None:
+async def test_events_of_a_topic_refused_later_can_still_be_hidden() -> None:
     source = ScriptedSource(CONNECTED, frame(9, event("Node", "n")))
     async with dashboard(source) as opened:
         await opened.shows(1)
@@ -435,7 +435,7 @@ async def test_events_of_a_topic_that_is_refused_by_now_can_still_be_hidden() ->
 # The other facets
 
 
-async def test_what_is_wrong_and_then_the_most_frequent_values_are_listed_with_their_counts() -> None:
+async def test_failures_then_the_most_frequent_values_are_listed_with_counts() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         await counted(opened)
@@ -448,7 +448,7 @@ async def test_what_is_wrong_and_then_the_most_frequent_values_are_listed_with_t
         assert titles == ["Topics", "Level", "Status", "Types", "Namespaces", "Jobs", "Nodes"]
 
 
-async def test_a_tick_is_in_the_filter_and_narrows() -> None:
+async def test_a_tick_is_added_to_the_filter_and_narrows() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
         await counted(opened)
@@ -482,7 +482,7 @@ async def test_ticks_pressed_ahead_all_count() -> None:
         await filtered(opened, "status:=running -status:=pending")
 
 
-async def test_what_is_typed_is_ticked() -> None:
+async def test_a_typed_filter_ticks_its_values() -> None:
     async with dashboard(
         ScriptedSource(CONNECTED, *frames("tour")), WIDE, filter_text="status:=lost -job:=web oom"
     ) as opened:
@@ -495,7 +495,7 @@ async def test_what_is_typed_is_ticked() -> None:
         await filtered(opened, "-job:=web oom")
 
 
-async def test_only_this_and_not_this_go_into_the_filter() -> None:
+async def test_only_this_and_not_this_are_added_to_the_filter() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE, filter_text="web") as opened:
         await opened.shows(625)
         await counted(opened)
@@ -536,7 +536,7 @@ async def test_sections_fold_and_show_all_their_values() -> None:
         assert section(opened, "Topics") != []
 
 
-async def test_rows_do_not_change_places_while_they_are_read() -> None:
+async def test_rows_are_not_reordered_while_they_are_read() -> None:
     source = ScriptedSource(CONNECTED, *jobs([1, 1, 1, 2, 2, 3]))
     async with dashboard(source) as opened:
         await opened.shows(6)

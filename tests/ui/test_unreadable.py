@@ -1,4 +1,4 @@
-"""Lines that were no events can be looked at, and only looked at."""
+"""Lines that could not be read as events can be viewed, and only viewed."""
 
 import pytest
 
@@ -22,7 +22,7 @@ async def look(opened: Dashboard) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_the_unreadable_lines_of_a_hostile_stream_are_shown_as_text(size: tuple[int, int]) -> None:
+async def test_the_unreadable_lines_of_a_hostile_stream_are_shown_literally(size: tuple[int, int]) -> None:
     async with dashboard(Recording([str(recordings.path("hostile"))]), size) as opened:
         await opened.appears("■ finished")
         status = opened.app.session.status
@@ -34,7 +34,7 @@ async def test_the_unreadable_lines_of_a_hostile_stream_are_shown_as_text(size: 
         texts = [shown(opened)]
         for _ in range(20):
             await opened.press("pagedown")
-            await at_rest(opened.app)  # waits for the scrolling
+            await at_rest(opened.app)  # wait until it has scrolled
             if shown(opened) == texts[-1]:
                 break
             texts.append(shown(opened))
@@ -47,7 +47,7 @@ async def test_the_unreadable_lines_of_a_hostile_stream_are_shown_as_text(size: 
         assert "2 Events" in opened
 
 
-async def test_every_way_out_leads_back_to_the_dashboard_which_went_on() -> None:
+async def test_every_closing_key_returns_to_the_dashboard_which_kept_reading() -> None:
     source = ScriptedSource(CONNECTED, Unreadable("no JSON", b"<html>\x1b[31m[/x] 502", 16))
     async with dashboard(source) as opened:
         await opened.appears("unreadable 1")
@@ -65,7 +65,7 @@ async def test_every_way_out_leads_back_to_the_dashboard_which_went_on() -> None
             assert opened.focus == "events"
 
 
-async def test_nothing_unreadable_is_reported_too() -> None:
+async def test_a_stream_without_unreadable_lines_is_reported_too() -> None:
     async with dashboard(ScriptedSource(CONNECTED)) as opened:
         await look(opened)
         await opened.appears("Every line could be read.")

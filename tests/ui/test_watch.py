@@ -1,4 +1,4 @@
-"""Watch rules in the dashboard: their page, and what they do when they fire."""
+"""Watch rules in the dashboard: their page, and their actions."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def folders(tmp_path: Path, config: str = "") -> Folders:
 
 
 def node(index: int, status: str, name: str = "edge-1") -> Frame:
-    """A node's event that comes as it happens."""
+    """Return a live event of a node."""
     raw = event("Node", "n1", Node={"ID": "n1", "Name": name, "Status": status, "ModifyIndex": index, "CreateIndex": 1})
     return replace(frame(index, {**raw, "Namespace": ""}), fresh=True, received=time_ns())
 
@@ -42,7 +42,7 @@ async def opened(board: Dashboard) -> WatchPage:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_preset_that_is_switched_on_fires_and_leads_to_its_event(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_an_enabled_preset_fires_and_jumps_to_its_event(tmp_path: Path, size: tuple[int, int]) -> None:
     source = ScriptedSource(CONNECTED, node(5, "ready"))
     async with dashboard(source, size, folders=folders(tmp_path)) as board:
         await board.shows(1)
@@ -61,7 +61,7 @@ async def test_a_preset_that_is_switched_on_fires_and_leads_to_its_event(tmp_pat
     assert {rule.name for rule in WatchRules(tmp_path).rules if rule.is_on} == {"node down"}
 
 
-async def test_a_rule_is_made_of_the_current_filter_and_removed_again(tmp_path: Path) -> None:
+async def test_a_rule_is_created_from_the_current_filter_and_removed(tmp_path: Path) -> None:
     async with dashboard(ScriptedSource(CONNECTED), NARROW, folders=folders(tmp_path), filter_text="job:=web") as board:
         await opened(board)
         await board.press("a")
@@ -79,7 +79,7 @@ async def test_a_rule_is_made_of_the_current_filter_and_removed_again(tmp_path: 
         await board.until(lambda: "web trouble" not in [each.name for each in WatchRules(tmp_path).rules])
 
 
-async def test_a_rule_is_made_of_the_filter_in_force_while_another_has_a_mistake(tmp_path: Path) -> None:
+async def test_a_rule_is_created_from_the_active_filter_while_the_typed_one_has_a_mistake(tmp_path: Path) -> None:
     async with dashboard(ScriptedSource(CONNECTED), folders=folders(tmp_path), filter_text="level:fatal") as board:
         await opened(board)
         await board.press("a")
@@ -89,7 +89,7 @@ async def test_a_rule_is_made_of_the_filter_in_force_while_another_has_a_mistake
         await board.until(lambda: "mine" in [each.name for each in WatchRules(tmp_path).rules])
 
 
-async def test_a_command_gets_the_event_and_its_failure_is_shown(tmp_path: Path) -> None:
+async def test_a_command_gets_the_event_and_a_failure_is_shown(tmp_path: Path) -> None:
     got = tmp_path / "got"
     script = f"cat > {got}; echo $NOMAD_EVENT_RULE $NOMAD_EVENT_LEVEL >> {got}; echo no pager; exit 4"
     config = rule('["command"]', f"command = {json.dumps(['sh', '-c', script])}")
@@ -103,7 +103,7 @@ async def test_a_command_gets_the_event_and_its_failure_is_shown(tmp_path: Path)
     assert fields == "away failure"
 
 
-async def test_a_rule_pauses_at_the_event_without_taking_the_keys_from_the_filter(tmp_path: Path) -> None:
+async def test_a_rule_pauses_at_the_event_without_moving_focus_from_the_filter(tmp_path: Path) -> None:
     source = ScriptedSource(CONNECTED, node(5, "ready"))
     async with dashboard(source, folders=folders(tmp_path, rule('["pause"]'))) as board:
         await board.shows(1)
@@ -113,7 +113,7 @@ async def test_a_rule_pauses_at_the_event_without_taking_the_keys_from_the_filte
         assert (board.events.cursor, board.focus) == (1, "filter")
 
 
-async def test_a_snoozed_rule_does_nothing_but_highlight(tmp_path: Path) -> None:
+async def test_a_snoozed_rule_only_highlights(tmp_path: Path) -> None:
     source = ScriptedSource(CONNECTED, node(5, "ready"))
     async with dashboard(source, folders=folders(tmp_path, rule('["highlight", "pause"]'))) as board:
         await opened(board)
@@ -125,7 +125,7 @@ async def test_a_snoozed_rule_does_nothing_but_highlight(tmp_path: Path) -> None
         await board.appears("zz 14 m")
 
 
-async def test_a_mistake_is_reported_and_stops_nothing(tmp_path: Path) -> None:
+async def test_a_mistake_is_reported_without_stopping_other_rules(tmp_path: Path) -> None:
     config = rule('["mail"]') + '[[watch]]\nname = "good"\nlevel = "failure"\n'
     async with dashboard(ScriptedSource(CONNECTED, node(5, "ready")), folders=folders(tmp_path, config)) as board:
         await board.shows(1)
@@ -159,7 +159,7 @@ async def test_a_recording_only_highlights(tmp_path: Path, follow: bool) -> None
         ({"STY": "1.pts"}, "\a"),
     ],
 )
-async def test_a_notification_is_in_the_terminals_own_words(environ: dict[str, str], expected: str) -> None:
+async def test_a_notification_uses_the_terminals_own_sequence(environ: dict[str, str], expected: str) -> None:
     assert await notification("away; \x1b[2J edge-1", environ) == expected
 
 
@@ -167,7 +167,7 @@ async def test_a_notification_is_in_the_terminals_own_words(environ: dict[str, s
     ("answer", "expected"),
     [("on", "\x1bPtmux;\x1b\x1b]9;nomad-tui: away\a\x1b\\"), ("off", "\a"), ("", "\a")],
 )
-async def test_in_tmux_it_is_wrapped_where_that_is_let_through_and_else_the_bell_rings(
+async def test_in_tmux_it_is_wrapped_if_passthrough_is_on_and_else_rings_the_bell(
     tmp_path: Path, answer: str, expected: str
 ) -> None:
     tmux = tmp_path / "tmux"

@@ -1,4 +1,4 @@
-"""The dialog of `@`: where the operator is, and the way to another profile, region or namespace."""
+"""The dialog of `@`: the current cluster, and switching to another profile, region or namespace."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -27,7 +27,7 @@ def job(name: str, index: int = 1) -> bytes:
 
 @asynccontextmanager
 async def cluster(name: str, **options: object) -> AsyncIterator[StandIn]:
-    """A cluster with one event, about a job of this name."""
+    """Serve a cluster with one event, about a job of this name."""
     async with StandIn([job(name)], Options(lead=ALL_FRAMES, **options)) as server:  # type: ignore[arg-type]
         yield server
 
@@ -40,7 +40,7 @@ class Opened(Dashboard):
         return self.app.screen
 
     async def asks(self) -> None:
-        """Opens the dialog and waits until its lists have come, or have not."""
+        """Open the dialog, and wait until its lists were loaded or failed."""
         await self.press("@")
         await self.until(lambda: isinstance(self.app.screen, Where))
         await self.answered()
@@ -72,7 +72,7 @@ async def opened(
     size: tuple[int, int] = MEDIUM,
     filter_text: str = "",
 ) -> AsyncIterator[Opened]:
-    """The dashboard as the command line opens it."""
+    """Open the dashboard as the command line does."""
     connections = Connections(folder, flags, environ)
     source = LiveServer(connections.start)
     async with dashboard(source, size, connections=connections, filter_text=filter_text) as board:
@@ -90,7 +90,7 @@ def configured(folder: Path, **addresses: str) -> Path:
 
 
 @pytest.mark.parametrize("size", [NARROW, MEDIUM], ids=str)
-async def test_it_says_where_one_is_and_what_else_there_is(size: tuple[int, int], tmp_path: Path) -> None:
+async def test_it_shows_the_current_cluster_and_the_alternatives(size: tuple[int, int], tmp_path: Path) -> None:
     options = {"other_regions": ("europe",), "namespaces": ("default", "payments", "web")}
     async with cluster("here", **options) as server:
         (tmp_path / "config.toml").write_text('[profile.prod]\naddress = "http://prod"\ncolor = "red"\n')
@@ -107,7 +107,7 @@ async def test_it_says_where_one_is_and_what_else_there_is(size: tuple[int, int]
             assert screen.app.is_running and screen.history.received_events == 1
 
 
-async def test_another_profile_is_another_dashboard_with_the_filter(tmp_path: Path) -> None:
+async def test_another_profile_opens_another_dashboard_with_the_same_filter(tmp_path: Path) -> None:
     acl = {"tokens": {SECRET: MANAGEMENT}, "namespaces": ("default", "theirs"), "other_regions": ("asia",)}
     async with cluster("ours") as here, cluster("theirs", **acl) as there:
         (tmp_path / "token").write_text(SECRET)
@@ -151,7 +151,7 @@ async def test_a_namespace_and_a_region_are_chosen_by_typing(tmp_path: Path) -> 
     assert switch.connection.profile is None
 
 
-async def test_what_is_not_listed_can_be_typed(tmp_path: Path) -> None:
+async def test_a_name_that_is_not_listed_can_be_typed(tmp_path: Path) -> None:
     async with cluster("here") as server, opened(tmp_path, {"NOMAD_ADDR": server.address}) as screen:
         await screen.shows(1)
         await screen.asks()
@@ -161,7 +161,7 @@ async def test_what_is_not_listed_can_be_typed(tmp_path: Path) -> None:
         assert (await screen.ends()).connection.namespace == "new"
 
 
-async def test_keys_typed_ahead_of_the_answers_count(tmp_path: Path) -> None:
+async def test_keys_typed_before_the_lists_are_loaded_count(tmp_path: Path) -> None:
     async with cluster("here") as here, cluster("there") as there:
         folder = configured(tmp_path, prod=there.address, test="http://test")
         async with opened(folder, {"NOMAD_ADDR": here.address}) as screen:
@@ -173,7 +173,7 @@ async def test_keys_typed_ahead_of_the_answers_count(tmp_path: Path) -> None:
     assert str(switch.connection.address) == there.address
 
 
-async def test_enter_waits_for_the_list_that_the_typed_name_is_looked_up_in(tmp_path: Path) -> None:
+async def test_enter_waits_for_the_list_that_may_contain_the_typed_name(tmp_path: Path) -> None:
     there = Options(lead=ALL_FRAMES, namespaces=("default", "payments"))
     async with cluster("here") as here, StandIn([job("there")], there) as server:
         folder = configured(tmp_path, prod=server.address)
@@ -184,7 +184,7 @@ async def test_enter_waits_for_the_list_that_the_typed_name_is_looked_up_in(tmp_
             assert (await screen.ends()).connection.namespace == "payments"
 
 
-async def test_enter_on_where_one_is_changes_nothing(tmp_path: Path) -> None:
+async def test_enter_on_the_current_cluster_changes_nothing(tmp_path: Path) -> None:
     async with cluster("here") as server, opened(tmp_path, {"NOMAD_ADDR": server.address}) as screen:
         await screen.shows(1)
         await screen.asks()
@@ -211,7 +211,7 @@ async def test_a_list_that_cannot_be_read_is_reported_with_the_reason(tmp_path: 
     assert switch.connection.namespace == "web", "a cluster that does not answer now may be gone to all the same"
 
 
-async def test_a_profile_that_cannot_be_used_says_why_and_is_not_switched_to(tmp_path: Path) -> None:
+async def test_an_unusable_profile_shows_why_and_is_not_switched_to(tmp_path: Path) -> None:
     async with cluster("here") as here:
         (tmp_path / "config.toml").write_text('[profile.prod]\naddress = "http://prod"\ntoken_file = "missing"\n')
         async with opened(tmp_path, {"NOMAD_ADDR": here.address}) as screen:
@@ -231,7 +231,7 @@ async def test_a_profile_that_cannot_be_used_says_why_and_is_not_switched_to(tmp
             await screen.until(lambda: "is invalid" in str(screen.dialog.trouble.content))
 
 
-async def test_without_acls_to_list_anything_the_name_is_typed(tmp_path: Path) -> None:
+async def test_without_permission_to_list_only_the_current_namespace_is_offered(tmp_path: Path) -> None:
     async with (
         cluster("here", tokens={SECRET: MANAGEMENT}) as server,
         opened(tmp_path, {"NOMAD_ADDR": server.address, "NOMAD_NAMESPACE": "web"}) as screen,
@@ -255,14 +255,14 @@ async def test_a_click_chooses_and_a_double_click_switches(tmp_path: Path) -> No
         assert (await screen.ends()).connection.namespace == "web"
 
 
-async def test_a_recording_is_left_for_nothing_else() -> None:
+async def test_a_recording_cannot_be_switched() -> None:
     async with dashboard(ScriptedSource(CONNECTED)) as screen:
         await screen.press("@")
         await screen.appears("Only available")
         assert len(screen.app.screen_stack) == 1
 
 
-async def test_at_can_be_typed_into_the_filter() -> None:
+async def test_an_at_sign_can_be_typed_into_the_filter() -> None:
     async with dashboard(ScriptedSource(CONNECTED)) as screen:
         await screen.press("/", "@")
         assert screen.dashboard.filter_line.value == "@"
