@@ -1,4 +1,4 @@
-"""A receiver that stays down is reported by another sink, and so is its recovery."""
+"""A sink reports another sink's receiver that stays down, and its recovery."""
 
 import asyncio
 import re
@@ -41,9 +41,7 @@ async def alerts(hook: Receiver, count: int) -> list[dict[str, object]]:
         await hook.received(len(hook.requests) + 1)
 
 
-async def test_another_sink_reports_a_receiver_that_is_down_and_that_it_is_back(
-    server: StandIn, tmp_path: Path
-) -> None:
+async def test_another_sink_reports_a_receiver_that_is_down_and_its_recovery(server: StandIn, tmp_path: Path) -> None:
     async with asyncio.timeout(60), receiver() as pager, receiver() as chat:
         pager.answer(503, "out of order", times=None)
         define(tmp_path, "pager", webhook(pager, f'alert_to = "chat"\nalert_after = "1s"\n{FAST}'))
@@ -52,7 +50,7 @@ async def test_another_sink_reports_a_receiver_that_is_down_and_that_it_is_back(
             (failing,) = await alerts(chat, 1)
             assert (failing["Type"], failing["Key"]) == ("SinkFailing", "pager")
             assert "out of order" in str(failing["Payload"])
-            # Opened anew it has not failed yet, which is no recovery.
+            # After reopening it has not failed yet, which is not a recovery.
             define(tmp_path, "pager", webhook(pager, f'alert_to = "chat"\nalert_after = "2s"\n{FAST}'))
             await run.until(lambda: run.sink("pager").definition.alert_after == 2)
             await run.until(lambda: run.sink("pager").failing_since)
@@ -68,7 +66,7 @@ def test_a_sink_cannot_report_itself() -> None:
         )
 
 
-async def test_a_sink_whose_failures_nobody_would_report_has_a_warning(server: StandIn, tmp_path: Path) -> None:
+async def test_a_sink_whose_failures_could_not_be_reported_has_a_warning(server: StandIn, tmp_path: Path) -> None:
     async def warning() -> str:
         status = re.sub(r"\s+", " ", (await command(tmp_path, "status")).stdout)
         return status.partition("Warning: No failure of pager is reported")[2]
@@ -84,7 +82,7 @@ async def test_a_sink_whose_failures_nobody_would_report_has_a_warning(server: S
             assert "chat, whose definition has a mistake" in await warning()
             define(tmp_path, "chat", webhook(chat, FAST))
             await run.delivered("chat")
-            while await warning():  # noqa: ASYNC110  # another process may write it
+            while await warning():  # noqa: ASYNC110  # written by another process
                 await asyncio.sleep(0.05)
             paused = await command(tmp_path, "pause", "chat")
             assert "no failure of pager is reported meanwhile" in paused.stderr

@@ -1,4 +1,4 @@
-"""What a sink is sent next, from a journal: the same after a restart, and exactly what is missing."""
+"""What a sink is sent next from a journal: the same after a restart, and gaps exactly where events are missing."""
 
 import random
 from dataclasses import replace
@@ -32,7 +32,7 @@ def frame(index: int, event: bytes, *, fresh: bool = True) -> Frame:
 
 
 async def items(journal: Journal, definition: Definition, cursor: Cursor, upto: int) -> list[Item]:
-    """All that a sink gets from a cursor up to a position."""
+    """Return everything that a sink gets from a cursor up to a position."""
     batches = Batches(journal, definition, "global", cursor)
     found: list[Item] = []
     place = cursor.position
@@ -45,7 +45,7 @@ async def items(journal: Journal, definition: Definition, cursor: Cursor, upto: 
 
 
 @pytest.mark.parametrize("content", [Unreadable("damaged", b"", 1), Gap(GapReason.BUFFER, 7, 9, 1.0)])
-def test_what_lay_before_a_hole_proves_nothing_after_a_restart(content: Unreadable | Gap) -> None:
+def test_events_before_a_hole_prove_no_transition_after_a_restart(content: Unreadable | Gap) -> None:
     def job(index: int) -> Record:
         event = b'{"Topic":"Job","Type":"JobRegistered","Key":"j","Payload":{"Job":{"ID":"j","Version":%d}}}' % index
         return Record(index, 1, 0, frame(index, event))
@@ -63,9 +63,9 @@ SERVICE = b'{"Topic":"Service","Type":"ServiceRegistration","Key":"s","Payload":
 
 
 @pytest.mark.parametrize("position", [0, 1])
-async def test_a_filter_by_time_says_the_same_after_a_restart(tmp_path: Path, position: int) -> None:
-    """After one, frames from the server's buffer counted as if they had just happened: what came after them seemed as
-    old as they were, and an event that had passed and was not acknowledged was dropped."""
+async def test_a_filter_by_time_decides_the_same_after_a_restart(tmp_path: Path, position: int) -> None:
+    """Regression: after a restart, frames from the server's buffer counted as live, so later events seemed as old as
+    them, and a matching event that was not acknowledged was dropped."""
     now = time_ns()
     evaluation = (
         b'{"Topic":"Evaluation","Type":"EvaluationUpdated","Key":"e","Payload":{"Evaluation":'
@@ -80,8 +80,8 @@ async def test_a_filter_by_time_says_the_same_after_a_restart(tmp_path: Path, po
     assert [item.index for item in found] == [8]
 
 
-async def test_a_filter_by_age_goes_by_when_an_event_came(tmp_path: Path) -> None:
-    """What a receiver that was down for ten minutes missed was dropped once the runner was restarted."""
+async def test_a_filter_by_age_uses_the_time_of_receipt(tmp_path: Path) -> None:
+    """Regression: after a restart, events missed by a receiver that was down for ten minutes were dropped."""
     async with writing(tmp_path / "journal") as journal:
         journal.add(frame(8, SERVICE), time_ns() - 600 * SECOND)
         await journal.flushed()
@@ -92,8 +92,8 @@ async def test_a_filter_by_age_goes_by_when_an_event_came(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_gaps_name_what_is_missing_and_nothing_else(tmp_path: Path, seed: int) -> None:
-    """Whenever the journal drops something: of what a sink gets nothing lies inside a gap, and all else does."""
+async def test_gaps_cover_exactly_what_is_missing(tmp_path: Path, seed: int) -> None:
+    """Whenever the journal drops events: no item that a sink gets is within a gap, and every other event is."""
     chance = random.Random(seed)
     async with writing(tmp_path / "journal", Retention(max_size=200_000)) as journal:
         cursor = await journal.register("sink", 0)

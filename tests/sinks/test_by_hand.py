@@ -1,4 +1,4 @@
-"""What an operator does with one sink by hand: test it, resend what was refused, replay, pause, look."""
+"""Manual operations on one sink: test it, resend dead letters, replay, pause, show its status."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ async def server() -> AsyncIterator[StandIn]:
 
 
 async def command(folder: Path, *arguments: str) -> Result:
-    """`nomad-tui sink …` on the test's own folder, while receivers and runners go on."""
+    """Run `nomad-tui sink …` on the test's own folder, while receivers and runners continue."""
     places = ("--config", str(folder), "--journal", str(folder / "test.journal"))
     return await asyncio.to_thread(CliRunner().invoke, main, ["sink", arguments[0], *places, *arguments[1:]])
 
@@ -67,7 +67,7 @@ async def had_all(run: Running, name: str = "all") -> None:
 
 
 @pytest.mark.parametrize("form", ["nomad", "event", "cloudevents"])
-async def test_a_test_is_one_marked_event_and_says_what_came_back(tmp_path: Path, form: str) -> None:
+async def test_a_test_is_one_marked_event_and_prints_the_response(tmp_path: Path, form: str) -> None:
     async with receiver() as hook:
         hook.answer(202, "thank you\nand more")
         define(tmp_path, "hook", webhook(hook, f'format = "{form}"\n'))
@@ -97,7 +97,7 @@ async def test_a_test_that_is_not_acknowledged_is_tried_once_and_fails(
         assert len(hook.requests) == 1
 
 
-async def test_a_receiver_that_is_not_there_or_hangs_is_reported(tmp_path: Path) -> None:
+async def test_a_receiver_that_is_unreachable_or_hangs_is_reported(tmp_path: Path) -> None:
     async with receiver() as hook:
         define(tmp_path, "hook", webhook(hook, 'timeout = "200ms"\n'))
         hook.answer(fault=Fault.HANG)
@@ -109,7 +109,7 @@ async def test_a_receiver_that_is_not_there_or_hangs_is_reported(tmp_path: Path)
         assert "connection refused" in done.stdout
 
 
-async def test_a_definition_that_cannot_be_used_or_is_not_there_is_reported(tmp_path: Path) -> None:
+async def test_an_unusable_or_missing_definition_is_reported(tmp_path: Path) -> None:
     define(tmp_path, "wrong", 'type = "webhook"\n')
     done = await command(tmp_path, "test", "wrong")
     assert done.exit_code == 2
@@ -119,7 +119,7 @@ async def test_a_definition_that_cannot_be_used_or_is_not_there_is_reported(tmp_
     assert done.stderr == "nomad-tui: No sink nowhere is defined. `nomad-tui sink list` lists those that are.\n"
 
 
-async def test_a_file_is_tested_beside_the_runner_that_writes_it(server: StandIn, tmp_path: Path) -> None:
+async def test_a_file_is_tested_while_a_runner_writes_it(server: StandIn, tmp_path: Path) -> None:
     file = tmp_path / "events.ndjson"
     define(tmp_path, "out", f'type = "file"\naddress = "{file}"\nformat = "event"\nredact = false\n')
     async with running(tmp_path, at(server)) as run:
@@ -153,7 +153,7 @@ async def test_standard_output_gets_the_event_alone(tmp_path: Path) -> None:
 
 
 async def refused(folder: Path, server: StandIn, hook: Receiver, keys: int = 2) -> None:
-    """A runner has run, and the first events were refused for good."""
+    """Run a runner whose first events are all refused permanently."""
     hook.answer(400, "I do not like it", times=2 * keys)
     define(folder, "all", webhook(hook))
     async with running(folder, at(server)) as run:
@@ -161,7 +161,7 @@ async def refused(folder: Path, server: StandIn, hook: Receiver, keys: int = 2) 
     assert len(letters(folder)) == keys
 
 
-async def test_dead_letters_are_listed_with_the_answers(server: StandIn, tmp_path: Path) -> None:
+async def test_dead_letters_are_listed_with_the_responses(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         await refused(tmp_path, server, hook)
     done = await command(tmp_path, "dead-letters")
@@ -183,7 +183,7 @@ async def test_dead_letters_are_listed_with_the_answers(server: StandIn, tmp_pat
     assert (done.exit_code, "No sink nowhere" in done.stderr) == (1, True)
 
 
-async def test_resent_letters_are_no_dead_letters_any_more(server: StandIn, tmp_path: Path) -> None:
+async def test_resent_letters_are_no_longer_dead_letters(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         await refused(tmp_path, server, hook)
         ids = [hook.requests[0].headers["webhook-id"], hook.requests[2].headers["webhook-id"]]
@@ -192,14 +192,14 @@ async def test_resent_letters_are_no_dead_letters_any_more(server: StandIn, tmp_
         assert done.exit_code == 0
         assert done.stdout.splitlines()[-1] == "2 dead letters acknowledged."
         assert [request.json for request in hook.requests] == SENT[:2]
-        # By their IDs the receiver knows them from the first time.
+        # Their IDs are those of the first delivery.
         assert [request.headers["webhook-id"] for request in hook.requests] == ids
         assert letters(tmp_path) == []
         done = await command(tmp_path, "resend", "--all")
         assert (done.exit_code, done.stdout) == (0, "No dead letters to resend.\n")
 
 
-async def test_what_is_refused_again_stays_and_keeps_nothing_else_back(server: StandIn, tmp_path: Path) -> None:
+async def test_a_letter_refused_again_stays_and_does_not_block_others(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         await refused(tmp_path, server, hook)
         first, second = letters(tmp_path)
@@ -215,7 +215,7 @@ async def test_what_is_refused_again_stays_and_keeps_nothing_else_back(server: S
         assert (done.exit_code, f"No dead letter {second}" in done.stderr) == (1, True)
 
 
-async def test_a_receiver_that_is_down_is_asked_once_and_everything_stays(server: StandIn, tmp_path: Path) -> None:
+async def test_a_receiver_that_is_down_is_tried_once_and_all_letters_stay(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         await refused(tmp_path, server, hook, keys=3)
         hook.requests.clear()
@@ -227,7 +227,7 @@ async def test_a_receiver_that_is_down_is_asked_once_and_everything_stays(server
         assert len(letters(tmp_path)) == 3
 
 
-async def test_letters_are_resent_beside_a_runner(server: StandIn, tmp_path: Path) -> None:
+async def test_letters_are_resent_while_a_runner_runs(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         hook.answer(400, times=2)
         define(tmp_path, "all", webhook(hook))
@@ -270,7 +270,7 @@ async def test_letters_are_deleted_on_request(server: StandIn, tmp_path: Path) -
     assert (await command(tmp_path, "dead-letters")).stdout == "No dead letters.\n"
 
 
-async def test_letters_of_a_sink_that_is_no_longer_defined_stay(server: StandIn, tmp_path: Path) -> None:
+async def test_letters_of_a_removed_sink_stay(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         await refused(tmp_path, server, hook)
         (tmp_path / "sinks" / "all.toml").unlink()
@@ -279,7 +279,7 @@ async def test_letters_of_a_sink_that_is_no_longer_defined_stay(server: StandIn,
         assert len(letters(tmp_path)) == 2
 
 
-async def test_what_to_resend_must_be_given(tmp_path: Path) -> None:
+async def test_resend_requires_a_selection(tmp_path: Path) -> None:
     done = await command(tmp_path, "resend")
     assert done.exit_code == 2
     done = await command(tmp_path, "resend", "--all", "hook")
@@ -295,7 +295,7 @@ async def test_what_to_resend_must_be_given(tmp_path: Path) -> None:
 # Replaying
 
 
-async def test_a_running_sink_is_sent_again_what_came_from_an_index_on(server: StandIn, tmp_path: Path) -> None:
+async def test_a_running_sink_replays_from_an_index(server: StandIn, tmp_path: Path) -> None:
     middle = FRAMES[25].index
     again = [event for frame in FRAMES if frame.index >= middle for event in orjson.loads(frame.line)["Events"]]
     async with receiver() as hook:
@@ -314,7 +314,7 @@ async def test_a_running_sink_is_sent_again_what_came_from_an_index_on(server: S
         assert hook.events == again
 
 
-async def test_a_sink_that_is_not_run_is_sent_it_by_the_next_runner(server: StandIn, tmp_path: Path) -> None:
+async def test_a_sink_without_a_runner_replays_with_the_next_runner(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         define(tmp_path, "all", webhook(hook))
         async with running(tmp_path, at(server)) as run:
@@ -331,7 +331,7 @@ async def test_a_sink_that_is_not_run_is_sent_it_by_the_next_runner(server: Stan
         assert hook.events == SENT
 
 
-async def test_a_sink_that_has_never_run_can_begin_in_the_past(server: StandIn, tmp_path: Path) -> None:
+async def test_a_new_sink_can_start_in_the_past(server: StandIn, tmp_path: Path) -> None:
     start = FRAMES[30].index
     wanted = [event for frame in FRAMES if frame.index >= start for event in orjson.loads(frame.line)["Events"]]
     await written(tmp_path / "test.journal", FRAMES)
@@ -345,7 +345,7 @@ async def test_a_sink_that_has_never_run_can_begin_in_the_past(server: StandIn, 
         assert hook.events == wanted
 
 
-async def test_what_the_journal_does_not_hold_cannot_be_replayed(tmp_path: Path) -> None:
+async def test_events_not_in_the_journal_cannot_be_replayed(tmp_path: Path) -> None:
     await written(tmp_path / "test.journal", FRAMES[10:], received=1_700_000_000_000_000_000)
     define(tmp_path, "out", f'type = "file"\naddress = "{tmp_path}/out"\n')
     oldest, newest = FRAMES[10].index, FRAMES[-1].index
@@ -371,11 +371,11 @@ async def test_a_replay_never_moves_a_sink_forward(tmp_path: Path) -> None:
     assert f"has not had that yet and gets it anyway: it has come to index {FRAMES[4].index:,}." in done.stderr
 
 
-# Pausing and looking
+# Pausing and status
 
 
 async def reported(folder: Path, name: str, state: SinkState) -> None:
-    """Until a runner has written that a sink is in that state."""
+    """Wait until a runner has stored that a sink is in that state."""
     while True:
         with JournalReader(folder / "test.journal") as reader:
             known = {each.cursor.sink: each.status for each in reader.overview().sinks}
@@ -402,7 +402,7 @@ async def test_a_paused_sink_gets_nothing_until_it_is_resumed(server: StandIn, t
         assert hook.events[-1]["Key"] == "after"
 
 
-async def test_a_runner_of_another_process_obeys(server: StandIn, tmp_path: Path) -> None:
+async def test_a_runner_in_another_process_obeys(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook, starter(tmp_path / "log") as processes:
         define(tmp_path, "all", webhook(hook))
         journal = str(tmp_path / "test.journal")
@@ -430,14 +430,14 @@ async def test_a_sink_that_never_ran_cannot_be_paused(tmp_path: Path) -> None:
 
 
 def table(text: str) -> dict[str, list[str]]:
-    """The rows of a status, by their sinks."""
+    """Rows of a status table, by sink."""
     lines = text.splitlines()
     head = next(number for number, line in enumerate(lines) if line.startswith("ID"))
     rows = [re.split(r"\s{2,}", line) for line in lines[head:]]
     return {cells[0]: cells for cells in rows if len(cells) == len(rows[0])}
 
 
-async def test_a_sink_whose_events_all_became_dead_letters_is_not_called_idle(server: StandIn, tmp_path: Path) -> None:
+async def test_a_sink_with_only_dead_letters_is_not_reported_as_idle(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         hook.answer(400, "no such channel", times=None)
         define(tmp_path, "chat", webhook(hook, 'begin = "oldest"\ntopics = ["Deployment"]\n' + FAST))
@@ -453,7 +453,7 @@ async def test_a_sink_whose_events_all_became_dead_letters_is_not_called_idle(se
             assert table((await command(tmp_path, "status")).stdout)["chat"][1] == "idle", "no dead letter is left"
 
 
-async def test_the_status_shows_how_everything_is_doing(server: StandIn, tmp_path: Path) -> None:
+async def test_the_status_shows_every_sink_and_the_runner(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook, receiver() as broken:
         broken.answer(503, "overloaded", times=None)
         define(tmp_path, "good", webhook(hook))
@@ -502,7 +502,7 @@ async def test_the_status_shows_how_everything_is_doing(server: StandIn, tmp_pat
         assert "503" not in done.stdout, "an error of a sink that is no longer defined"
 
 
-async def test_a_journal_that_is_not_there_is_reported(tmp_path: Path) -> None:
+async def test_a_missing_journal_is_reported(tmp_path: Path) -> None:
     define(tmp_path, "out", f'type = "file"\naddress = "{tmp_path}/out"\n')
     for name, *more in (["status"], ["pause", "out"], ["replay", "out", "--since", "1h"], ["dead-letters"]):
         done = await command(tmp_path, name, *more)
@@ -510,7 +510,7 @@ async def test_a_journal_that_is_not_there_is_reported(tmp_path: Path) -> None:
         assert "test.journal" in done.stderr
 
 
-async def test_a_test_that_is_killed_pauses_nothing_for_long(server: StandIn, tmp_path: Path) -> None:
+async def test_a_killed_test_pauses_its_sink_only_briefly(server: StandIn, tmp_path: Path) -> None:
     file = tmp_path / "events.ndjson"
     define(tmp_path, "out", f'type = "file"\naddress = "{file}"\nformat = "event"\nredact = false\n')
     journal = tmp_path / "test.journal"
@@ -534,7 +534,7 @@ async def test_a_test_that_is_killed_pauses_nothing_for_long(server: StandIn, tm
         await process.wait()
         with JournalReader(journal) as reader:
             assert reader.cursors()["out"].paused
-        with Store(journal) as control:  # rather than wait until it has run out
+        with Store(journal) as control:  # rather than wait until it expires
             control.hold("out", time_ns())
         server.publish(b'{"Index":99999,"Events":[{"Topic":"Job","Type":"X","Key":"after","Payload":{}}]}')
         await run.journaled(len(SENT) + 1)

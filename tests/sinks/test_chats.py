@@ -1,4 +1,4 @@
-"""Chats: what arrives keeps the vendor's rules, says what matters, and mentions nobody."""
+"""Chats: messages comply with the vendor's rules, contain what matters, and mention nobody."""
 
 import asyncio
 import time
@@ -49,7 +49,7 @@ def one(item: Item) -> Delivery:
 
 
 def failures(name: str = "tour", **changes: Any) -> list[Item]:
-    """What a chat would be sent of a recording."""
+    """The events of a recording that a chat is sent."""
     definition = msgspec.structs.replace(Definition("c", Kind.SLACK, "https://x"), **changes)
     selection = Selection(definition, "global", "j")
     found: list[Item] = []
@@ -67,7 +67,7 @@ def allocation(name: str, description: str = "") -> Item:
 
 
 @pytest.mark.parametrize("name", CHATS)
-async def test_only_what_matters_is_posted_and_says_what_happened(name: str) -> None:
+async def test_only_important_events_are_posted_with_their_sentence(name: str) -> None:
     items = failures()
     assert 5 < len(items) < 100, "warnings and failures by default"
     async with posting(name) as (sink, hook):
@@ -81,7 +81,7 @@ async def test_only_what_matters_is_posted_and_says_what_happened(name: str) -> 
 
 @pytest.mark.parametrize("name", CHATS)
 @pytest.mark.parametrize("text", ["x" * 50_000, "é🙂" * 20_000, "<&>" * 9_000, '"\\\n' * 9_000, " "], ids=len)
-async def test_the_vendors_limits_are_kept_whatever_an_event_holds(name: str, text: str) -> None:
+async def test_any_event_stays_within_the_vendors_limits(name: str, text: str) -> None:
     async with posting(name) as (sink, hook):
         await sink.deliver(one(allocation(text)))
     assert len(hook.requests) == 1
@@ -98,12 +98,12 @@ async def test_nobody_is_mentioned(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHATS)
-async def test_text_and_blocks_override_what_is_posted(name: str) -> None:
+async def test_text_and_blocks_override_the_message(name: str) -> None:
     blocks = '[{"type": "section", "text": {"type": "mrkdwn", "text": {{ sentence|json }}}}]'
     async with posting(name, text="Look: {{ object.name }}") as (sink, hook):
         await sink.deliver(one(allocation("web")))
         assert "Look: web" in text_of(hook.requests[0]) and "◆" not in text_of(hook.requests[0])
-    if name != "discord":  # whose message forbids mentions by a field
+    if name != "discord":  # Discord forbids mentions by a separate field
         async with posting(name, text="<!here> {{ object.name }}") as (sink, hook):
             await sink.deliver(one(allocation("<!channel>")))
             assert "<!here>" in text_of(hook.requests[0]) and "<!channel>" not in text_of(hook.requests[0])
@@ -113,7 +113,7 @@ async def test_text_and_blocks_override_what_is_posted(name: str) -> None:
             assert hook.requests[0].json["blocks"][0]["text"]["text"].startswith("web: failed")
 
 
-# What comes back
+# Responses
 
 
 async def error(name: str, status: int, body: str | bytes = b"", **headers: str) -> UndeliveredError:
@@ -145,7 +145,7 @@ async def error(name: str, status: int, body: str | bytes = b"", **headers: str)
         ("teams", 200, "Webhook message delivery failed: returned HTTP error 413", RejectedError, False, "413"),
     ],
 )
-async def test_an_answer_is_understood(
+async def test_a_response_is_classified(
     name: str, status: int, body: str, kind: type, for_all: bool | None, says: str
 ) -> None:
     raised = await error(name, status, body)
@@ -153,7 +153,7 @@ async def test_an_answer_is_understood(
     assert getattr(raised, "for_all", None) == for_all
 
 
-async def test_a_pause_is_kept_in_the_vendors_own_words() -> None:
+async def test_a_pause_is_read_from_the_vendors_response() -> None:
     for name in CHATS:
         raised = await error(name, 429, "ratelimited", Retry_After="7")
         assert isinstance(raised, UnavailableError) and raised.retry_after == 7
@@ -165,7 +165,7 @@ async def test_a_pause_is_kept_in_the_vendors_own_words() -> None:
     assert isinstance(raised, UnavailableError) and raised.retry_after == 6.457, "older versions count milliseconds"
 
 
-async def test_discord_is_not_asked_again_before_its_headers_allow_it() -> None:
+async def test_discord_gets_no_request_before_its_headers_allow_it() -> None:
     async with posting("discord") as (sink, hook):
         hook.answer(204, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "0.3"})
         started = time.monotonic()
@@ -191,7 +191,7 @@ def test_the_limits_are_documented() -> None:
 
 
 async def grouped(tmp_path: Path, name: str, lines: list[bytes], settings: str) -> list[Any]:
-    """The messages of a runner for a stream, with what was delivered, dead and sent."""
+    """Return a runner's messages for a stream, with its counts of delivered, dead and sent."""
     async with chat(name) as hook, StandIn(lines, Options(lead=len(lines), buffer_size=len(lines))) as server:
         define(tmp_path, "chat", f'type = "{name}"\naddress = "{hook.url}"\nbegin = "oldest"\n{settings}')
         async with running(tmp_path, at(server)) as run:
@@ -218,7 +218,7 @@ def storm(number: int, jobs: int = 1) -> list[bytes]:
     return lines
 
 
-async def test_a_storm_is_one_message_a_job_with_a_count(tmp_path: Path) -> None:
+async def test_a_storm_is_one_message_per_job_with_a_count(tmp_path: Path) -> None:
     *requests, status = await grouped(tmp_path, "slack", storm(300, 2), 'group_by = "job"\nwindow = "1s"\n')
     assert len(requests) == 2 and status.delivered == 300
     assert all("150 events" in text_of(request) for request in requests)
@@ -226,7 +226,7 @@ async def test_a_storm_is_one_message_a_job_with_a_count(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("recovers", [True, False])
-async def test_a_group_says_whether_all_that_failed_has_recovered(tmp_path: Path, recovers: bool) -> None:
+async def test_a_group_shows_whether_all_failures_have_recovered(tmp_path: Path, recovers: bool) -> None:
     first, second = storm(2)
     lines = [first, state(2, "web-0", "running"), *([] if recovers else [second])]
     settings = 'resolve = true\ngroup_by = "job"\nwindow = "1s"\n'
@@ -240,7 +240,7 @@ def _numbered(index: int, line: bytes) -> bytes:
     return orjson.dumps(orjson.loads(line) | {"Index": index})
 
 
-async def test_what_a_chat_refuses_is_a_dead_letter_for_each_event_of_the_group(tmp_path: Path) -> None:
+async def test_each_event_of_a_refused_group_is_a_dead_letter(tmp_path: Path) -> None:
     lines = storm(KEPT + 30)
     async with chat("slack") as hook, StandIn(lines, Options(lead=len(lines), buffer_size=len(lines))) as server:
         hook.decide = lambda _: 404
@@ -256,7 +256,7 @@ async def test_what_a_chat_refuses_is_a_dead_letter_for_each_event_of_the_group(
     assert all(letter.key.encode() in letter.text for letter in letters)
 
 
-async def test_a_refused_event_that_the_journal_has_dropped_is_a_dead_letter_of_a_gap(tmp_path: Path) -> None:
+async def test_a_refused_event_dropped_by_the_journal_is_a_dead_letter_of_a_gap(tmp_path: Path) -> None:
     folding = Folding(Definition("c", Kind.SLACK, "https://x", group_by=GroupBy.JOB))
     folding.add([msgspec.structs.replace(allocation("web"), position=position) for position in range(1, KEPT + 3)])
     items = folding.take()
@@ -267,7 +267,7 @@ async def test_a_refused_event_that_the_journal_has_dropped_is_a_dead_letter_of_
     assert [(each.position, each.gap, each.why) for each in found] == [(KEPT + 1, True, "no"), (KEPT + 2, True, "no")]
 
 
-async def test_what_was_taken_before_a_chat_hangs_is_not_sent_again() -> None:
+async def test_messages_accepted_before_a_chat_hangs_are_not_resent() -> None:
     async with posting("slack", timeout=0.3) as (sink, hook):
         taken, hanging = allocation("first"), allocation("second")
         answer = hook.decide
@@ -277,7 +277,7 @@ async def test_what_was_taken_before_a_chat_hangs_is_not_sent_again() -> None:
     assert raised.value.done == 1
 
 
-async def test_a_webhook_gets_one_request_for_each_group() -> None:
+async def test_a_webhook_gets_one_request_per_group() -> None:
     definition = Definition("c", Kind.WEBHOOK, "", format=Format.TEMPLATE, group_by=GroupBy.JOB)
     definition = msgspec.structs.replace(definition, template="{{ count }} {{ job }}", content_type="text/plain")
     folding = Folding(definition)
@@ -307,7 +307,7 @@ async def test_old_events_are_one_summary(tmp_path: Path) -> None:
     assert f"{len(items)} events older than 1 h" in text_of(old) and "fresh" in text_of(fresh)
 
 
-async def test_what_becomes_old_while_a_receiver_is_down_is_one_summary(tmp_path: Path) -> None:
+async def test_events_that_expire_while_a_receiver_is_down_are_one_summary(tmp_path: Path) -> None:
     events = 60
     options = Options(lead=1, pace=200, buffer_size=events)
     async with asyncio.timeout(60), chat("slack") as hook, StandIn(storm(events), options) as server:
@@ -334,7 +334,7 @@ def received_long_ago(item: Item) -> Item:
     return msgspec.structs.replace(item, received=time.time_ns() - 2 * 3600 * 10**9)
 
 
-async def test_a_recovery_is_reported_however_long_ago_the_failure_was_and_only_once(tmp_path: Path) -> None:
+async def test_a_recovery_is_reported_once_even_long_after_the_failure(tmp_path: Path) -> None:
     async with chat("slack") as hook:
         define(tmp_path, "chat", f'type = "slack"\naddress = "{hook.url}"\nbegin = "oldest"\nresolve = true\n')
         failed = storm(1)

@@ -1,4 +1,4 @@
-"""A definition is read in both dialects, says where a mistake is and what to write, and can be written again."""
+"""A definition is parsed from TOML and JSON, its mistakes are located and explained, and it can be written back."""
 
 import json
 import math
@@ -49,14 +49,14 @@ def mistakes(text: str) -> list[str]:
 
 
 def mistake(text: str) -> str:
-    """The first of them."""
+    """The first mistake."""
     return mistakes(text)[0]
 
 
-# What is read
+# Parsing
 
 
-def test_the_object_of_the_beta_is_taken_as_it_is() -> None:
+def test_the_object_of_the_beta_is_accepted_unchanged() -> None:
     text = """{"ID": "my-sink", "Type": "webhook", "Topics": {"Deployment": ["*"], "Alloc": ["web", "db"]},
                "Address": "http://127.0.0.1:9999/hook", "LatestIndex": 0, "CreateIndex": 5, "ModifyIndex": 7}"""
     reading = read_with_notes(text, "sink.json", None)
@@ -167,20 +167,20 @@ fsync = "interval"
     assert found.rotation == Rotation(100 * 1024**2, 86_400.0, 7, False, Sync.INTERVAL)
 
 
-def test_what_is_not_written_is_as_it_comes() -> None:
+def test_omitted_settings_have_their_defaults() -> None:
     assert read('id = "out"\ntype = "stdout"') == Definition("out", Kind.STDOUT)
     assert read('{"ID": "out", "Type": "stdout", "Address": "", "Filter": ""}') == Definition("out", Kind.STDOUT)
     assert read(WEBHOOK).redact, "secrets are masked unless somebody sets that off"
 
 
-def test_a_variable_may_stand_for_an_address_or_a_part_of_it() -> None:
+def test_an_address_can_contain_variables() -> None:
     for address in ("${HOOK}", "https://${HOST}:${PORT}/${PATH}", "file:/run/secrets/hook"):
         assert read(f'id = "a"\ntype = "webhook"\naddress = "{address}"').address == address
     assert read('id = "a"\ntype = "file"\naddress = "${DIR}/x.ndjson"').address == "${DIR}/x.ndjson"
     assert read('id = "a"\ntype = "nats"\naddress = "${NATS}"').address == "${NATS}"
 
 
-def test_where_the_program_is_started_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_working_directory_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
     found = read(WEBHOOK + 'secret = "file:~/secret"\nheaders = { A = "file:key", B = "file:${KEYS}/b" }')
     assert found.secret == "file:/home/ann/secret"
@@ -188,12 +188,12 @@ def test_where_the_program_is_started_does_not_matter(monkeypatch: pytest.Monkey
     assert "`headers.A` has no path" in mistake(WEBHOOK + 'headers = { A = "file:" }')
 
 
-def test_the_server_remembers_for_no_longer_than_the_stream_holds() -> None:
+def test_the_duplicate_window_is_at_most_the_maximum_age() -> None:
     assert read(NATS + 'nats.max_age = "10m"').jetstream.duplicate_window == 600
     assert read(NATS + 'nats.max_age = "7d"').jetstream.duplicate_window == 3600
 
 
-def test_a_topic_that_nobody_publishes_is_reported() -> None:
+def test_an_unknown_topic_is_reported() -> None:
     reading = read_with_notes(WEBHOOK + 'topics = ["Deploymnet", "NodeDrain"]', "a.toml", None)
     assert reading.notes == ("No release of Nomad is known to publish the topic Deploymnet. Did you mean Deployment?",)
 
@@ -308,7 +308,7 @@ def test_a_topic_that_nobody_publishes_is_reported() -> None:
         (NATS + 'nats.nkey = "a"\nnats.credentials = "b"', "`nats.nkey` and `nats.credentials` are both set"),
     ],
 )  # fmt: skip
-def test_a_mistake_has_its_place_and_what_to_write_instead(text: str, reported: str) -> None:
+def test_a_mistake_has_its_position_and_a_fix(text: str, reported: str) -> None:
     assert reported in mistake(text)
 
 
@@ -318,7 +318,7 @@ def test_a_mistake_shows_no_secret() -> None:
     assert "hunter2" not in mistake(WEBHOOK + 'headers = { A = "hunter2\\n" }')
 
 
-def test_a_mistake_knows_which_sink_it_keeps_from_running() -> None:
+def test_a_mistake_names_the_sink_that_it_affects() -> None:
     with pytest.raises(DefinitionErrors) as raised:
         read_definition('{"Id": "deployments", "Type": "webhok"}', "x.json", Path("/x/x.json"))
     [error] = raised.value.errors
@@ -343,7 +343,7 @@ def test_every_mistake_is_reported_at_once() -> None:
 
 @settings(max_examples=times(60))
 @given(st.text(max_size=200) | st.builds(WEBHOOK.__add__, st.text(max_size=100)))
-def test_whatever_is_read_the_only_error_is_one_of_definitions(text: str) -> None:
+def test_any_text_raises_only_definition_errors(text: str) -> None:
     try:
         read(text)
     except DefinitionErrors as error:
@@ -359,7 +359,7 @@ ANYTHING = st.recursive(
 
 @settings(max_examples=times(60))
 @given(st.sampled_from(Kind), st.sampled_from(keys(Definition)), ANYTHING)
-def test_whatever_a_value_is_the_only_error_is_one_of_definitions(kind: Kind, key: Any, value: object) -> None:
+def test_any_value_raises_only_definition_errors(kind: Kind, key: Any, value: object) -> None:
     address = {Kind.WEBHOOK: "https://x", Kind.FILE: "/x", Kind.STDOUT: "", Kind.NATS: "nats://x"}.get(
         kind, "https://x"
     )
@@ -378,7 +378,7 @@ def test_whatever_a_value_is_the_only_error_is_one_of_definitions(kind: Kind, ke
         assert table in str(error) or "JSON" in str(error)
 
 
-# Written again
+# Writing
 
 
 def paths() -> st.SearchStrategy[Path | None]:
@@ -474,12 +474,12 @@ definitions = st.one_of(
 
 @settings(max_examples=times(60))
 @given(definitions)
-def test_what_is_written_reads_back_the_same(definition: Definition) -> None:
+def test_a_written_definition_parses_back_to_the_same(definition: Definition) -> None:
     assert read(write_definition(definition)) == definition
     assert read(json.dumps(as_json(definition))) == definition
 
 
-def test_only_what_is_not_as_it_comes_is_written() -> None:
+def test_only_settings_that_differ_from_defaults_are_written() -> None:
     definition = read(WEBHOOK + 'timeout = "10s"\nbatch.max_events = 100\ntopics = ["Deployment"]')
     assert write_definition(definition) == WEBHOOK + 'topics = [\n    "Deployment",\n]\n\n[batch]\nmax_events = 100\n'
     assert as_json(definition) == {
@@ -495,7 +495,7 @@ def test_only_what_is_not_as_it_comes_is_written() -> None:
     assert not [line for line in unwritten if line.startswith(("file.", "nats."))]
 
 
-def test_secrets_that_are_written_are_masked_and_where_they_are_to_be_had_is_not() -> None:
+def test_literal_secrets_are_masked_and_references_to_secrets_are_not() -> None:
     definition = replace(
         read(WEBHOOK),
         address="https://ann:hunter2@example.com/hook?token=hunter2",
@@ -518,14 +518,14 @@ def test_secrets_that_are_written_are_masked_and_where_they_are_to_be_had_is_not
     assert without_secrets(replace(definition, secret="${S}")).secret == "${S}"
 
 
-def test_its_place_alone_makes_no_other_definition() -> None:
+def test_the_location_of_a_definition_does_not_affect_equality() -> None:
     definition = read(WEBHOOK)
     moved = replace(definition, origin=None)
     assert (definition == moved, definition != moved) == (True, False), "a sink whose definition is the same runs on"
     assert definition != replace(definition, timeout=11.0)
 
 
-def test_a_definition_does_not_show_its_secret_where_it_is_printed() -> None:
+def test_the_repr_of_a_definition_contains_no_secret() -> None:
     assert "whsec" not in repr(read(WEBHOOK + 'secret = "whsec_c2VjcmV0"'))
 
 
@@ -533,7 +533,7 @@ def test_a_definition_does_not_show_its_secret_where_it_is_printed() -> None:
 
 
 @given(st.floats(0, 1e9))
-def test_a_duration_is_written_so_that_it_is_the_same_again(seconds: float) -> None:
+def test_a_written_duration_parses_back_to_the_same(seconds: float) -> None:
     written = write_duration(seconds)
     assert (parse_duration(written, milliseconds=True) if isinstance(written, str) else written) == seconds
 
@@ -546,6 +546,6 @@ def test_durations_are_written_as_people_do(seconds: float, text: str) -> None:
 
 
 @given(st.integers(0, 1 << 60))
-def test_a_size_is_written_so_that_it_is_the_same_again(size: int) -> None:
+def test_a_written_size_parses_back_to_the_same(size: int) -> None:
     written = write_size(size)
     assert (parse_size(written) if isinstance(written, str) else written) == size

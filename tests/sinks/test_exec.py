@@ -1,4 +1,4 @@
-"""Commands as sinks: real processes, whose exit codes are the answers."""
+"""Commands as sinks: real processes, whose exit codes are the response."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def test_the_command_gets_each_event_as_a_line_and_acknowledges_with_zero(
     assert kept.read_bytes() == b"".join(item.text + b"\n" for item in events)
 
 
-async def test_the_command_inherits_only_what_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_command_inherits_only_listed_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SLACK_WEBHOOK", "NOMAD_TOKEN", "PAGER_KEY"):
         monkeypatch.setenv(name, "a secret")
     monkeypatch.setenv("TZ", "Europe/Vienna")
@@ -67,19 +67,19 @@ async def test_one_event_is_in_variables_too() -> None:
         ("import time; time.sleep(600)", UnavailableError, "ended after its time limit of 0.3 s"),
     ],
 )
-async def test_every_other_end_is_an_answer(code: str, error: type[UndeliveredError], what: str) -> None:
+async def test_every_other_exit_status_has_a_meaning(code: str, error: type[UndeliveredError], what: str) -> None:
     with pytest.raises(error) as raised:
         await sink(code, 0.3 if "sleep" in code else 10).deliver(delivery(items(most=1)))
     assert raised.value.what.startswith(f"{what}. ")
 
 
-async def test_a_command_that_is_missing_is_tried_again() -> None:
+async def test_a_missing_command_is_retried() -> None:
     missing = ExecSink(Definition("page", Kind.EXEC, command=("/no/such/pager",)))
     with pytest.raises(UnavailableError, match=r"no such file or directory\. Correct command in the definition"):
         await missing.deliver(delivery(items(most=1)))
 
 
-async def test_of_a_refused_batch_only_the_event_refused_becomes_a_dead_letter() -> None:
+async def test_only_the_refused_event_of_a_batch_becomes_a_dead_letter() -> None:
     events = items(most=6)
     bad = json.loads(events[3].text)["Key"]
     only = next(number for number, item in enumerate(events) if item.event is not None and item.event.key == bad)
@@ -102,20 +102,20 @@ async def test_of_a_refused_batch_only_the_event_refused_becomes_a_dead_letter()
     assert letters[0].why.startswith("exit 1: will not take it. Correct the command")
 
 
-async def test_closing_ends_the_command(tmp_path: Path) -> None:
+async def test_closing_terminates_the_command(tmp_path: Path) -> None:
     began = tmp_path / "began"
     slow = sink(f"import time; open({str(began)!r}, 'x'); time.sleep(600)", 600)
     async with asyncio.timeout(60):
         delivering = asyncio.create_task(slow.deliver(delivery(items(most=1))))
-        while not began.exists():  # noqa: ASYNC110  # another process makes it
+        while not began.exists():  # noqa: ASYNC110  # created by another process
             await asyncio.sleep(0.01)
         await slow.close()
         with pytest.raises(UnavailableError, match="the program is ending"):
             await delivering
 
 
-async def test_as_many_run_at_once_as_the_definition_allows(tmp_path: Path) -> None:
-    """Each waits until three have begun."""
+async def test_as_many_commands_run_at_once_as_the_definition_allows(tmp_path: Path) -> None:
+    """Each command waits until three have started."""
     code = (
         "import os, time\n"
         f"open(os.path.join({str(tmp_path)!r}, str(os.getpid())), 'x')\n"

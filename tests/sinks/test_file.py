@@ -1,6 +1,6 @@
-"""A file as a sink: what is in it after whatever happened."""
+"""A file as a sink: its content after crashes, rotation and errors."""
 
-# ruff: noqa: ASYNC110, ASYNC240 - what is looked at is on this machine's own disk
+# ruff: noqa: ASYNC110, ASYNC240 - the files are on a local disk
 import asyncio
 import errno
 import json
@@ -52,7 +52,7 @@ async def written(path: Path, *deliveries: list[Item], **changes: object) -> Non
     await sink.close()
 
 
-async def test_one_line_for_each_event_and_nobody_else_may_read(path: Path) -> None:
+async def test_one_line_per_event_in_a_private_file(path: Path) -> None:
     events = items(most=30)
     await written(path, events[:10], events[10:])
     assert path.read_bytes().splitlines() == texts(events)
@@ -87,7 +87,7 @@ async def test_a_line_torn_by_a_crash_is_removed(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"#!/bin/sh\necho hello", b"[1, 2]", b'{\n  "a": 1\n}', b"SQLite format 3\0"])
-async def test_a_file_of_somebody_else_is_left_as_it_is(path: Path, content: bytes) -> None:
+async def test_a_file_not_written_by_the_sink_is_left_unchanged(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     with pytest.raises(UnavailableError, match="holds something else than lines of JSON objects"):
@@ -95,8 +95,8 @@ async def test_a_file_of_somebody_else_is_left_as_it_is(path: Path, content: byt
     assert path.read_bytes() == content
 
 
-async def test_a_batch_is_in_the_file_whole_or_not_at_all(path: Path) -> None:
-    """The limit on a file's size fails a write in its middle, as a full disk does."""
+async def test_a_batch_is_written_completely_or_not_at_all(path: Path) -> None:
+    """A limit on the file size fails a write in its middle, as a full disk does."""
     events = items(most=30)
     sink = FileSink(definition(path))
     await sink.deliver(delivery(events[:10]))
@@ -114,7 +114,7 @@ async def test_a_batch_is_in_the_file_whole_or_not_at_all(path: Path) -> None:
     assert path.read_bytes().splitlines() == texts(events)
 
 
-async def test_a_full_size_is_rotated_compressed_and_the_oldest_removed(path: Path) -> None:
+async def test_a_full_file_is_rotated_and_compressed_and_the_oldest_removed(path: Path) -> None:
     events = items(most=60)
     limit = sum(len(text) + 1 for text in texts(events)) // 4
     sink = FileSink(definition(path, rotation=Rotation(size=limit, keep=2)))
@@ -123,14 +123,14 @@ async def test_a_full_size_is_rotated_compressed_and_the_oldest_removed(path: Pa
     await until(lambda: len(list(path.parent.glob("events-*.ndjson.zst"))) == 2)
     await until(lambda: not list(path.parent.glob("events-*.ndjson")))
     await sink.close()
-    rotated = sorted(path.parent.glob("events-*"))  # as `ls` has them, many of one second
+    rotated = sorted(path.parent.glob("events-*"))  # sorted like `ls`; many are of the same second
     content = b"".join(zstandard.ZstdDecompressor().decompressobj().decompress(each.read_bytes()) for each in rotated)
     kept = (content + path.read_bytes()).splitlines()
     assert kept == texts(events)[-len(kept) :]
     assert all(stat.S_IMODE(each.stat().st_mode) == 0o600 for each in rotated)
 
 
-async def test_without_compression_and_without_limit_all_is_kept(path: Path) -> None:
+async def test_without_compression_and_limit_all_files_are_kept(path: Path) -> None:
     events = items(most=60)
     await written(path, *[list(batch.items) for batch in batches(events, 6)], rotation=Rotation(size=1, compress=False))
     assert len(list(path.parent.glob("events-*.ndjson"))) == 9
@@ -140,7 +140,7 @@ async def test_the_age_of_a_file_survives_a_restart(path: Path) -> None:
     events = items(most=10)
     rotation = Rotation(age=1.0, compress=False)
     await written(path, events[:3], rotation=rotation)
-    for number in range(3, 6):  # written to all the time, its age is that of its first line
+    for number in range(3, 6):  # although it is written all the time, its age is that of its first line
         await asyncio.sleep(0.4)
         await written(path, events[number : number + 1], rotation=rotation)
     assert len(list(path.parent.glob("events-*.ndjson"))) == 1
@@ -153,7 +153,7 @@ async def test_an_old_file_is_rotated_without_another_event(path: Path) -> None:
     await sink.close()
 
 
-async def test_an_interrupted_compression_is_finished_at_the_next_opening(path: Path) -> None:
+async def test_an_interrupted_compression_is_finished_when_reopened(path: Path) -> None:
     await written(path, items(most=1))
     rotated = path.with_name("events-20261124T031500Z.ndjson")
     rotated.write_bytes(b"{}\n" * 1000)
@@ -169,7 +169,7 @@ async def test_an_interrupted_compression_is_finished_at_the_next_opening(path: 
     assert path.with_name("events-of-somebody-else.ndjson").exists()
 
 
-async def test_a_file_that_somebody_moves_is_made_again(path: Path) -> None:
+async def test_a_moved_file_is_created_again(path: Path) -> None:
     events = items(most=9)
     sink = FileSink(definition(path))
     await sink.deliver(delivery(events[:3]))
@@ -183,7 +183,7 @@ async def test_a_file_that_somebody_moves_is_made_again(path: Path) -> None:
 
 
 @pytest.mark.parametrize("sync", list(Sync))
-async def test_each_policy_writes_all(path: Path, sync: Sync) -> None:
+async def test_each_fsync_policy_writes_all_events(path: Path, sync: Sync) -> None:
     await written(path, items(most=5), rotation=Rotation(sync=sync))
     assert len(path.read_bytes().splitlines()) == 5
 
@@ -198,7 +198,7 @@ async def test_two_sinks_do_not_write_into_one_file(path: Path) -> None:
     await second.close()
 
 
-async def test_what_is_no_file_is_reported(tmp_path: Path) -> None:
+async def test_a_path_that_is_not_a_file_is_reported(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").write_text("")
     for address, message in (
@@ -214,10 +214,10 @@ async def test_what_is_no_file_is_reported(tmp_path: Path) -> None:
             await sink.close()
 
 
-async def test_a_file_system_that_hangs_does_not_hold_up_whoever_closes_the_sink(
+async def test_a_file_system_that_hangs_does_not_delay_closing_the_sink(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The runner, and with it every other sink, waited for the sink's `timeout`."""
+    """Regression: the runner, and so every other sink, waited for the sink's `timeout`."""
     hangs, goes_on, write = Event(), Event(), os.write
 
     def slow(descriptor: int, content: bytes) -> int:

@@ -1,4 +1,4 @@
-"""The definitions in an operator's folder: each is read, none spoils another, and every change is seen."""
+"""The definitions in an operator's folder: all are read, none affects another, and changes are detected."""
 
 import os
 import stat
@@ -22,7 +22,7 @@ def webhook(id: str, address: str = "https://example.com") -> str:  # noqa: A002
 
 
 def folder(config: Path, **files: str) -> Definitions:
-    """With files in it by their names, in which `__` is the dot before the suffix."""
+    """Create a folder with files by name, in which `__` stands for the dot before the suffix."""
     definitions = Definitions(config)
     definitions.folder.mkdir(exist_ok=True)
     for name, text in files.items():
@@ -44,7 +44,7 @@ def test_without_a_folder_there_is_no_sink(tmp_path: Path) -> None:
     assert definitions.signature() == Definitions(tmp_path / "none").signature()
 
 
-def test_sinks_stand_in_toml_in_json_and_in_the_settings(tmp_path: Path) -> None:
+def test_sinks_are_read_from_toml_json_and_the_settings(tmp_path: Path) -> None:
     definitions = folder(tmp_path, b__toml=webhook("web"), a__json=BETA)
     (tmp_path / "config.toml").write_text("""
 [ui]
@@ -69,7 +69,7 @@ keep = 3
     assert loaded.definitions["beta"].origin == definitions.folder / "a.json"
 
 
-def test_a_mistake_spoils_no_other_sink(tmp_path: Path) -> None:
+def test_a_mistake_does_not_affect_other_sinks(tmp_path: Path) -> None:
     definitions = folder(
         tmp_path,
         good__toml=webhook("good"),
@@ -93,7 +93,7 @@ def test_a_mistake_spoils_no_other_sink(tmp_path: Path) -> None:
     assert "link.toml links to a file that does not exist." in found["link"]
 
 
-def test_what_an_editor_leaves_is_no_definition(tmp_path: Path) -> None:
+def test_backup_files_of_editors_are_ignored(tmp_path: Path) -> None:
     definitions = folder(tmp_path, x__toml=webhook("x"))
     before = definitions.signature()
     for name in ("x.toml~", ".x.toml.swp", "#x.toml#", ".#x.toml", "4913", "x.toml.bak", ".hidden.json"):
@@ -103,7 +103,7 @@ def test_what_an_editor_leaves_is_no_definition(tmp_path: Path) -> None:
     assert definitions.signature() == before
 
 
-def test_of_two_sinks_with_one_id_neither_is_used_and_both_are_named(tmp_path: Path) -> None:
+def test_two_sinks_with_the_same_id_are_both_refused_and_named(tmp_path: Path) -> None:
     definitions = folder(tmp_path, a__toml=webhook("web"), b__toml=webhook("web"), c__toml=webhook("other"))
     assert list(definitions.read().definitions) == ["other"]
     assert f"{definitions.folder / 'a.toml'} and {definitions.folder / 'b.toml'}: the sink web is defined" in mistakes(
@@ -112,7 +112,7 @@ def test_of_two_sinks_with_one_id_neither_is_used_and_both_are_named(tmp_path: P
     assert [mistake.sink for mistake in definitions.read().mistakes] == ["web"]
 
 
-def test_a_mistake_in_a_table_of_the_settings_has_its_place(tmp_path: Path) -> None:
+def test_a_mistake_in_a_table_of_the_settings_has_its_position(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(
         '[[sink]]\nid = "a"\ntype = "stdout"\n[[sink]]\nid = "b"\ntype = "stdout"\nbatch.max_events = 0\n'
     )
@@ -122,14 +122,14 @@ def test_a_mistake_in_a_table_of_the_settings_has_its_place(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("text", ["[[sink]]\nid = 3\n", "sink = 3\n", "[sink]\nid = 'a'\n"])
-def test_a_mistake_in_a_sink_keeps_nothing_else_in_the_settings_from_working(text: str, tmp_path: Path) -> None:
+def test_a_mistake_in_a_sink_does_not_affect_other_settings(text: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(f'{text}[ui]\ncolumns = ["time"]\n[profile.prod]\n')
     assert read_settings(tmp_path).ui.columns == ("time",)
     assert list(read_profiles(tmp_path)) == ["prod"]
     assert "config.toml" in mistakes(Definitions(tmp_path))
 
 
-def test_settings_that_are_no_toml_keep_no_file_from_being_used(tmp_path: Path) -> None:
+def test_settings_that_are_not_toml_do_not_affect_definition_files(tmp_path: Path) -> None:
     definitions = folder(tmp_path, x__toml=webhook("x"))
     (tmp_path / "config.toml").write_text("[list")
     assert list(definitions.read().definitions) == ["x"]
@@ -148,7 +148,7 @@ def test_an_address_is_shown_without_its_password(tmp_path: Path) -> None:
 # Changes
 
 
-def test_every_change_of_a_file_is_seen(tmp_path: Path) -> None:
+def test_every_change_of_a_file_is_detected(tmp_path: Path) -> None:
     definitions = folder(tmp_path, x__toml=webhook("x"))
     seen = [definitions.signature()]
 
@@ -177,7 +177,7 @@ def test_every_change_of_a_file_is_seen(tmp_path: Path) -> None:
 # Registering
 
 
-def test_a_definition_is_put_down_as_it_was_given_for_its_owner_alone(tmp_path: Path) -> None:
+def test_a_definition_is_stored_unchanged_in_a_private_file(tmp_path: Path) -> None:
     definitions = Definitions(tmp_path / "nomad-tui")
     text = f"# mine\n{webhook('web')}"
     definition, file, replaced = definitions.register(text)
@@ -189,7 +189,7 @@ def test_a_definition_is_put_down_as_it_was_given_for_its_owner_alone(tmp_path: 
     assert list(definitions.read().definitions) == ["beta", "web"]
 
 
-def test_the_one_with_the_same_id_is_replaced_in_any_file(tmp_path: Path) -> None:
+def test_a_definition_with_the_same_id_is_replaced_in_any_file(tmp_path: Path) -> None:
     definitions = folder(tmp_path, mine__toml=webhook("web"))
     _, file, replaced = definitions.register(webhook("web", "https://example.org"))
     assert (file, replaced) == (definitions.folder / "mine.toml", True)
@@ -199,14 +199,14 @@ def test_the_one_with_the_same_id_is_replaced_in_any_file(tmp_path: Path) -> Non
     assert [each.name for each in definitions.folder.iterdir()] == ["web.json"]
 
 
-def test_a_file_with_a_mistake_in_it_is_mended_by_registering_again(tmp_path: Path) -> None:
+def test_registering_again_replaces_a_file_with_a_mistake(tmp_path: Path) -> None:
     definitions = folder(tmp_path, web__toml="id = ")
     assert definitions.register(webhook("web"))[2]
     assert list(definitions.read().definitions) == ["web"]
     assert definitions.read().mistakes == []
 
 
-def test_what_has_a_mistake_in_it_is_not_put_down(tmp_path: Path) -> None:
+def test_a_definition_with_a_mistake_is_not_stored(tmp_path: Path) -> None:
     definitions = folder(tmp_path, web__toml=webhook("web"))
     with pytest.raises(DefinitionErrors, match=r"Standard input: `address` is missing"):
         definitions.register('id = "web"\ntype = "webhook"', "Standard input")
@@ -220,7 +220,7 @@ def test_another_sinks_file_is_not_overwritten(tmp_path: Path) -> None:
     assert (definitions.folder / "web.toml").read_text() == webhook("db")
 
 
-def test_what_is_in_the_settings_is_left_to_the_operator(tmp_path: Path) -> None:
+def test_definitions_in_the_settings_are_not_changed(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(f"[[sink]]\n{webhook('web')}")
     definitions = Definitions(tmp_path)
     for refused in (lambda: definitions.register(webhook("web")), lambda: definitions.deregister("web")):
@@ -240,7 +240,7 @@ def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
 # Deregistering
 
 
-def test_a_sink_is_deregistered_whatever_its_file_is_called_and_even_with_a_mistake(tmp_path: Path) -> None:
+def test_a_sink_is_deregistered_from_any_file_even_with_a_mistake(tmp_path: Path) -> None:
     definitions = folder(tmp_path, mine__toml=webhook("web"), broken__toml="id = ", keep__toml=webhook("keep"))
     assert definitions.deregister("web") == definitions.folder / "mine.toml"
     assert definitions.deregister("broken") == definitions.folder / "broken.toml"
@@ -248,12 +248,12 @@ def test_a_sink_is_deregistered_whatever_its_file_is_called_and_even_with_a_mist
     assert definitions.read().mistakes == []
 
 
-def test_which_of_two_is_to_go_is_left_to_the_operator(tmp_path: Path) -> None:
+def test_one_of_two_sinks_with_the_same_id_is_not_deregistered(tmp_path: Path) -> None:
     definitions = folder(tmp_path, a__toml=webhook("web"), b__toml=webhook("web"))
     with pytest.raises(FileError, match=r"The sink web is defined in .*a\.toml and .*b\.toml\. Remove all but one\."):
         definitions.deregister("web")
 
 
-def test_what_does_not_exist_cannot_be_deregistered(tmp_path: Path) -> None:
+def test_a_missing_sink_cannot_be_deregistered(tmp_path: Path) -> None:
     with pytest.raises(NoSinkError, match=r"No sink web is defined\. `nomad-tui sink list` lists those that are\."):
         Definitions(tmp_path).deregister("web")

@@ -1,4 +1,4 @@
-"""What a receiver gets in each format: every event of every recording, in the server's own words."""
+"""Request bodies in each format: every event of every recording, as the server sent it."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from tests import recordings
 RECEIVED = 1_790_000_000_123_456_789
 GAP = Gap(GapReason.BUFFER, 100, 140, 41.04, ("Job",), ("tea\x1bm",))
 MESSAGES = (Format.NOMAD, Format.EVENT, Format.CLOUDEVENTS)
-"""Formats of which each event is one message."""
+"""Formats with one message per event."""
 RECORDINGS = ("tour", "beta", "hostile", "large-job")
 
 
@@ -57,7 +57,7 @@ def event(topic: str = "Job", type_: str = "JobRegistered", key: str = "web", na
 
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_frames_are_the_servers_own(name: str) -> None:
-    """All of a recording in one request holds frame after frame what the server sent, byte for byte in its events."""
+    """A recording in one request contains all frames, their events byte for byte as the server sent them."""
     items = list(recorded(name))
     body = encode(delivery(*items), Format.NOMAD, array=True)
     assert body.content_type == JSON
@@ -73,7 +73,7 @@ def test_frames_are_the_servers_own(name: str) -> None:
 
 
 def test_one_frame_is_posted_as_the_beta_did() -> None:
-    """`{"Index":n,"Events":[…]}` and nothing around it; frames that share an index stay frames of their own."""
+    """`{"Index":n,"Events":[…]}` without an array around it; frames that share an index stay separate."""
     first, second = [
         items_of(Frame(5, [each], b'{"Index":5,"Events":[%s]}' % text), position)[0]
         for position, (each, text) in enumerate([(Event(key="a"), b'{"Key":"a"}'), (Event(key="b"), b'{"Key":"b"}')], 1)
@@ -86,7 +86,7 @@ def test_one_frame_is_posted_as_the_beta_did() -> None:
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_events_are_posted_as_they_came(name: str) -> None:
+def test_events_are_posted_as_received(name: str) -> None:
     for item in recorded(name):
         body = encode(delivery(item), Format.EVENT, array=False)
         assert body.content_type == JSON
@@ -134,7 +134,7 @@ def test_a_test_is_marked_in_every_format() -> None:
 
 
 def read_by_the_library(content: bytes, content_type: str = CLOUDEVENT) -> dict[str, object]:
-    """The attributes of a CloudEvent as the CloudEvents library reads and checks it, with its `data`."""
+    """The attributes of a CloudEvent as parsed and validated by the CloudEvents library, with its `data`."""
     encoded = from_http_event(HTTPMessage({"content-type": content_type}, content))
     return {**encoded.get_attributes(), "data": encoded.get_data()}
 
@@ -142,7 +142,7 @@ def read_by_the_library(content: bytes, content_type: str = CLOUDEVENT) -> dict[
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_every_event_is_a_cloudevent(name: str) -> None:
     if name == "hostile":
-        # One payload is nested 5,000 deep, which the library's own JSON reader cannot unfold.
+        # One payload is nested 5,000 levels deep, too deep for the library's own JSON parser.
         events = [item for item in recorded(name) if item.event is not None and item.event.key != "deep"]
         assert len(events) == len(list(recorded(name))) - 1
     else:
@@ -161,10 +161,10 @@ def test_every_event_is_a_cloudevent(name: str) -> None:
         if sent.key.isascii() and sent.key.isprintable() and sent.namespace:
             assert encoded["subject"] == f"{sent.namespace}/{sent.key}"
             assert encoded["nomadnamespace"] == sent.namespace
-        assert_only_what_cloudevents_may_hold(encoded)
+        assert_valid_cloudevent_characters(encoded)
 
 
-def test_an_event_too_deep_for_the_library_is_a_cloudevent_all_the_same() -> None:
+def test_an_event_too_deep_for_the_library_is_still_a_cloudevent() -> None:
     (deep,) = [item for item in recorded("hostile") if item.event is not None and item.event.key == "deep"]
     content = encode_one(deep, Format.CLOUDEVENTS).content
     assert content.endswith(b',"data":%s}' % deep.text)
@@ -172,7 +172,7 @@ def test_an_event_too_deep_for_the_library_is_a_cloudevent_all_the_same() -> Non
     assert encoded["subject"] == "deep" and "nomadnamespace" not in encoded
 
 
-def assert_only_what_cloudevents_may_hold(attributes: dict[str, object]) -> None:
+def assert_valid_cloudevent_characters(attributes: dict[str, object]) -> None:
     for name, value in attributes.items():
         if name in ("data", "time"):
             continue
@@ -188,12 +188,14 @@ texts = some.text(some.characters(codec=None), max_size=12)
 
 
 @given(topic=texts, type_=texts, key=texts, namespace=texts, region=texts)
-def test_whatever_the_names_the_library_takes_it(topic: str, type_: str, key: str, namespace: str, region: str) -> None:
+def test_the_library_accepts_events_with_any_names(
+    topic: str, type_: str, key: str, namespace: str, region: str
+) -> None:
     named = Event(topic=topic, type=type_, key=key, namespace=namespace, index=2**63)
     item = Item(1, 0, 2**63 - 1, RECEIVED, b'{"Key":"x"}', named, id="1-0")
     content = encode(Delivery("d", (item,), region), Format.CLOUDEVENTS, array=False).content
     encoded = read_by_the_library(content)
-    assert_only_what_cloudevents_may_hold(encoded)
+    assert_valid_cloudevent_characters(encoded)
     assert ("subject" in encoded) == bool(key or namespace)
 
 
@@ -215,8 +217,8 @@ def test_an_unknown_time_is_not_invented() -> None:
     assert json.loads(encode_one(unknown, Format.CLOUDEVENTS).content)["source"] == "/nomad"
 
 
-def test_masked_text_is_what_is_sent() -> None:
-    """Whatever the event itself says: only an item's text leaves."""
+def test_the_masked_text_is_sent() -> None:
+    """Only the item's text is sent, not that of its event."""
     unmasked = Event(topic="Job", key="web", payload=msgspec.Raw(b'{"Password":"hunter2"}'))
     item = Item(1, 0, 1, RECEIVED, b'{"Payload":{"Password":"<redacted>"}}', unmasked, id="1")
     for form in MESSAGES:

@@ -1,4 +1,4 @@
-"""A full disk holds the stream back; once there is room again, everything arrives."""
+"""A full disk stops reading the stream; once there is space again, all events arrive."""
 
 import asyncio
 import sys
@@ -12,7 +12,7 @@ from tests.runner import SECONDS
 
 
 @pytest.mark.skipif(not MAY_MOUNT, reason="this machine lets nobody mount a small file system of his own")
-async def test_a_runner_outlives_a_full_disk_and_loses_nothing(tmp_path: Path) -> None:
+async def test_a_runner_survives_a_full_disk_and_loses_nothing(tmp_path: Path) -> None:
     command = in_own_mounts('mount -t tmpfs -o size=8m tmpfs "$1" && exec "$2" -m tests.full_disk "$1"')
     process = await asyncio.create_subprocess_exec(
         *command,

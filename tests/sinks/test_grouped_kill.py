@@ -1,4 +1,4 @@
-"""A runner that is killed while it groups, renders and runs commands accounts for every event."""
+"""A runner that is killed while it groups, renders or runs commands accounts for every event."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ LISTED = "{% for each in events %}{{ each.object.key }};{% endfor %}{{ count }}"
 
 
 def events_of(taken: Path) -> list[str]:
-    """The keys of the events that commands were given, whole lines only."""
+    """The keys of the events that commands received, from complete lines only."""
     text = taken.read_bytes() if taken.exists() else b""
     return [orjson.loads(line)["Key"] for line in text.split(b"\n")[:-1]]
 
@@ -71,7 +71,7 @@ async def test_every_event_is_accounted_for(tmp_path: Path) -> None:
             await hook.received(len(hook.requests) + 1)
         while not wanted <= set(keys([text_of(request) for request in slack.requests])):
             await slack.received(len(slack.requests) + 1)
-        while not wanted <= set(events_of(taken)):  # noqa: ASYNC110  # commands write it
+        while not wanted <= set(events_of(taken)):  # noqa: ASYNC110  # written by commands
             await asyncio.sleep(0.02)
         await processes.end(pid)
     assert list(dict.fromkeys(events_of(taken))) == [f"a{number}" for number in range(EVENTS)], "each in order"
@@ -80,7 +80,7 @@ async def test_every_event_is_accounted_for(tmp_path: Path) -> None:
 
 
 async def test_a_summary_that_grows_accounts_for_every_event(tmp_path: Path) -> None:
-    """Killed while the receiver is down and the summary of what is too old grows, and right after it took one."""
+    """Killed while the receiver is down and the summary of expired events grows, and right after it was accepted."""
     chance = random.Random()
     events = 200
     is_up = False
@@ -116,7 +116,7 @@ async def test_a_summary_that_grows_accounts_for_every_event(tmp_path: Path) -> 
             await slack.received(len(slack.requests) + 2)
             await asyncio.sleep(chance.uniform(0, 0.4))
             await processes.end(pid)
-        await asyncio.sleep(1.5)  # until what is in the journal is older than `max_age`
+        await asyncio.sleep(1.5)  # until the journal's events are older than `max_age`
         is_up = True
         pid = await processes.start(*arguments)
         await slack.received(len(slack.requests) + 1)
@@ -127,6 +127,6 @@ async def test_a_summary_that_grows_accounts_for_every_event(tmp_path: Path) -> 
             await slack.received(len(slack.requests) + 1)
         await processes.end(pid)
     assert max(map(len, covered)) > 1, "some came as a summary"
-    for part in (covered[:restarted_at], covered[restarted_at:]):  # what was acknowledged last may come again
+    for part in (covered[:restarted_at], covered[restarted_at:]):  # the events acknowledged last may be repeated
         beginnings = [each.start for each in part]
         assert beginnings == sorted(beginnings), "in order"

@@ -1,4 +1,4 @@
-"""Incidents and logs: what a failure opens a recovery closes, and every line is taken in order."""
+"""Incidents and logs: recoveries resolve what failures opened, and log lines are accepted in order."""
 
 import asyncio
 from pathlib import Path
@@ -46,7 +46,7 @@ FAILS_AND_RECOVERS = [frame(10, "running"), frame(20, "failed"), frame(30, "runn
 
 
 async def status_after(tmp_path: Path, hook: Receiver, lines: list[bytes], settings: str) -> Any:
-    """What became of a stream that a runner read."""
+    """Return the sink's status after a runner has read a stream."""
     async with StandIn(lines, Options(lead=len(lines))) as server:
         define(tmp_path, "it", f'begin = "oldest"\n{settings}')
         async with running(tmp_path, at(server)) as run:
@@ -74,7 +74,7 @@ async def test_pagerduty_opens_and_closes_one_incident(tmp_path: Path) -> None:
     assert "failed" in bodies[-2]["payload"]["summary"]
 
 
-async def test_pagerduty_takes_the_failures_of_one_frame_one_by_one(tmp_path: Path) -> None:
+async def test_pagerduty_gets_the_failures_of_one_frame_one_by_one(tmp_path: Path) -> None:
     events = [event for key in ("a", "b", "c") for event in orjson.loads(frame(10, "failed", key))["Events"]]
     async with receiver() as hook:
         hook.decide = pagerduty
@@ -84,7 +84,7 @@ async def test_pagerduty_takes_the_failures_of_one_frame_one_by_one(tmp_path: Pa
     assert (status.delivered, status.dead, len(hook.requests)) == (3, 0, 3)
 
 
-async def test_pagerduty_takes_every_failure_of_a_recording(tmp_path: Path) -> None:
+async def test_pagerduty_accepts_every_failure_of_a_recording(tmp_path: Path) -> None:
     definition = Definition("it", Kind.PAGERDUTY, "https://x", routing_key=KEY)
     selection = Selection(definition, "global", "j")
     async with receiver() as hook:
@@ -135,7 +135,7 @@ async def test_a_test_leaves_no_incident_open(kind: str, tmp_path: Path) -> None
             assert len(rules.alerts) == 1 and not rules.active()
 
 
-async def test_a_wrong_key_is_no_events_fault() -> None:
+async def test_a_wrong_key_is_a_fault_of_the_sink_not_of_an_event() -> None:
     async with receiver() as hook:
         hook.decide = pagerduty
         sink = await open_sink(Definition("it", Kind.PAGERDUTY, hook.url, routing_key="short"))
@@ -149,14 +149,14 @@ async def test_a_wrong_key_is_no_events_fault() -> None:
         await sink.close()
 
 
-async def test_alertmanager_hears_of_an_alert_while_it_lasts_and_of_its_end(tmp_path: Path) -> None:
+async def test_alertmanager_is_refreshed_while_an_alert_lasts_and_sent_its_end(tmp_path: Path) -> None:
     rules = AlertmanagerRules()
     async with receiver() as hook:
         hook.decide = rules
         settings = f'type = "alertmanager"\naddress = "{hook.url.removesuffix("/hook")}"\nresend = "1s"\n'
         async with StandIn(FAILS_AND_RECOVERS, Options(lead=1, pace=0.0001)) as server:
             define(tmp_path, "it", f'begin = "oldest"\n{settings}')
-            for expected in ("sent", "asked for and sent again"):  # by a second runner too
+            for expected in ("sent", "asked for and sent again"):  # the second time by another runner
                 async with running(tmp_path, at(server)) as run:
                     await run.until(lambda: len(rules.active()) == 1)
                     hook.requests.clear()
@@ -168,7 +168,7 @@ async def test_alertmanager_hears_of_an_alert_while_it_lasts_and_of_its_end(tmp_
     assert alert["labels"]["alertname"] == "NomadAllocation" and alert["labels"]["nomad_job"] == "web"
 
 
-async def test_alertmanager_ends_what_an_earlier_runner_opened_though_its_end_comes_first() -> None:
+async def test_alertmanager_resolves_an_alert_opened_by_an_earlier_runner() -> None:
     rules = AlertmanagerRules()
     async with receiver() as hook:
         hook.decide = rules
@@ -187,7 +187,7 @@ async def test_alertmanager_ends_what_an_earlier_runner_opened_though_its_end_co
         assert len(rules.alerts) == 1 and not rules.active()
 
 
-async def test_loki_is_sent_a_line_again_with_the_time_that_it_had() -> None:
+async def test_a_line_resent_to_loki_keeps_its_time() -> None:
     definition = Definition("it", Kind.LOKI, "", labels=(("a", "b"),))
     selection = Selection(definition, "global", "j")
     lines = [frame(10, "running"), frame(20, "failed")]
@@ -213,7 +213,7 @@ def decoded(line: bytes) -> Frame:
     return found
 
 
-async def test_loki_has_every_event_once_and_in_order(tmp_path: Path) -> None:
+async def test_loki_stores_every_event_once_and_in_order(tmp_path: Path) -> None:
     frames = recordings.frames("tour", 60)
     rules = LokiRules()
     async with receiver() as hook:
@@ -231,7 +231,7 @@ def first(pair: tuple[int, str]) -> int:
     return pair[0]
 
 
-async def test_what_is_too_old_for_loki_becomes_a_dead_letter_at_once(tmp_path: Path) -> None:
+async def test_events_too_old_for_loki_become_dead_letters_at_once(tmp_path: Path) -> None:
     lines = [frame(10, "running"), frame(11, "failed")]
     rules = LokiRules()
     async with receiver() as hook:
@@ -243,7 +243,7 @@ async def test_what_is_too_old_for_loki_becomes_a_dead_letter_at_once(tmp_path: 
     assert "events that old" in status.last_error and len(rules.streams['{"a": "b"}']) == 1
 
 
-async def test_a_sink_that_is_closed_sends_nothing_more() -> None:
+async def test_a_closed_sink_sends_nothing() -> None:
     async with receiver() as hook:
         sink = await open_sink(Definition("it", Kind.ALERTMANAGER, hook.url, resend=0.01))
         await sink.close()

@@ -1,4 +1,4 @@
-"""JetStream as a sink: what a real server holds after whatever happened."""
+"""JetStream as a sink: the messages of a real server after failures and restarts."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -32,8 +32,8 @@ def definition(server: NatsServer, window: float = 3600.0, **changes: object) ->
     return msgspec.structs.replace(made, **changes)
 
 
-async def until_taken(sink: JetStreamSink, given: Delivery) -> None:
-    """As the runner does it: what was not taken comes again."""
+async def deliver_all(sink: JetStreamSink, given: Delivery) -> None:
+    """Deliver as the runner does: events that were not accepted are retried."""
     left = given
     while True:
         try:
@@ -50,7 +50,7 @@ def ids(of: list[Item]) -> list[str]:
 
 
 MESSAGES = [each for each in Format if each not in (Format.TASKS, Format.TEMPLATE)]
-"""Formats of NATS: one message an event."""
+"""Formats for NATS, with one message per event."""
 
 
 async def stored_ids(server: NatsServer) -> list[str]:
@@ -75,7 +75,7 @@ async def test_each_event_is_one_message_in_order(server: NatsServer, form: Form
         assert item.text in content
 
 
-async def test_what_is_sent_again_is_stored_once(server: NatsServer) -> None:
+async def test_a_resent_event_is_stored_once(server: NatsServer) -> None:
     events = items(most=20)
     sink, other = JetStreamSink(definition(server)), JetStreamSink(definition(server))
     async with asyncio.timeout(60):
@@ -88,39 +88,39 @@ async def test_what_is_sent_again_is_stored_once(server: NatsServer) -> None:
 
 
 @pytest.mark.parametrize("ordered", [True, False])
-async def test_two_runners_one_killed_and_back_after_the_window(server: NatsServer, ordered: bool) -> None:
-    """What one published longer ago than the server remembers, the other does not publish again."""
+async def test_two_runners_of_which_one_restarts_after_the_duplicate_window(server: NatsServer, ordered: bool) -> None:
+    """Events that one runner published outside the server's duplicate window are not published again by the other."""
     events = items(most=60)
     settings = definition(server, window=0.4, ordered=ordered)
     fast, slow = JetStreamSink(settings), JetStreamSink(settings)
     given = batches(events, 7)
     async with asyncio.timeout(60):
-        await until_taken(slow, given[0])
+        await deliver_all(slow, given[0])
         for batch in given[:5]:
-            await until_taken(fast, batch)
-        await asyncio.sleep(1.0)  # the server has forgotten all of it
-        await until_taken(slow, given[1])
-        await slow.close()  # as a kill leaves it: its cursor is behind
+            await deliver_all(fast, batch)
+        await asyncio.sleep(1.0)  # beyond the server's duplicate window
+        await deliver_all(slow, given[1])
+        await slow.close()  # as after a kill: its cursor is behind
         for batch in given[5:]:
-            await until_taken(fast, batch)
+            await deliver_all(fast, batch)
         await asyncio.sleep(1.0)
         again = JetStreamSink(settings)
         for batch in given[1:]:
-            await until_taken(again, batch)
-        await until_taken(fast, given[-1])
+            await deliver_all(again, batch)
+        await deliver_all(fast, given[-1])
         await again.close()
         await fast.close()
         assert await stored_ids(server) == ids(events)
 
 
-async def test_when_the_streams_leader_is_killed_the_sink_goes_on_with_the_next(tmp_path: Path) -> None:
+async def test_when_the_streams_leader_is_killed_the_sink_continues_with_the_next(tmp_path: Path) -> None:
     events = items(most=90)
     given = batches(events, 3)
     async with asyncio.timeout(90), nats_cluster(tmp_path) as servers:
         made = JetStream(create=True, replicas=3)
         everyone = ",".join(server.url for server in servers.values())
         maker = JetStreamSink(Definition("nats", Kind.NATS, everyone, timeout=30.0, jetstream=made))
-        await until_taken(maker, given[0])
+        await deliver_all(maker, given[0])
         await maker.close()
         async with servers["n0"].client() as client:
             cluster = (await client.jetstream().stream_info("NOMAD")).cluster
@@ -130,26 +130,26 @@ async def test_when_the_streams_leader_is_killed_the_sink_goes_on_with_the_next(
         address = f"{near.url},{other.url}"
         sink = JetStreamSink(Definition("nats", Kind.NATS, address, timeout=30.0, jetstream=made))
         for batch in given[:10]:
-            await until_taken(sink, batch)
+            await deliver_all(sink, batch)
         await leader.kill()
         killed = monotonic()
-        await until_taken(sink, given[10])
+        await deliver_all(sink, given[10])
         assert monotonic() - killed < 10
         for batch in given[11:]:
-            await until_taken(sink, batch)
+            await deliver_all(sink, batch)
         await sink.close()
         stored = await near.stored()
     assert [headers["Nats-Msg-Id"] for _, headers, _ in stored] == ids(events)
 
 
-async def test_side_by_side_with_another_publisher_between(server: NatsServer) -> None:
+async def test_concurrently_with_another_publisher(server: NatsServer) -> None:
     events = items(most=60)
     settings = definition(server, window=0.4)
     runners = [JetStreamSink(settings) for _ in range(2)]
 
     async def run(sink: JetStreamSink, size: int) -> None:
         for batch in batches(events, size):
-            await until_taken(sink, batch)
+            await deliver_all(sink, batch)
             await asyncio.sleep(0.01 * size)
 
     async def another() -> None:
@@ -159,7 +159,7 @@ async def test_side_by_side_with_another_publisher_between(server: NatsServer) -
                 await asyncio.sleep(0.01)
 
     async with asyncio.timeout(60):
-        await until_taken(runners[0], delivery(events[:1]))
+        await deliver_all(runners[0], delivery(events[:1]))
         await asyncio.gather(run(runners[0], 3), run(runners[1], 7), another())
         for runner in runners:
             await runner.close()
@@ -167,13 +167,13 @@ async def test_side_by_side_with_another_publisher_between(server: NatsServer) -
     assert [each for each in stored if each is not None] == ids(events)
 
 
-async def test_a_server_killed_in_the_middle_loses_and_doubles_nothing(server: NatsServer) -> None:
+async def test_killing_the_server_midway_loses_and_duplicates_nothing(server: NatsServer) -> None:
     events = items("load", most=300)
     sink = JetStreamSink(definition(server, timeout=2.0))
 
     async def run() -> None:
         for batch in batches(events, 20):
-            await until_taken(sink, batch)
+            await deliver_all(sink, batch)
 
     async with asyncio.timeout(60):
         running = asyncio.create_task(run())
@@ -186,7 +186,7 @@ async def test_a_server_killed_in_the_middle_loses_and_doubles_nothing(server: N
         assert await stored_ids(server) == ids(events)
 
 
-async def test_a_server_that_is_down_is_named(server: NatsServer) -> None:
+async def test_a_server_that_is_down_is_reported_by_address(server: NatsServer) -> None:
     sink = JetStreamSink(definition(server))
     async with asyncio.timeout(60):
         await server.kill()
@@ -197,20 +197,20 @@ async def test_a_server_that_is_down_is_named(server: NatsServer) -> None:
         await sink.close()
 
 
-async def test_a_server_that_hangs_is_given_up_in_time(server: NatsServer) -> None:
+async def test_a_server_that_hangs_times_out(server: NatsServer) -> None:
     sink = JetStreamSink(definition(server, timeout=0.5))
     async with asyncio.timeout(60):
-        await until_taken(sink, delivery(items(most=1)))
+        await deliver_all(sink, delivery(items(most=1)))
         server.freeze()
         with pytest.raises(UnavailableError, match=r"has not acknowledged within 0\.5 s"):
             await sink.deliver(delivery(items(most=3)[1:]))
         server.thaw()
-        await until_taken(sink, delivery(items(most=3)[1:]))
+        await deliver_all(sink, delivery(items(most=3)[1:]))
         await sink.close()
         assert await stored_ids(server) == ids(items(most=3))
 
 
-async def test_without_a_stream_the_remedy_is_reported(server: NatsServer) -> None:
+async def test_a_missing_stream_is_reported_with_the_remedy(server: NatsServer) -> None:
     sink = JetStreamSink(definition(server, jetstream=JetStream()))
     async with asyncio.timeout(60):
         with pytest.raises(UnavailableError, match=r"create = true .* nats stream add NOMAD --subjects 'nomad\.>'"):
@@ -218,7 +218,7 @@ async def test_without_a_stream_the_remedy_is_reported(server: NatsServer) -> No
         await sink.close()
 
 
-async def test_a_stream_that_does_not_take_the_subject(server: NatsServer) -> None:
+async def test_a_stream_without_the_subject_is_reported(server: NatsServer) -> None:
     sink = JetStreamSink(definition(server))
     other = JetStreamSink(definition(server, jetstream=JetStream(subject="elsewhere.{topic}")))
     async with asyncio.timeout(60):
@@ -229,7 +229,7 @@ async def test_a_stream_that_does_not_take_the_subject(server: NatsServer) -> No
         await other.close()
 
 
-async def test_an_event_that_is_too_large_takes_no_other_with_it(tmp_path: Path) -> None:
+async def test_an_event_that_is_too_large_does_not_affect_others(tmp_path: Path) -> None:
     async with nats_server(tmp_path, "max_payload: 8192") as server, asyncio.timeout(60):
         events = items(most=6)
         large = msgspec.structs.replace(events[3], source=b'{"Index":1,"Payload":"%s"}' % (b"x" * 10_000))
@@ -255,7 +255,7 @@ async def test_a_full_stream_is_waited_for(server: NatsServer) -> None:
         assert await stored_ids(server) == ids(events[:10])
 
 
-async def test_who_may_not_connect_is_reported(tmp_path: Path) -> None:
+async def test_refused_credentials_are_reported(tmp_path: Path) -> None:
     async with nats_server(tmp_path, 'authorization { user: nomad, password: "s3cret" }') as server:
         async with asyncio.timeout(60):
             for user in ("", "nomad:wrong@"):
@@ -269,7 +269,7 @@ async def test_who_may_not_connect_is_reported(tmp_path: Path) -> None:
             await sink.close()
 
 
-async def test_who_may_not_publish_is_reported_at_once(tmp_path: Path) -> None:
+async def test_missing_permission_to_publish_is_reported_at_once(tmp_path: Path) -> None:
     users = 'authorization { users: [{ user: a, password: a, permissions: { publish: { deny: "nomad.>" } } }] }'
     async with nats_server(tmp_path, users) as server, asyncio.timeout(60):
         sink = JetStreamSink(definition(server, address=f"nats://a:a@127.0.0.1:{server.port}"))
@@ -292,7 +292,7 @@ USERS = (
         'deny: "$JS.API.CONSUMER.MSG.NEXT.>"',
     ],
 )
-async def test_who_may_only_publish_publishes(tmp_path: Path, publish: str) -> None:
+async def test_permission_to_publish_is_sufficient(tmp_path: Path, publish: str) -> None:
     async with nats_server(tmp_path, USERS.replace("ALLOW", publish)) as server, asyncio.timeout(60):
         maker = JetStreamSink(definition(server, address=f"nats://all:all@127.0.0.1:{server.port}"))
         await maker.deliver(delivery(items(most=1)))
@@ -315,10 +315,10 @@ async def test_who_may_only_publish_publishes(tmp_path: Path, publish: str) -> N
         ({"max_consumers": 1}, 1, "maximum consumers limit reached"),
     ],
 )
-async def test_a_stream_that_lets_nobody_read_it_gets_its_events(
+async def test_a_stream_that_cannot_be_read_gets_its_events(
     server: NatsServer, config: dict[str, Any], consumers: int, why: str
 ) -> None:
-    """It got nothing, for ever: an optional read was in the way of the write."""
+    """Regression: an optional read prevented the write, so the stream never got anything."""
     events = items(most=30)
     async with asyncio.timeout(60):
         async with server.client() as client:
@@ -327,7 +327,7 @@ async def test_a_stream_that_lets_nobody_read_it_gets_its_events(
                 await client.jetstream().add_consumer("NOMAD", durable_name=f"c{number}", ack_policy="explicit")
         sink = JetStreamSink(definition(server))
         for batch in batches(events, 10):
-            await until_taken(sink, batch)
+            await deliver_all(sink, batch)
         answer = await sink.deliver(delivery(events))
         assert "30 of them known already" in answer and why in answer
         await sink.close()
@@ -336,7 +336,7 @@ async def test_a_stream_that_lets_nobody_read_it_gets_its_events(
 
 @pytest.mark.parametrize("silent", ["CONSUMER.CREATE.NOMAD", "STREAM.INFO.NOMAD"])
 async def test_an_api_that_does_not_answer_is_not_waited_for(tmp_path: Path, silent: str) -> None:
-    """As where an account exports the subjects of a stream and not all of JetStream's API."""
+    """As when an account exports the subjects of a stream but not the entire JetStream API."""
     events = items(most=30)
     async with nats_server(tmp_path) as server, asyncio.timeout(60):
         maker = JetStreamSink(definition(server))
@@ -349,7 +349,7 @@ async def test_an_api_that_does_not_answer_is_not_waited_for(tmp_path: Path, sil
             await client.subscribe("nobody.answers")
             sink = JetStreamSink(definition(server), patience=0.5)
             for batch in batches(events[1:], 10):
-                await until_taken(sink, batch)
+                await deliver_all(sink, batch)
             assert "it is overloaded" in await sink.deliver(delivery(events[-1:]))
             await sink.close()
         await server.kill()
@@ -359,10 +359,8 @@ async def test_an_api_that_does_not_answer_is_not_waited_for(tmp_path: Path, sil
 
 
 @pytest.mark.parametrize("how", ["leave", "purge", "delete", "make anew"])
-async def test_a_stream_is_read_on_beyond_the_timeout_also_when_it_is_emptied_meanwhile(
-    server: NatsServer, how: str
-) -> None:
-    """Reading what it held waited for messages that were gone, for ever."""
+async def test_reading_a_stream_continues_after_a_timeout_and_after_a_purge(server: NatsServer, how: str) -> None:
+    """Regression: reading the stream's content waited forever for messages that were deleted."""
     events = items(most=2, received=1)
     settings = definition(server)
     async with asyncio.timeout(60):
@@ -377,7 +375,7 @@ async def test_a_stream_is_read_on_beyond_the_timeout_also_when_it_is_emptied_me
                 pass
             timeout, expected = 0.05, ""
             while "reading which events NOMAD holds already" not in expected:
-                timeout *= 2  # not enough to connect, it seems
+                timeout *= 2  # apparently too short to connect
                 sink = JetStreamSink(msgspec.structs.replace(settings, timeout=timeout))
                 with pytest.raises(UnavailableError) as raised:
                     await sink.deliver(delivery(events[1:]))
@@ -389,13 +387,13 @@ async def test_a_stream_is_read_on_beyond_the_timeout_also_when_it_is_emptied_me
             elif how == "make anew":
                 await jetstream.delete_stream("NOMAD")
                 await jetstream.add_stream(name="NOMAD", subjects=["nomad.>"])
-            await until_taken(sink, delivery(events[1:]))
+            await deliver_all(sink, delivery(events[1:]))
             await sink.close()
             newest = await jetstream.get_last_msg("NOMAD", "nomad.global.>")
             assert (newest.headers or {})["Nats-Msg-Id"] == events[1].id
 
 
-async def test_no_password_goes_over_a_plain_connection_meant_to_be_encrypted(server: NatsServer) -> None:
+async def test_no_password_is_sent_unencrypted_if_tls_is_required(server: NatsServer) -> None:
     sink = JetStreamSink(definition(server, address=f"tls://u:p@127.0.0.1:{server.port}"))
     async with asyncio.timeout(60):
         with pytest.raises(UnavailableError, match="it offers no TLS"):
@@ -444,7 +442,7 @@ async def test_an_nkey(tmp_path: Path) -> None:
                 await sink.deliver(delivery(items(most=1)))
 
 
-async def test_several_servers_of_which_one_is_there(server: NatsServer) -> None:
+async def test_several_servers_of_which_one_is_up(server: NatsServer) -> None:
     address = f"nats://127.0.0.1:1,127.0.0.1:{server.port}"
     sink = JetStreamSink(definition(server, address=address))
     async with asyncio.timeout(60):
@@ -452,7 +450,7 @@ async def test_several_servers_of_which_one_is_there(server: NatsServer) -> None
         await sink.close()
 
 
-async def test_the_stream_is_made_with_the_limits_of_the_definition(server: NatsServer) -> None:
+async def test_the_stream_is_created_with_the_limits_of_the_definition(server: NatsServer) -> None:
     wanted = JetStream(create=True, max_age=600.0, max_bytes=1_000_000, duplicate_window=3600.0)
     async with asyncio.timeout(60), server.client() as client:
         sink = JetStreamSink(definition(server, jetstream=wanted))

@@ -1,4 +1,4 @@
-"""A runner that is killed at any moment loses nothing, repeats only what was under way, and keeps the order."""
+"""A runner that is killed at any moment loses nothing, repeats only what was in flight, and keeps the order."""
 
 import asyncio
 import random
@@ -21,8 +21,8 @@ from tests.runner import define
 KILLS = 50
 FRAMES = recordings.frames("load", 1500)
 SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
-SECONDS = 120
-"""How long the whole test may take before it counts as hung."""
+TIMEOUT = 120
+"""Seconds after which the test counts as hung."""
 
 
 def text(event: object) -> bytes:
@@ -30,7 +30,7 @@ def text(event: object) -> bytes:
 
 
 def first_of_each(events: Iterable[object]) -> list[bytes]:
-    """Events in the order in which each came first: the recording sends none twice."""
+    """Return the events in the order of their first receipt; the recording contains none twice."""
     return list(dict.fromkeys(map(text, events)))
 
 
@@ -40,7 +40,7 @@ async def test_fifty_kills(tmp_path: Path) -> None:
     log = tmp_path / "log"
     assert len(first_of_each(SENT)) == len(SENT), "the recording must not repeat itself"
     async with (
-        asyncio.timeout(SECONDS),
+        asyncio.timeout(TIMEOUT),
         receiver() as hook,
         StandIn([frame.line for frame in FRAMES], Options(lead=200, pace=60, buffer_size=len(FRAMES))) as server,
         starter(log) as processes,
@@ -55,7 +55,7 @@ async def test_fifty_kills(tmp_path: Path) -> None:
         examination = Examination(journal, hook)
         for _ in range(KILLS):
             pid = await processes.start(*arguments)
-            await some_moment(chance, hook)
+            await random_moment(chance, hook)
             await processes.end(pid)
             examination.examine()
         pid = await processes.start(*arguments)
@@ -68,7 +68,7 @@ async def test_fifty_kills(tmp_path: Path) -> None:
         by_id: dict[str, object] = {}
         for request in hook.requests:
             assert by_id.setdefault(request.headers["webhook-id"], request.json) == request.json
-        # A kill repeats no more than what was under way or not yet written down.
+        # A kill repeats at most what was in flight or not yet stored as acknowledged.
         assert len(hook.requests) - len(by_id) <= KILLS * (MOST_AHEAD + 1)
         with JournalReader(journal) as reader:
             held = reader.read(0, 1 << 30)
@@ -77,10 +77,10 @@ async def test_fifty_kills(tmp_path: Path) -> None:
         ]
 
 
-async def some_moment(chance: random.Random, hook: Receiver) -> None:
-    """Mostly one at which the runner delivers; some while it starts."""
+async def random_moment(chance: random.Random, hook: Receiver) -> None:
+    """Wait for a random moment: usually during delivery, sometimes during start-up."""
     if chance.random() < 0.75:
-        with suppress(TimeoutError):  # all is delivered
+        with suppress(TimeoutError):  # everything is delivered
             await asyncio.wait_for(hook.received(len(hook.requests) + chance.randint(1, 4)), 1.0)
         await asyncio.sleep(chance.expovariate(1 / 0.01))
     else:
@@ -88,7 +88,7 @@ async def some_moment(chance: random.Random, hook: Receiver) -> None:
 
 
 class Examination:
-    """That the journal is whole and the cursor not ahead of what was received, after each kill for what is new."""
+    """Checks after each kill that the new part of the journal is complete and the cursor not ahead of the receiver."""
 
     def __init__(self, journal: Path, hook: Receiver) -> None:
         self._journal, self._hook = journal, hook

@@ -1,4 +1,4 @@
-"""What a runner shows of itself over HTTP: to an orchestrator that it works, to Prometheus what it did."""
+"""The runner's HTTP pages: health for an orchestrator, metrics for Prometheus."""
 
 import asyncio
 import socket
@@ -33,7 +33,7 @@ async def server() -> AsyncIterator[StandIn]:
 
 
 class Watched:
-    """A runner, and somebody who asks it."""
+    """A runner and an HTTP client."""
 
     def __init__(self, run: Running, address: HttpAddress, client: aiohttp.ClientSession) -> None:
         self.run = run
@@ -51,7 +51,7 @@ class Watched:
             return content
 
     async def metrics(self) -> dict[str, float]:
-        """By name and labels, as Prometheus would store them."""
+        """Metrics by name and labels, as Prometheus would store them."""
         _, text = await self.get("/metrics")
         return {
             sample.name + "".join(f" {label}={value}" for label, value in sorted(sample.labels.items())): sample.value
@@ -75,7 +75,7 @@ def webhook(hook: Receiver, more: str = "") -> str:
     return f'type = "webhook"\naddress = "{address}"\n{more}{FAST}'
 
 
-# Where it listens
+# Listening addresses
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,7 @@ def webhook(hook: Receiver, more: str = "") -> str:
         ("nomad-1.example.com:9646", ("nomad-1.example.com", 9646), "nomad-1.example.com:9646"),
     ],
 )
-def test_an_address_is_a_host_and_a_port_and_a_port_alone_is_loopback(
-    written: str, address: tuple[str, int], shown: str
-) -> None:
+def test_an_address_is_host_and_port_or_a_port_on_loopback(written: str, address: tuple[str, int], shown: str) -> None:
     parsed = HttpAddress.parse(written)
     assert (parsed.host, parsed.port) == address
     assert str(parsed) == shown
@@ -107,13 +105,13 @@ def test_an_address_is_a_host_and_a_port_and_a_port_alone_is_loopback(
         *("300.0.0.1:9646", "[nonsense]:9646", "a b:9646", "host:-1", "host:٣", "ho\x1bst:9646", "http://localhost:80"),
     ],
 )
-def test_what_is_no_address_is_reported_in_a_sentence(written: str) -> None:
+def test_an_invalid_address_is_reported(written: str) -> None:
     with pytest.raises(ValueError, match=r"is no address to listen on: write a host and a port, such as") as raised:
         HttpAddress.parse(written)
     assert str(raised.value).isprintable()
 
 
-async def test_a_port_that_is_taken_is_reported_in_a_sentence(server: StandIn, tmp_path: Path) -> None:
+async def test_a_port_in_use_is_reported(server: StandIn, tmp_path: Path) -> None:
     async with running(tmp_path, at(server)) as run:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
@@ -131,7 +129,7 @@ async def test_the_runner_shows_where_it_listens(server: StandIn, tmp_path: Path
         assert seen.address.port
 
 
-# Whether it works
+# Health and readiness
 
 
 async def test_it_is_healthy_and_ready_while_the_stream_is_read(server: StandIn, tmp_path: Path) -> None:
@@ -149,7 +147,7 @@ async def test_it_is_healthy_and_ready_while_the_stream_is_read(server: StandIn,
             assert (ready["ready"], ready["wrong"]) == (True, [])
 
 
-async def test_it_is_not_ready_while_no_server_can_be_read_and_says_why(server: StandIn, tmp_path: Path) -> None:
+async def test_it_is_not_ready_while_the_stream_cannot_be_read_and_says_why(server: StandIn, tmp_path: Path) -> None:
     async with server.down(), watched(tmp_path, server) as seen:
         await seen.run.until(lambda: seen.run.runner.status.state == "retrying")
         response, _ = await seen.get("/readyz")
@@ -161,7 +159,7 @@ async def test_it_is_not_ready_while_no_server_can_be_read_and_says_why(server: 
         assert (await seen.metrics())["nomad_tui_stream_connected"] == 0
 
 
-async def test_a_stream_that_broke_off_a_moment_ago_leaves_it_ready(server: StandIn, tmp_path: Path) -> None:
+async def test_it_stays_ready_right_after_the_stream_was_lost(server: StandIn, tmp_path: Path) -> None:
     async with watched(tmp_path, server) as seen:
         await seen.run.journaled(EVENTS)
         async with server.down():
@@ -169,7 +167,9 @@ async def test_a_stream_that_broke_off_a_moment_ago_leaves_it_ready(server: Stan
             assert (await seen.json("/readyz"))["ready"] is True
 
 
-async def test_it_is_not_ready_while_the_journal_takes_nothing_and_says_why(server: StandIn, tmp_path: Path) -> None:
+async def test_it_is_not_ready_while_the_journal_cannot_be_written_and_says_why(
+    server: StandIn, tmp_path: Path
+) -> None:
     async with watched(tmp_path, server) as seen:
         await seen.run.journaled(EVENTS)
         (tmp_path / "test.journal").unlink()
@@ -182,7 +182,7 @@ async def test_it_is_not_ready_while_the_journal_takes_nothing_and_says_why(serv
         assert (await seen.metrics())["nomad_tui_journal_writable"] == 0
 
 
-async def test_a_sink_that_fails_leaves_the_runner_ready_and_is_named(server: StandIn, tmp_path: Path) -> None:
+async def test_it_stays_ready_while_a_sink_fails_and_names_the_sink(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         hook.answer(503, times=None)
         define(tmp_path, "all", webhook(hook))
@@ -197,17 +197,17 @@ async def test_a_sink_that_fails_leaves_the_runner_ready_and_is_named(server: St
             assert PASSWORD not in text
 
 
-# What it did
+# Metrics
 
 
-async def test_the_metrics_say_what_was_received_and_delivered(server: StandIn, tmp_path: Path) -> None:
+async def test_the_metrics_count_received_and_delivered_events(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         hook.answer(500, times=3)
         define(tmp_path, "all", webhook(hook, 'format = "event"\n'))
         async with watched(tmp_path, server) as seen:
             await seen.run.journaled(EVENTS)
             await seen.run.delivered("all")
-            # The cursor is written for several acknowledgements together, so a moment after they have come.
+            # The cursor is stored once for several acknowledgements, so a moment later.
             await seen.run.until(lambda: seen.run.sink("all").lag_events == 0)
             metrics = await seen.metrics()
         of = " sink=all type=webhook"
@@ -232,9 +232,7 @@ async def test_the_metrics_say_what_was_received_and_delivered(server: StandIn, 
         assert metrics[f"nomad_tui_sink_last_acknowledged_timestamp_seconds{of}"] > 1.7e9
 
 
-async def test_a_sink_that_lags_a_dead_letter_and_a_mistaken_definition_can_be_seen(
-    server: StandIn, tmp_path: Path
-) -> None:
+async def test_the_metrics_show_lag_dead_letters_and_mistakes_in_definitions(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         hook.answer(400, times=2)
         hook.answer(503, times=None)
@@ -256,7 +254,7 @@ async def test_a_sink_that_lags_a_dead_letter_and_a_mistaken_definition_can_be_s
 
 
 def check(families: list[Metric]) -> None:
-    """What `promtool check metrics` would object to."""
+    """Problems that `promtool check metrics` would report."""
     assert families
     for family in families:
         assert family.documentation.endswith("."), family.name
@@ -267,9 +265,7 @@ def check(families: list[Metric]) -> None:
             assert (family.type == "counter") == sample.name.endswith("_total"), sample.name
 
 
-async def test_the_metrics_are_well_formed_in_both_forms_and_no_others_are_among_them(
-    server: StandIn, tmp_path: Path
-) -> None:
+async def test_the_metrics_are_valid_and_complete_in_both_formats(server: StandIn, tmp_path: Path) -> None:
     define(tmp_path, "out", f'type = "file"\naddress = "{tmp_path}/out.ndjson"\n')
     async with watched(tmp_path, server) as seen:
         await seen.run.journaled(EVENTS)
@@ -291,13 +287,13 @@ async def test_the_metrics_are_well_formed_in_both_forms_and_no_others_are_among
         }
 
 
-async def test_a_metric_can_be_asked_for_by_name(server: StandIn, tmp_path: Path) -> None:
+async def test_metrics_can_be_requested_by_name(server: StandIn, tmp_path: Path) -> None:
     async with watched(tmp_path, server) as seen:
         _, text = await seen.get("/metrics?name[]=nomad_tui_journal_writable")
         assert [family.name for family in read_text(text)] == ["nomad_tui_journal_writable"]
 
 
-async def test_a_form_that_is_none_is_refused(server: StandIn, tmp_path: Path) -> None:
+async def test_an_unknown_format_is_refused(server: StandIn, tmp_path: Path) -> None:
     async with watched(tmp_path, server) as seen:
         response, text = await seen.get("/metrics", Accept="application/openmetrics-text;version=abc")
         assert (response.status, text) == (406, "The version in the Accept header is not a number.\n")
@@ -306,7 +302,7 @@ async def test_a_form_that_is_none_is_refused(server: StandIn, tmp_path: Path) -
 # HTTP
 
 
-async def test_head_works_and_what_is_not_there_says_what_is(server: StandIn, tmp_path: Path) -> None:
+async def test_head_works_and_an_unknown_path_lists_the_known_ones(server: StandIn, tmp_path: Path) -> None:
     async with watched(tmp_path, server) as seen:
         await seen.run.journaled(EVENTS)
         for path in ("/", "/healthz", "/readyz", "/metrics"):
@@ -319,7 +315,7 @@ async def test_head_works_and_what_is_not_there_says_what_is(server: StandIn, tm
         assert "/readyz" in (await seen.get("/"))[1]
 
 
-async def test_nothing_listens_any_more_once_the_runner_has_ended(server: StandIn, tmp_path: Path) -> None:
+async def test_nothing_listens_after_the_runner_has_ended(server: StandIn, tmp_path: Path) -> None:
     async with watched(tmp_path, server) as seen:
         address = seen.address
     with pytest.raises(ConnectionRefusedError):

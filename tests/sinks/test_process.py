@@ -1,4 +1,4 @@
-"""A runner as a process: what signals do to it, who may run beside it, and that it outlives its log."""
+"""A runner as a process: signals, other runners on the same journal, and a log that breaks or moves."""
 
 import asyncio
 import fcntl
@@ -42,7 +42,7 @@ class Place:
         return (self.folder / "log").read_text()
 
     async def logged(self, text: str) -> None:
-        while text not in self.log:  # noqa: ASYNC110  # another process writes it
+        while text not in self.log:  # noqa: ASYNC110  # written by another process
             await asyncio.sleep(0.01)
 
 
@@ -56,7 +56,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         yield Place(tmp_path, processes, server.address)
 
 
-async def test_sigterm_waits_for_a_receiver_that_hangs_no_longer_than_it_may(place: Place) -> None:
+async def test_sigterm_waits_for_a_hanging_receiver_only_until_its_deadline(place: Place) -> None:
     async with receiver() as hook:
         hook.answer(fault=Fault.HANG, times=None)
         place.webhook(hook.url)
@@ -69,7 +69,7 @@ async def test_sigterm_waits_for_a_receiver_that_hangs_no_longer_than_it_may(pla
 
 
 @pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
-async def test_who_asks_twice_does_not_wait(place: Place, asked: signal.Signals) -> None:
+async def test_a_second_signal_ends_it_at_once(place: Place, asked: signal.Signals) -> None:
     async with receiver() as hook:
         hook.answer(fault=Fault.HANG, times=None)
         place.webhook(hook.url)
@@ -81,7 +81,7 @@ async def test_who_asks_twice_does_not_wait(place: Place, asked: signal.Signals)
         assert "runner_ended" in place.log
 
 
-async def test_what_was_under_way_at_the_end_is_sent_again_under_its_id(place: Place) -> None:
+async def test_events_in_flight_at_the_end_are_resent_with_the_same_id(place: Place) -> None:
     async with receiver() as hook:
         hook.answer(fault=Fault.HANG)
         place.webhook(hook.url)
@@ -114,7 +114,7 @@ async def test_sighup_and_a_stop_in_between_lose_nothing(place: Place) -> None:
 async def test_a_log_that_was_moved_away_goes_on_in_a_new_file(place: Place) -> None:
     log, moved = place.folder / "own.log", place.folder / "own.log.1"
     pid = await place.processes.start(*place.arguments, "--log-file", str(log))
-    while not log.exists() or "stream_connected" not in log.read_text():  # noqa: ASYNC110  # another process writes it
+    while not log.exists() or "stream_connected" not in log.read_text():  # noqa: ASYNC110  # written by another process
         await asyncio.sleep(0.01)
     log.rename(moved)
     await place.processes.end(pid, signal.SIGTERM)
@@ -123,7 +123,7 @@ async def test_a_log_that_was_moved_away_goes_on_in_a_new_file(place: Place) -> 
     assert "runner_ended" not in moved.read_text()
 
 
-async def test_a_second_runner_learns_who_has_the_journal(place: Place) -> None:
+async def test_a_second_runner_reports_who_uses_the_journal(place: Place) -> None:
     async with receiver() as hook:
         place.webhook(hook.url)
         pid = await place.processes.start(*place.arguments)
@@ -133,11 +133,11 @@ async def test_a_second_runner_learns_who_has_the_journal(place: Place) -> None:
         await place.processes.end(pid, signal.SIGKILL)
         assert second.returncode == 1
         assert f"is in use: process {pid} on " in printed.decode()
-        # The dead hold nothing.
+        # A lock ends with its process.
         await place.processes.end(await place.processes.start(*place.arguments, "--drain", "10ms"), signal.SIGTERM)
 
 
-async def test_a_log_that_nobody_reads_any_more_ends_nothing(place: Place) -> None:
+async def test_a_log_without_a_reader_does_not_end_the_runner(place: Place) -> None:
     async with receiver() as hook:
         place.webhook(hook.url)
         reading, writing = os.pipe()
@@ -151,8 +151,8 @@ async def test_a_log_that_nobody_reads_any_more_ends_nothing(place: Place) -> No
         assert await runner.wait() == 0
 
 
-async def test_events_keep_their_ids_while_no_server_answers_and_another_address_is_warned_of(place: Place) -> None:
-    """The region is part of an ID, and only a server tells it."""
+async def test_events_keep_their_ids_while_no_server_responds_and_a_new_address_is_warned_about(place: Place) -> None:
+    """The region is part of an ID, and is only known from a server."""
     journal = place.folder / "test.journal"
     async with receiver() as hook:
         await hook.down()
@@ -160,7 +160,7 @@ async def test_events_keep_their_ids_while_no_server_answers_and_another_address
         pid = await place.processes.start(*place.arguments)
         await place.logged("sink_refused_or_failed")
         with JournalReader(journal) as reader:
-            while (  # noqa: ASYNC110  # another process writes it
+            while (  # noqa: ASYNC110  # written by another process
                 runner := reader.overview().runner
             ) is None or runner.region != "global":
                 await asyncio.sleep(0.01)
@@ -175,7 +175,7 @@ async def test_events_keep_their_ids_while_no_server_answers_and_another_address
     assert "journal_of_another_address" in place.log
 
 
-async def test_a_stalled_reader_of_the_log_holds_up_nothing(place: Place) -> None:
+async def test_a_stalled_reader_of_the_log_delays_nothing(place: Place) -> None:
     async with receiver() as hook:
         hook.answer(400, times=None)  # each refusal is logged
         define(
@@ -185,7 +185,7 @@ async def test_a_stalled_reader_of_the_log_holds_up_nothing(place: Place) -> Non
             "[retry]\nmax_attempts = 1\nmin_backoff = 0.01\nmax_backoff = 0.01\n",
         )
         reading, writing = os.pipe()
-        if hasattr(fcntl, "F_SETPIPE_SZ"):  # elsewhere a pipe is small as it is
+        if hasattr(fcntl, "F_SETPIPE_SZ"):  # elsewhere pipes are small by default
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
         process = await asyncio.create_subprocess_exec(*command(), *place.arguments, stderr=writing)
         os.close(writing)

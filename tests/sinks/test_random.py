@@ -1,5 +1,5 @@
-"""Receivers that fail, operators who pause and go back, and kills of the runner, all at random: nothing is lost, the
-order holds, and the counts are those of what happened."""
+"""Failing receivers, operators who pause and replay, and kills of the runner, all at random: nothing is lost, order is
+kept, and the counts are correct."""
 
 import asyncio
 import random
@@ -21,16 +21,16 @@ SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"
 PLACE = {orjson.dumps(event): number for number, event in enumerate(SENT)}
 SINKS = ("ordered", "unordered")
 STEPS = 14
-SECONDS = 90
-"""How long one run may take before it counts as hung."""
+TIMEOUT = 90
+"""Seconds after which a run counts as hung."""
 
 
 def places(request: Request) -> list[int]:
     return [PLACE[orjson.dumps(event)] for event in request.events]
 
 
-def set_moods(hook: Receiver, chance: random.Random, poison: set[int]) -> None:
-    """What it does with the next requests."""
+def set_behaviour(hook: Receiver, chance: random.Random, poison: set[int]) -> None:
+    """Choose a receiver's behaviour for its next requests."""
 
     def decide(request: Request) -> int | None:
         return 400 if poison.intersection(places(request)) else chance.choice((None, None, None, 204, 503))
@@ -43,13 +43,13 @@ def set_moods(hook: Receiver, chance: random.Random, poison: set[int]) -> None:
 
 
 @pytest.mark.parametrize("seed", [3, 14])
-async def test_whatever_happens_nothing_is_lost_and_the_counts_are_right(tmp_path: Path, seed: int) -> None:
+async def test_no_event_is_lost_and_the_counts_are_right(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     journal = tmp_path / "random.journal"
     poison = set(chance.sample(range(len(SENT)), 3))
     assert len(PLACE) == len(SENT), "the recording must not repeat itself"
     async with (
-        asyncio.timeout(SECONDS),
+        asyncio.timeout(TIMEOUT),
         receiver() as ordered,
         receiver() as unordered,
         StandIn([frame.line for frame in FRAMES], Options(lead=100, pace=150, buffer_size=len(FRAMES))) as server,
@@ -68,8 +68,8 @@ async def test_whatever_happens_nothing_is_lost_and_the_counts_are_right(tmp_pat
         pid = await processes.start(*arguments)
         for _ in range(STEPS):
             for hook in hooks.values():
-                set_moods(hook, chance, poison)
-            await asyncio.sleep(chance.expovariate(1 / 0.2))  # at whatever moment
+                set_behaviour(hook, chance, poison)
+            await asyncio.sleep(chance.expovariate(1 / 0.2))  # at a random moment
             if chance.random() < 0.5:
                 await processes.end(pid)
                 pid = await processes.start(*arguments)
@@ -79,7 +79,7 @@ async def test_whatever_happens_nothing_is_lost_and_the_counts_are_right(tmp_pat
                 for name in known:
                     with Store(journal) as control:
                         control.pause(name, chance.random() < 0.5)
-        while not await asyncio.sleep(0.05, journal.exists()):  # each was killed before it had made one
+        while not await asyncio.sleep(0.05, journal.exists()):  # each was killed before it had created one
             pass
         for name, hook in hooks.items():
             hook.decide = lambda request: 400 if poison.intersection(places(request)) else None

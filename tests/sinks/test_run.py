@@ -1,4 +1,4 @@
-"""What the stream brings reaches every sink, once and in order, whatever the receivers do meanwhile."""
+"""A runner delivers the stream to every sink, once and in order, with any behaviour of the receivers."""
 
 import asyncio
 import sqlite3
@@ -39,7 +39,7 @@ SENT = [event for frame in FRAMES for event in orjson.loads(frame.line)["Events"
 
 @pytest.fixture
 async def server() -> AsyncIterator[StandIn]:
-    """All of the tour is in its buffer."""
+    """Serve the tour, all in the buffer."""
     lines = [frame.line for frame in FRAMES]
     async with StandIn(lines, Options(lead=ALL_FRAMES, buffer_size=len(lines))) as opened:
         yield opened
@@ -62,7 +62,7 @@ async def test_a_webhook_gets_every_frame_as_it_was_sent(server: StandIn, tmp_pa
         assert [request.json for request in hook.requests] == [orjson.loads(frame.line) for frame in FRAMES]
 
 
-async def test_a_receiver_that_fails_in_every_way_has_everything_in_order_in_the_end(
+async def test_a_receiver_that_fails_in_every_way_finally_gets_everything_in_order(
     server: StandIn, tmp_path: Path
 ) -> None:
     async with receiver() as hook:
@@ -85,7 +85,7 @@ async def test_a_receiver_that_fails_in_every_way_has_everything_in_order_in_the
         assert [event for events in seen.values() for event in events] == SENT
 
 
-async def test_what_is_refused_for_good_is_a_dead_letter_and_takes_no_other_with_it(
+async def test_a_permanently_refused_event_is_a_dead_letter_and_affects_no_other(
     server: StandIn, tmp_path: Path
 ) -> None:
     poison = SENT[40]
@@ -117,7 +117,7 @@ async def test_one_sink_that_hangs_delays_no_other(server: StandIn, tmp_path: Pa
         assert well.events == SENT
 
 
-async def test_definitions_that_come_change_and_go_take_effect(server: StandIn, tmp_path: Path) -> None:
+async def test_added_changed_and_removed_definitions_take_effect(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as first, receiver() as second:
         file = define(tmp_path, "one", webhook(first, 'begin = "oldest"\n'))
         async with running(tmp_path, at(server)) as run:
@@ -136,7 +136,7 @@ async def test_definitions_that_come_change_and_go_take_effect(server: StandIn, 
             await run.until(lambda: "one" not in run.runner.sinks)
 
 
-async def test_a_file_that_is_half_written_stops_no_sink_in_it(server: StandIn, tmp_path: Path) -> None:
+async def test_a_half_written_definition_file_stops_none_of_its_sinks(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         table = f'[[sink]]\nid = "%s"\n{webhook(hook)}\n'
         settings = tmp_path / "config.toml"
@@ -156,7 +156,7 @@ async def test_a_file_that_is_half_written_stops_no_sink_in_it(server: StandIn, 
             assert run.sink("first") is before["first"]
 
 
-async def test_what_nobody_foresaw_is_an_error_of_one_sink_and_tried_again(server: StandIn, tmp_path: Path) -> None:
+async def test_an_unexpected_exception_affects_one_sink_and_is_retried(server: StandIn, tmp_path: Path) -> None:
     async def opener(definition: Definition) -> Sink:
         if definition.id == "odd" and not mended.is_set():
             raise RuntimeError("never heard of")
@@ -191,7 +191,7 @@ async def test_a_receiver_that_refuses_everything_does_not_flood_the_log(server:
 
 
 async def test_a_batch_refused_for_its_credentials_is_not_divided(server: StandIn, tmp_path: Path) -> None:
-    """1,000 events were 2,006 requests, one right after the other."""
+    """Regression: 1,000 events caused 2,006 requests in quick succession."""
     async with receiver() as hook:
         hook.answer(401, times=None)
         define(tmp_path, "all", webhook(hook, 'format = "event"\n[batch]\nmax_events = 1000\nmax_wait = 1\n' + FAST))
@@ -204,7 +204,7 @@ async def test_a_batch_refused_for_its_credentials_is_not_divided(server: StandI
             assert [orjson.loads(letter.text) for letter in journal.letters("all", len(SENT))] == SENT
 
 
-async def test_a_batch_that_is_divided_leaves_its_receiver_time() -> None:
+async def test_parts_of_a_divided_batch_are_sent_with_pauses() -> None:
     pauses: list[float] = []
 
     async def pause(seconds: float) -> None:
@@ -222,8 +222,8 @@ async def test_a_batch_that_is_divided_leaves_its_receiver_time() -> None:
     assert 20 < sum(pauses) < 126 * 2
 
 
-async def test_what_a_full_journal_drops_is_counted_at_once_and_is_a_gap(tmp_path: Path) -> None:
-    lines = list(islice(recordings.lines("load"), 500))  # far more than what a sink has in memory
+async def test_events_dropped_by_a_full_journal_are_counted_at_once_and_are_a_gap(tmp_path: Path) -> None:
+    lines = list(islice(recordings.lines("load"), 500))  # far more than a sink has in memory
     sent = [event for line in lines for event in orjson.loads(line).get("Events", ())]
     async with (
         receiver() as hook,
@@ -248,7 +248,7 @@ async def test_what_a_full_journal_drops_is_counted_at_once_and_is_a_gap(tmp_pat
         assert len(set(places)) + run.sink("down").status.lost >= len(sent)
 
 
-async def test_what_runs_no_more_is_stopped(server: StandIn, tmp_path: Path) -> None:
+async def test_sinks_are_reported_as_stopped_after_the_runner(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         for name in ("one", "other"):
             define(tmp_path, name, webhook(hook))
@@ -261,7 +261,7 @@ async def test_what_runs_no_more_is_stopped(server: StandIn, tmp_path: Path) -> 
         assert states["other"] is SinkState.STOPPED
 
 
-async def test_a_journal_without_sinks_forgets_no_sink(server: StandIn, tmp_path: Path) -> None:
+async def test_a_runner_without_definitions_deletes_no_cursor(server: StandIn, tmp_path: Path) -> None:
     async with writing(tmp_path / "test.journal", Retention(keep=0.0)) as journal:
         await journal.register("away", 0)
         source = await continued(journal, at(server), Subscription(), Settings())
@@ -271,13 +271,13 @@ async def test_a_journal_without_sinks_forgets_no_sink(server: StandIn, tmp_path
         await run.journaled(len(SENT))
         await run.until(lambda: recording.status.heard)
         heard = recording.status.heard
-        await run.until(lambda: recording.status.heard > heard)  # another round of what it does beside the stream
+        await run.until(lambda: recording.status.heard > heard)  # after another round of its periodic tasks
         recording.end()
         await task
         assert (await journal.cursors()).keys() == {"away"}
 
 
-async def test_a_sink_goes_by_the_region_that_is_learned_late(server: StandIn, tmp_path: Path) -> None:
+async def test_a_sink_uses_a_region_that_becomes_known_later(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         define(tmp_path, "all", webhook(hook, 'format = "event"\n'))
         async with running(tmp_path, at(server)) as run:
@@ -289,7 +289,7 @@ async def test_a_sink_goes_by_the_region_that_is_learned_late(server: StandIn, t
         assert {orjson.dumps(event) for event in hook.events} == {orjson.dumps(event) for event in SENT}
 
 
-async def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
+async def test_it_resumes_where_it_stopped(tmp_path: Path) -> None:
     lines = [frame.line for frame in FRAMES]
     async with receiver() as hook:
         define(tmp_path, "all", webhook(hook, 'format = "event"\n'))
@@ -303,7 +303,7 @@ async def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
         assert hook.events == SENT
 
 
-async def test_a_sink_is_paused_resumed_and_sent_back_by_another_program(server: StandIn, tmp_path: Path) -> None:
+async def test_a_sink_is_paused_resumed_and_replayed_by_another_process(server: StandIn, tmp_path: Path) -> None:
     file = tmp_path / "test.journal"
     async with receiver() as hook:
         define(tmp_path, "all", webhook(hook, 'format = "event"\n'))
@@ -340,21 +340,21 @@ async def test_a_receiver_does_not_wait_for_the_journal_between_two_requests(ser
         assert hook.events == SENT
 
 
-async def test_an_unordered_sink_has_several_requests_under_way(server: StandIn, tmp_path: Path) -> None:
+async def test_an_unordered_sink_has_several_requests_in_flight(server: StandIn, tmp_path: Path) -> None:
     async with receiver() as hook:
         hook.answer(fault=Fault.HANG, times=1)
         define(tmp_path, "all", webhook(hook, 'format = "event"\nordered = false\nconcurrency = 4\n'))
         async with running(tmp_path, at(server), drain=0.2) as run:
             await run.journaled(len(SENT))
             await hook.received(4)
-            assert run.sink("all").lag_events == len(SENT)  # the cursor waits for the first
+            assert run.sink("all").lag_events == len(SENT)  # the cursor waits for the first request
             hook.release()
             await run.until(lambda: run.sink("all").lag_events == 0)
         assert sorted(map(orjson.dumps, hook.events)) == sorted(map(orjson.dumps, SENT))
 
 
-async def test_a_task_that_loses_a_cancellation_ends_all_the_same() -> None:
-    """`asyncio.wait_for` of Python 3.11 loses one that comes together with what is waited for."""
+async def test_a_task_that_loses_a_cancellation_still_ends() -> None:
+    """In Python 3.11, `asyncio.wait_for` loses a cancellation that coincides with the awaited result."""
     begun = asyncio.Event()
 
     async def loses_one() -> None:
@@ -370,8 +370,8 @@ async def test_a_task_that_loses_a_cancellation_ends_all_the_same() -> None:
     assert task.cancelled()
 
 
-async def test_an_obstacle_on_this_machine_is_noticed_to_be_gone_soon(server: StandIn, tmp_path: Path) -> None:
-    """However long the pauses have become that spare a receiver."""
+async def test_a_local_obstacle_is_retried_soon(server: StandIn, tmp_path: Path) -> None:
+    """Even if the backoff, which spares a remote receiver, has become long."""
     in_the_way, secret, ca = tmp_path / "out.ndjson", tmp_path / "secret", tmp_path / "ca.pem"
     slow = 'begin = "oldest"\n[retry]\nmin_backoff = "1h"\nmax_backoff = "1h"\n'
     async with asyncio.timeout(SECONDS), receiver() as hook:

@@ -39,7 +39,7 @@ async def read(reading: int, size: int) -> bytes:
     return content
 
 
-async def test_one_line_for_each_event(pipe: tuple[int, int]) -> None:
+async def test_one_line_per_event(pipe: tuple[int, int]) -> None:
     events = items(most=20)
     expected = b"".join(item.text + b"\n" for item in events)
     async with asyncio.timeout(60):
@@ -48,7 +48,7 @@ async def test_one_line_for_each_event(pipe: tuple[int, int]) -> None:
         assert await delivering == "20 lines written"
 
 
-async def test_a_terminal_gets_nothing_that_it_would_act_on() -> None:
+async def test_a_terminal_gets_no_control_sequences() -> None:
     text = '{"Topic":"Job","Key":"\x9b2J\u202e","Payload":null}'
     item = msgspec.structs.replace(items(most=1)[0], source=text.encode())
     master, slave = os.openpty()
@@ -62,7 +62,7 @@ async def test_a_terminal_gets_nothing_that_it_would_act_on() -> None:
     assert printed.isascii() and json.loads(printed) == json.loads(text)
 
 
-async def test_a_stalled_reader_delays_nobody_and_gets_each_line_once(pipe: tuple[int, int]) -> None:
+async def test_a_stalled_reader_delays_no_other_sink_and_gets_each_line_once(pipe: tuple[int, int]) -> None:
     events = items(most=40)
     expected = b"".join(item.text + b"\n" for item in events)
     out = sink(pipe[1], timeout=0.2)
@@ -85,7 +85,7 @@ async def test_a_reader_that_has_gone_is_reported(pipe: tuple[int, int]) -> None
         await out.close()
 
 
-async def test_no_line_is_torn_where_the_sink_is_opened_anew(pipe: tuple[int, int]) -> None:
+async def test_no_line_is_torn_when_the_sink_is_reopened(pipe: tuple[int, int]) -> None:
     events = items(most=40)
     expected = b"".join(item.text + b"\n" for item in events)
     async with asyncio.timeout(60):

@@ -1,4 +1,4 @@
-"""Task events as records of their own: each once, in order, with what an operator asks for."""
+"""Task events as separate records: each once, in order, with the fields that an operator needs."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.runner import at, define, running
 
 
 def expected() -> list[tuple[str, str, int, str]]:
-    """Allocation, task, time and type of every task event of the recording."""
+    """Return allocation, task, time and type of every task event of the recording."""
     found: dict[tuple[str, str, int, str], None] = {}
     for frame in recordings.frames("tour", 10_000):
         for event in orjson.loads(frame.line)["Events"]:

@@ -1,4 +1,4 @@
-"""Templates: what a receiver gets, what is refused, and that no event can break out of one."""
+"""Templates: rendered requests, reported errors, and no event that can break the syntax of a request."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def templated(template: str, address: str = "http://127.0.0.1:9/", **changes: An
 
 
 async def sent(template: str, *given: Item, **changes: Any) -> Any:
-    """The request that a template makes of items."""
+    """Return the request that a template makes of items."""
     async with receiver() as hook:
         sink = Webhook(templated(template, hook.url, **changes), {})
         try:
@@ -47,7 +47,7 @@ async def sent(template: str, *given: Item, **changes: Any) -> Any:
 
 
 def named(key: str, **payload: Any) -> Item:
-    """An event of a job of any name."""
+    """Return an event of a job with any name."""
     text = orjson.dumps(
         {"Topic": "Job", "Type": "JobRegistered", "Key": key, "Payload": {"Job": {"ID": key, **payload}}}
     )
@@ -57,7 +57,7 @@ def named(key: str, **payload: Any) -> Item:
 async def run_over(
     folder: Path, lines: Sequence[bytes], events: int, template: str, more: str = ""
 ) -> tuple[list[Request], SinkStatus]:
-    """What a runner sends of the stream's events by a template, and the status of its sink then."""
+    """Return what a runner sends of the stream's events with a template, and the sink's final status."""
     async with receiver() as hook, StandIn(lines, Options(lead=len(lines))) as server:
         define(
             folder,
@@ -71,7 +71,7 @@ async def run_over(
             return hook.requests, run.sink("templated").status
 
 
-async def test_an_event_becomes_what_its_template_says() -> None:
+async def test_an_event_is_rendered_by_its_template() -> None:
     template = (
         '{"what": {{ sentence|json }}, "level": "{{ level }}", "key": {{ object.key|json }}, "url": {{ url|json }},'
         ' "id": "{{ event.Index }}", "node": {{ payload.Node.Name|json }}, "facts": {{ summary|json }}}'
@@ -98,7 +98,7 @@ async def test_content_type_and_a_gap() -> None:
 
 
 async def test_payloads_are_masked_unless_the_definition_says_otherwise(tmp_path: Path) -> None:
-    """The whole way: what a template sees is what the definition lets it see."""
+    """Through a complete runner: a template sees only what the definition lets it see."""
     job = {"Job": {"ID": "a", "Meta": {"password": "hunter22"}}}
     event = {"Topic": "Job", "Type": "JobRegistered", "Key": "a", "Payload": job}
     line = orjson.dumps({"Index": 7, "Events": [event]})
@@ -129,18 +129,18 @@ async def test_payloads_are_masked_unless_the_definition_says_otherwise(tmp_path
         ("\n\n{{ 1 // (index - index) }}", "line 3: it divides by zero"),
     ],
 )
-async def test_a_template_that_fails_on_an_event_says_where(template: str, says: str) -> None:
+async def test_a_template_that_fails_on_an_event_reports_where(template: str, says: str) -> None:
     with pytest.raises(RejectedError, match=re.escape(says)) as raised:
         await sent(template, named("web"))
     assert raised.value.final and raised.value.what.isprintable()
 
 
-async def test_what_is_in_something_missing_needs_no_test_of_each_step() -> None:
+async def test_attributes_of_missing_values_need_no_checks() -> None:
     text = '{{ payload.Job.Nothing.At.All | default("none") | json }}'
     assert (await sent(text, named("web"))).json == "none"
 
 
-async def test_what_fails_on_one_event_is_a_dead_letter_at_once_and_the_others_go_on(tmp_path: Path) -> None:
+async def test_an_event_whose_template_fails_is_a_dead_letter_at_once_and_the_others_continue(tmp_path: Path) -> None:
     frames = recordings.frames("tour", 40)
     expected = [event for frame in frames for event in orjson.loads(frame.line)["Events"]]
     lines = [frame.line for frame in frames]
@@ -151,8 +151,8 @@ async def test_what_fails_on_one_event_is_a_dead_letter_at_once_and_the_others_g
     assert "has no `Node`" in status.last_error or not status.last_error
 
 
-@pytest.mark.parametrize("depth", [130, 390])  # twice as many levels: orjson writes 254
-async def test_what_is_nested_too_deep_to_be_written_at_once_is_sent_all_the_same(tmp_path: Path, depth: int) -> None:
+@pytest.mark.parametrize("depth", [130, 390])  # twice as many levels: orjson encodes up to 254
+async def test_a_payload_nested_too_deep_for_orjson_is_still_sent(tmp_path: Path, depth: int) -> None:
     deep = b'{"a":[' * depth + b"1" + b"]}" * depth
     job = b'{"Index":%d,"Events":[{"Topic":"Job","Type":"JobRegistered","Key":"web","Namespace":"default",'
     job += b'"Payload":{"Job":{"ID":"web","CreateIndex":1,"ModifyIndex":%d%b}}}]}'
@@ -163,7 +163,7 @@ async def test_what_is_nested_too_deep_to_be_written_at_once_is_sent_all_the_sam
     assert "Job.Deep" in [change["path"] for change in requests[1].json["changes"]]
 
 
-async def test_a_sentence_names_a_node_as_it_was_called_then(tmp_path: Path) -> None:
+async def test_a_sentence_uses_the_nodes_name_at_that_time(tmp_path: Path) -> None:
     node = "d7d7a09d-5db6-5c6c-c529-9c0c533e29b7"
     why = {"NodesEvaluated": 1, "NodesFiltered": 1, "ConstraintFiltered": {f"${{node.unique.id}} = {node}": 1}}
     names = ("first", "second", "third", "fourth")
@@ -182,7 +182,7 @@ async def test_a_sentence_names_a_node_as_it_was_called_then(tmp_path: Path) -> 
     assert found == list(names)
 
 
-async def test_a_template_file_that_is_broken_loses_nothing(tmp_path: Path) -> None:
+async def test_a_broken_template_file_loses_nothing(tmp_path: Path) -> None:
     file = tmp_path / "text.j2"
     file.write_text("{{ oops")
     definition = msgspec.structs.replace(templated(""), template=None, template_file=file)
@@ -192,7 +192,7 @@ async def test_a_template_file_that_is_broken_loses_nothing(tmp_path: Path) -> N
     await sink.close()
 
 
-# People are not mentioned
+# Mentions
 
 MENTIONS = ("<!channel>", "<!here|x>", "@everyone", "@here", "<@U123>", "<at>Ann</at>", "<#C1>", "<!subteam^S1>")
 
@@ -239,7 +239,7 @@ filters = st.sampled_from(["json", "string|json", "string|truncate(5)|json", "st
 
 @settings(max_examples=60, deadline=None)
 @given(names, values, st.lists(st.tuples(expressions, filters), min_size=1, max_size=4))
-def test_any_event_and_template_make_valid_json_or_say_why(key: str, value: Any, parts: list[tuple[str, str]]) -> None:
+def test_any_event_and_template_make_valid_json_or_an_error(key: str, value: Any, parts: list[tuple[str, str]]) -> None:
     from nomad_tui.sinks.types.templates import DeliveryTemplate
 
     members = ",".join(f'"{at}": {{{{ {name}|{filters} }}}}' for at, (name, filters) in enumerate(parts))
@@ -254,7 +254,7 @@ def test_any_event_and_template_make_valid_json_or_say_why(key: str, value: Any,
     assert not any(mention in text for mention in MENTIONS)
 
 
-# Registering and looking at it
+# Registering and previewing
 
 
 def invoke(*arguments: str, text: str | None = None) -> Any:
@@ -282,7 +282,7 @@ format = "template"
         ("template = 'a'\ntemplate_file = '/b'", "`template_file` and `template` are both set"),
     ],
 )
-def test_registering_tries_the_template(template: str, says: str, tmp_path: Path) -> None:
+def test_registering_checks_the_template(template: str, says: str, tmp_path: Path) -> None:
     done = invoke("sink", "register", "--config", str(tmp_path), "-", text=DEFINITION + template)
     assert done.exit_code == 2 and says in done.stderr
     assert not list(tmp_path.rglob("chat.toml"))

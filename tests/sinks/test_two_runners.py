@@ -1,4 +1,4 @@
-"""Two runners side by side into one stream of NATS: either may be killed at any time, and each event is there once."""
+"""Two runners publish to one NATS stream: either can be killed at any time, and each event is stored once."""
 
 import asyncio
 import random
@@ -16,27 +16,27 @@ from tests.runner import define
 KILLS = 8
 FRAMES = recordings.frames("load", 700)
 SENT = [orjson.dumps(event) for frame in FRAMES for event in orjson.loads(frame.line)["Events"]]
-SECONDS = 90
-"""How long the whole test may take before it counts as hung."""
+TIMEOUT = 90
+"""Seconds after which the test counts as hung."""
 
 
 async def has_published_everything(journal: Path) -> None:
-    """Waits until a runner has all that there is in its journal, and NATS has acknowledged it."""
+    """Wait until a runner has delivered everything in its journal, acknowledged by NATS."""
     with JournalReader(journal) as reader:
         while reader.events < len(SENT) or reader.cursors()["all"].position < reader.end:
             reader.changed()
             await asyncio.sleep(0.02)
 
 
-async def test_one_is_killed_again_and_again_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
+async def test_one_is_killed_repeatedly_and_nothing_is_lost_or_duplicated(tmp_path: Path) -> None:
     chance = random.Random()
     async with (
-        asyncio.timeout(SECONDS),
+        asyncio.timeout(TIMEOUT),
         nats_server(tmp_path / "nats") as server,
         StandIn([frame.line for frame in FRAMES], Options(lead=50, pace=100, buffer_size=len(FRAMES))) as cluster,
         starter(tmp_path / "log") as processes,
     ):
-        # A window far shorter than the test: what another has published must be known beyond it.
+        # A window far shorter than the test: events published before it must be detected as well.
         define(
             tmp_path,
             "all",
@@ -52,7 +52,7 @@ async def test_one_is_killed_again_and_again_and_nothing_is_lost_or_doubled(tmp_
 
         pids = {name: await start(name) for name in ("one", "other")}
         for _ in range(KILLS):
-            # Whichever it is and whenever, so it is chance that is waited for.
+            # Wait for a random time to make it random which runner is killed and when.
             await asyncio.sleep(chance.uniform(0.1, 0.6))
             name = chance.choice(list(pids))
             await processes.end(pids[name])

@@ -1,4 +1,4 @@
-"""Events posted to a real receiver: what it gets, and what is made of whatever it answers."""
+"""Events posted to a real receiver: the requests it gets, and how its responses are handled."""
 
 import asyncio
 import base64
@@ -57,7 +57,7 @@ def delivery(count: int = 1, **changes: Any) -> Delivery:
 async def webhook(
     address: str, environ: dict[str, str] | None = None, seconds: float = 15, **changes: Any
 ) -> AsyncIterator[Webhook]:
-    """A sink to an address; what is done with it must be done within `seconds`."""
+    """Open a sink for an address; the test must end within `seconds`."""
     sink = Webhook(
         msgspec.structs.replace(Definition("hook", Kind.WEBHOOK, address), **changes),
         {} if environ is None else environ,
@@ -70,7 +70,7 @@ async def webhook(
 
 
 def assert_readable(error: UndeliveredError) -> None:
-    """One line that says what happened, why and what to do, and nothing that a terminal would act on."""
+    """Assert that an error is one printable sentence about this receiver, without control characters."""
     assert error.what.isprintable() and len(error.what) < 700
     assert error.what.endswith(".") and ".." not in error.what and "None" not in error.what
     assert "Nomad" not in error.what and "NOMAD" not in error.what, "the receiver is no Nomad server"
@@ -161,7 +161,7 @@ async def test_a_body_that_is_too_large_is_reported_before_all_of_it_is_read() -
     assert [len(request.body) > 0 for request in hook.requests] == [False, False, True]
 
 
-async def test_a_test_says_what_came_back_and_that_it_is_one() -> None:
+async def test_a_test_is_marked_and_reports_the_response() -> None:
     async with receiver() as hook, webhook(hook.url) as sink:
         hook.answer(200, "thanks\nfor\nnothing", reason="Fine")
         assert await sink.deliver(delivery(test=True)) == "200 Fine, it said 'thanks'"
@@ -176,7 +176,7 @@ async def test_any_2xx_acknowledges(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 507, 599])
-async def test_what_may_pass_is_to_be_sent_again(status: int) -> None:
+async def test_temporary_failures_are_retried(status: int) -> None:
     async with receiver() as hook, webhook(hook.url) as sink:
         hook.answer(status, "too busy\nreally")
         failure = await unavailable(sink)
@@ -203,9 +203,7 @@ async def test_what_may_pass_is_to_be_sent_again(status: int) -> None:
         ("Wed, 99 Foo 20000 00:00:00 GMT", None, None),
     ],
 )
-async def test_a_receiver_is_left_alone_as_long_as_it_asks(
-    text: str | timedelta, least: float | None, most: float | None
-) -> None:
+async def test_retry_after_is_respected(text: str | timedelta, least: float | None, most: float | None) -> None:
     if isinstance(text, timedelta):
         text = format_datetime(datetime.now(UTC) + text, usegmt=True)
     async with receiver() as hook, webhook(hook.url) as sink:
@@ -218,7 +216,7 @@ async def test_a_receiver_is_left_alone_as_long_as_it_asks(
 
 
 async def test_a_pause_until_a_date_counts_from_the_receivers_own_clock() -> None:
-    """Which may be hours from this one's."""
+    """It can differ from the local clock by hours."""
     date = {"Date": "Wed, 21 Oct 2026 07:28:00 GMT", "Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT"}
     async with receiver() as hook, webhook(hook.url) as sink:
         hook.answer(429, headers=date)
@@ -241,7 +239,7 @@ async def test_a_pause_until_a_date_counts_from_the_receivers_own_clock() -> Non
         (499, "Correct what the receiver rejects"),
     ],
 )
-async def test_what_a_receiver_will_not_take_is_reported(status: int, words: str) -> None:
+async def test_refusals_are_reported(status: int, words: str) -> None:
     async with receiver() as hook, webhook(hook.url) as sink:
         hook.answer(status, "no such\x1b[2Jthing")
         failure = await refused(sink)
@@ -292,7 +290,7 @@ async def test_a_redirect_is_reported_and_not_followed(status: int) -> None:
         (Fault.CLOSE, "was cut"),
     ],
 )
-async def test_no_answer_is_reported_in_time(fault: Fault, words: str) -> None:
+async def test_a_missing_response_is_reported_in_time(fault: Fault, words: str) -> None:
     async with receiver() as hook, webhook(hook.url, timeout=0.4) as sink:
         hook.answer(fault=fault)
         begun = time.monotonic()
@@ -315,7 +313,7 @@ async def test_no_answer_is_reported_in_time(fault: Fault, words: str) -> None:
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "101"),
     ],
 )
-async def test_what_is_no_http_is_reported(garbage: bytes, words: str) -> None:
+async def test_a_response_that_is_not_http_is_reported(garbage: bytes, words: str) -> None:
     async with receiver() as hook, webhook(hook.url, timeout=3) as sink:
         hook.answer(body=garbage, fault=Fault.GARBAGE)
         assert words in (await unavailable(sink)).what
@@ -354,8 +352,8 @@ SLOPPY = {
 
 
 @pytest.mark.parametrize("kind", SLOPPY)
-async def test_a_sloppy_answer_is_an_acknowledgement_if_its_status_is(kind: str) -> None:
-    """They were "not valid HTTP", and the same events were sent again for ever."""
+async def test_a_malformed_response_with_a_good_status_is_an_acknowledgement(kind: str) -> None:
+    """Regression: these responses were "not valid HTTP", and the same events were resent forever."""
     async with receiver() as hook, webhook(hook.url, timeout=10) as sink:
         hook.answer(body=SLOPPY[kind], fault=Fault.RAW, times=3)
         for _ in range(3):
@@ -365,8 +363,10 @@ async def test_a_sloppy_answer_is_an_acknowledgement_if_its_status_is(kind: str)
 
 
 @pytest.mark.parametrize(("status", "outcome"), [(302, RejectedError), (400, RejectedError), (503, UnavailableError)])
-async def test_a_sloppy_answer_says_no_by_its_status_too(status: int, outcome: type[UndeliveredError]) -> None:
-    """A refusal that could not be read was tried again for ever instead of going to the dead letters."""
+async def test_a_malformed_response_with_a_refusing_status_is_a_refusal(
+    status: int, outcome: type[UndeliveredError]
+) -> None:
+    """Regression: a refusal that could not be parsed was retried forever instead of becoming a dead letter."""
     async with receiver() as hook, webhook(hook.url) as sink:
         hook.answer(body=b"HTTP/1.1 %d So\r\nX Y: 1\r\n\r\n" % status, fault=Fault.RAW)
         with pytest.raises(outcome) as raised:
@@ -379,7 +379,7 @@ async def test_a_sloppy_answer_says_no_by_its_status_too(status: int, outcome: t
     ("fault", "patience"),
     [(Fault.DRIP, 30.0), *((fault, 0.4) for fault in (Fault.DRIP, Fault.DRIP_BODY, Fault.CUT_HEAD, Fault.CUT_BODY))],
 )
-async def test_what_hangs_behind_a_good_status_is_an_acknowledgement(fault: Fault, patience: float) -> None:
+async def test_a_good_status_whose_body_hangs_is_an_acknowledgement(fault: Fault, patience: float) -> None:
     async with receiver() as hook, webhook(hook.url, timeout=patience) as sink:
         hook.answer(200, fault=fault)
         assert (await sink.deliver(delivery())).startswith("200")
@@ -387,8 +387,8 @@ async def test_what_hangs_behind_a_good_status_is_an_acknowledgement(fault: Faul
     assert len(hook.requests) == 2, "each was sent once"
 
 
-async def test_bodies_that_hang_hold_up_one_delivery_alone() -> None:
-    """A receiver whose `Content-Length` is always too large would take one event per second."""
+async def test_bodies_that_hang_delay_only_one_delivery() -> None:
+    """Regression: a receiver whose `Content-Length` is always too large accepted one event per second."""
     async with receiver() as hook, webhook(hook.url, seconds=10) as sink:
         hook.answer(body=b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nok", fault=Fault.RAW, times=40)
         for _ in range(40):
@@ -397,7 +397,7 @@ async def test_bodies_that_hang_hold_up_one_delivery_alone() -> None:
 
 @asynccontextmanager
 async def tunnel(port: int) -> AsyncIterator[str]:
-    """The address of a proxy that connects to a port here, whatever it is asked for."""
+    """Serve a proxy that connects to a local port for any request, and yield its address."""
 
     async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -421,8 +421,8 @@ async def tunnel(port: int) -> AsyncIterator[str]:
         await asyncio.gather(*filter(None, served))
 
 
-async def test_the_answer_of_a_proxy_that_connects_acknowledges_nothing(authority: trustme.CA) -> None:
-    """Its 200 says that it is connected; the receiver, whose certificate nobody trusts here, has had nothing."""
+async def test_the_response_of_a_connecting_proxy_acknowledges_nothing(authority: trustme.CA) -> None:
+    """The proxy's 200 means it is connected; the receiver, whose certificate is untrusted, got nothing."""
     async with receiver(authority=authority) as hook, tunnel(hook.port) as proxy:
         sink = Webhook(Definition("hook", Kind.WEBHOOK, hook.url, proxy=proxy), {})
         assert "certificate" in (await unavailable(sink)).what.lower()
@@ -437,8 +437,8 @@ async def test_the_answer_of_a_proxy_that_connects_acknowledges_nothing(authorit
         *((status, fault) for status in (200, 400, 503) for fault in (Fault.ENDLESS, Fault.CUT_BODY)),
     ],
 )
-async def test_an_answer_that_does_not_end_is_left(status: int, fault: Fault) -> None:
-    """The status is the answer: what comes after it is read for a second, or 64 KiB, and the connection dropped."""
+async def test_reading_an_endless_response_stops(status: int, fault: Fault) -> None:
+    """The status is the response: its body is read for a second or up to 64 KiB, and then the connection is dropped."""
     async with receiver() as hook, webhook(hook.url, timeout=60) as sink:
         hook.answer(status, fault=fault)
         begun = time.monotonic()
@@ -453,7 +453,7 @@ async def test_an_answer_that_does_not_end_is_left(status: int, fault: Fault) ->
     assert [request.connection for request in hook.requests] == [0, 1]
 
 
-async def test_an_answer_of_the_largest_size_keeps_its_connection() -> None:
+async def test_a_response_of_the_maximum_size_keeps_its_connection() -> None:
     async with receiver() as hook, webhook(hook.url) as sink:
         hook.answer(200, "x" * ANSWER_LIMIT)
         await sink.deliver(delivery())
@@ -461,7 +461,7 @@ async def test_an_answer_of_the_largest_size_keeps_its_connection() -> None:
     assert hook.connections == 1
 
 
-async def test_a_receiver_that_was_down_is_found_again() -> None:
+async def test_a_receiver_that_was_down_is_reconnected() -> None:
     async with receiver() as hook, webhook(hook.url) as sink:
         await sink.deliver(delivery())
         await hook.down()
@@ -472,7 +472,7 @@ async def test_a_receiver_that_was_down_is_found_again() -> None:
     assert len(hook.requests) == 2
 
 
-async def test_a_connection_that_was_closed_while_idle_is_made_anew() -> None:
+async def test_a_connection_closed_while_idle_is_reopened() -> None:
     async with receiver() as hook, webhook(hook.url) as sink:
         hook.answer(200, "ok", headers={"Connection": "close"})
         await sink.deliver(delivery())
@@ -491,7 +491,7 @@ async def test_no_cookie_is_kept_and_no_netrc_read(tmp_path: Path, monkeypatch: 
     assert not {"cookie", "authorization"} & set(hook.requests[1].headers)
 
 
-async def test_headers_are_taken_as_they_are_now(tmp_path: Path) -> None:
+async def test_secrets_in_headers_are_read_for_each_request(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("first\n")
     environ = {"TOKEN": "one"}
@@ -530,7 +530,7 @@ async def test_headers_are_taken_as_they_are_now(tmp_path: Path) -> None:
         ({"address": "https://x.invalid", "tls": Tls(ca_cert=Path("/nowhere/ca.pem"))}, "tls.ca_cert names '/nowhere"),
     ],
 )
-async def test_a_definition_that_cannot_be_used_gives_nothing_up(changes: dict[str, Any], words: str) -> None:
+async def test_an_unusable_definition_sends_nothing_and_shows_no_secret(changes: dict[str, Any], words: str) -> None:
     environ = {"LINES": "s3cret\r\nX-Forged: 1", "EMPTY": ""}
     async with receiver() as hook, webhook(**{"address": hook.url, "environ": environ, **changes}) as sink:
         failure = (await unavailable(sink)).what
@@ -555,7 +555,7 @@ async def test_credentials_in_the_address_become_basic_authentication() -> None:
     assert sent["host"] == f"127.0.0.1:{hook.port}"
 
 
-async def test_a_signature_is_taken_by_the_schemes_own_verifier() -> None:
+async def test_a_signature_is_accepted_by_the_schemes_own_verifier() -> None:
     async with receiver() as hook:
         async with webhook(hook.url, {"OLDER": OLDER}, secret=f"{SECRET} ${{OLDER}}") as sink:
             await sink.deliver(delivery(2))
@@ -584,7 +584,7 @@ async def test_every_hostile_event_can_be_signed_and_verified(tmp_path: Path) ->
         standardwebhooks.Webhook(SECRET).verify(request.body, dict(request.headers), json_parse=False)
 
 
-async def test_the_receiver_in_the_manual_takes_what_is_signed_and_nothing_else() -> None:
+async def test_the_receiver_in_the_manual_accepts_only_signed_requests() -> None:
     page = find_page("sink-webhook")
     assert page is not None
     found = re.search(r"```python\n(from aiohttp import web\n.*?)```", page.text, re.DOTALL)
@@ -616,7 +616,7 @@ def ca_cert(authority: trustme.CA, tmp_path: Path) -> Path:
     return file
 
 
-async def test_tls_to_a_receiver_of_an_own_ca(authority: trustme.CA, ca_cert: Path) -> None:
+async def test_tls_with_a_private_ca(authority: trustme.CA, ca_cert: Path) -> None:
     async with receiver(authority=authority) as hook:
         assert hook.url.startswith("https://")
         async with webhook(hook.url, tls=Tls(ca_cert=ca_cert)) as sink:
@@ -629,7 +629,7 @@ async def test_tls_to_a_receiver_of_an_own_ca(authority: trustme.CA, ca_cert: Pa
     assert len(hook.requests) == 2
 
 
-async def test_tls_under_another_name(authority: trustme.CA, ca_cert: Path) -> None:
+async def test_tls_with_another_server_name(authority: trustme.CA, ca_cert: Path) -> None:
     async with receiver(authority=authority, names=("hooks.example",)) as hook:
         async with webhook(hook.url, tls=Tls(ca_cert=ca_cert, server_name="hooks.example")) as sink:
             await sink.deliver(delivery())
@@ -638,7 +638,7 @@ async def test_tls_under_another_name(authority: trustme.CA, ca_cert: Path) -> N
             assert "certificate that is not valid for 127.0.0.1" in failure and "tls.server_name" in failure
 
 
-async def test_a_client_certificate_is_shown_and_a_renewed_one_taken(
+async def test_a_client_certificate_is_presented_and_reloaded_after_renewal(
     authority: trustme.CA, ca_cert: Path, tmp_path: Path
 ) -> None:
     cert, key = tmp_path / "client.pem", tmp_path / "client-key.pem"
@@ -665,7 +665,7 @@ async def test_a_client_certificate_is_shown_and_a_renewed_one_taken(
     assert [request.connection for request in hook.requests] == [0, 0, 1]
 
 
-async def test_http_and_https_taken_for_each_other_are_reported(authority: trustme.CA, ca_cert: Path) -> None:
+async def test_http_and_https_mixed_up_are_reported(authority: trustme.CA, ca_cert: Path) -> None:
     async with receiver() as plain, webhook(plain.url.replace("http:", "https:"), tls=Tls(ca_cert)) as sink:
         assert "Write http:// in address" in (await unavailable(sink)).what
     async with receiver(authority=authority) as secure, webhook(secure.url.replace("https:", "http:")) as sink:
@@ -678,14 +678,14 @@ async def test_over_ipv6(authority: trustme.CA, ca_cert: Path) -> None:
         assert hook.requests[0].headers["host"] == f"[::1]:{hook.port}"
 
 
-async def test_a_name_that_nobody_knows() -> None:
+async def test_an_unknown_host_name_is_reported() -> None:
     async with webhook("http://nobody.invalid/hook?token=secret") as sink:
         failure = (await unavailable(sink)).what
     assert "Cannot find http://nobody.invalid:80: the name nobody.invalid does not resolve" in failure
     assert "token" not in failure and "hook" not in failure
 
 
-async def test_a_path_is_asked_for_as_it_is_written_and_never_shown() -> None:
+async def test_a_path_is_requested_unchanged_and_never_shown() -> None:
     """The path of a chat's webhook is its secret."""
     async with receiver() as hook, webhook(hook.url.replace("/hook", "/services/T0/../ui/s3cret/?a=b")) as sink:
         await sink.deliver(delivery())
@@ -714,8 +714,8 @@ async def test_no_part_of_a_secret_path_is_repeated() -> None:
         assert "points to https://hooks.slack.com/" in failure and "abcdefghij" not in failure
 
 
-async def test_a_host_that_takes_no_connection_is_reported_in_time() -> None:
-    """Its queue is full, as with one that is down: nothing answers."""
+async def test_a_host_that_accepts_no_connection_is_reported_in_time() -> None:
+    """Its accept queue is full, which looks like a host that is down: no response."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first, socket.socket() as second:
         for waiting in (first, second):
             waiting.setblocking(False)
@@ -725,8 +725,8 @@ async def test_a_host_that_takes_no_connection_is_reported_in_time() -> None:
 
 
 @pytest.mark.parametrize("by_environment", [True, False])
-async def test_by_a_proxy(by_environment: bool) -> None:
-    """The receiver plays a proxy, to whom the whole address is said."""
+async def test_through_a_proxy(by_environment: bool) -> None:
+    """The receiver acts as a proxy, which gets absolute URLs."""
     async with receiver() as proxy:
         url = f"http://me:pw@127.0.0.1:{proxy.port}"
         environ = {"HTTP_PROXY": url, "NO_PROXY": "other.example"} if by_environment else {"WORD": "pw"}
@@ -762,7 +762,7 @@ async def test_no_proxy_is_honoured_and_a_proxy_that_is_down_is_reported() -> No
         )
 
 
-async def test_batches_of_an_unordered_sink_are_under_way_at_once() -> None:
+async def test_batches_of_an_unordered_sink_are_in_flight_at_once() -> None:
     async with receiver() as hook, webhook(hook.url, ordered=False, concurrency=3) as sink:
         hook.answer(fault=Fault.HANG, times=3)
         under_way = [asyncio.create_task(sink.deliver(delivery(id=f"d-{number}"))) for number in range(5)]
