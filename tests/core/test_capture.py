@@ -1,4 +1,4 @@
-"""Events are read from whatever put them down, and what holds none is named."""
+"""Events are read from anything that captured them, and input without events is identified."""
 
 import json
 import random
@@ -33,7 +33,7 @@ def pretty(indent: int | None) -> str:
 
 
 def prefixed(prefix: Callable[[int], str], cut: int = 0) -> str:
-    """Each frame behind a prefix; with `cut`, in pieces of so many characters that each have one."""
+    """Each frame with a prefix; with `cut`, split into pieces of that many characters, each with a prefix."""
     lines: list[str] = []
     for text in TEXTS:
         step = cut or len(text)
@@ -160,12 +160,12 @@ def test_the_encoding_makes_no_difference(name: str, encoding: str) -> None:
         assert capture.kind.startswith(kind) and ("UTF" in capture.kind) is (encoding != "utf-8-sig")
 
 
-def test_recordings_put_one_behind_the_other_lose_no_frame_to_a_byte_order_mark() -> None:
+def test_concatenated_recordings_lose_no_frame_to_a_byte_order_mark() -> None:
     _, found = read(b"".join(b"\xef\xbb\xbf" + line + b"\n" for line in FRAMES))
     assert events(found) == EVENTS
 
 
-def test_numbers_stay_as_they_were_written() -> None:
+def test_numbers_keep_their_notation() -> None:
     event = '{"Topic":"X","Index":7,"Payload":{"Big":123456789012345678901234567890,"Small":1.10}}'
     _, found = read(("{\n" + event[1:-1].replace(",", ",\n") + "\n}\n").encode())
     [frame] = [each for each in found if isinstance(each, Frame)]
@@ -173,7 +173,7 @@ def test_numbers_stay_as_they_were_written() -> None:
 
 
 @pytest.mark.parametrize("size", [1 << 30, 7])
-def test_frames_joined_on_a_line_are_read_and_one_that_was_cut_is_reported(size: int) -> None:
+def test_frames_joined_on_a_line_are_read_and_a_truncated_one_is_reported(size: int) -> None:
     first, second = (text.encode() for text in TEXTS[:2])
     third, fourth = (b'{"Index":%d,"Events":%s}' % (number, json.dumps(EVENTS[:3]).encode()) for number in (3, 4))
     joined = b"\n".join([b"{}", first + second + b"{}", third[:50] + fourth + third + b" " + fourth[:-20]])
@@ -185,7 +185,7 @@ def test_frames_joined_on_a_line_are_read_and_one_that_was_cut_is_reported(size:
     assert (rest.length, rest.cut) == (len(fourth) - 20, True)
 
 
-def test_an_object_that_does_not_end_costs_no_other() -> None:
+def test_an_unterminated_object_does_not_affect_others() -> None:
     broken = pretty(2).split("\n{")
     broken[3] = broken[3][: len(broken[3]) // 2] + "\n"
     _, found = read("\n{".join(broken).encode())
@@ -205,7 +205,7 @@ def test_an_object_that_is_too_long_is_reported_and_the_next_is_read() -> None:
         )
 
 
-def test_a_frame_of_which_a_piece_is_missing_is_reported() -> None:
+def test_a_frame_with_a_missing_piece_is_reported() -> None:
     lines = prefixed(lambda number: f"Nov 23 08:48:{number % 60:02} ops-1 events[7]: ", 900).splitlines()
     middle = next(number for number, line in enumerate(lines) if not line.partition(": ")[2].startswith("{"))
     _, found = read("\n".join(lines[:middle] + lines[middle + 1 :]).encode())
@@ -241,15 +241,15 @@ NOT_RECORDINGS = [
 
 
 @pytest.mark.parametrize(("content", "words"), NOT_RECORDINGS, ids=[words for _, words in NOT_RECORDINGS])
-def test_what_holds_no_events_is_named(content: bytes, words: str) -> None:
+def test_input_without_events_is_identified(content: bytes, words: str) -> None:
     capture, found = read(content)
     assert (found, capture.read_any) == ([], False)
     assert words in capture.likeness
     assert capture.likeness.isprintable()
 
 
-def test_nothing_is_too_odd_to_be_read() -> None:
-    """Cut, doubled, shuffled: what comes out are frames and reports, and no frame that was left whole is lost."""
+def test_damaged_input_never_raises() -> None:
+    """Input truncated, duplicated and shuffled gives frames and reports, and no intact frame is lost."""
     chance = random.Random(7)
     sources = [text.encode() for text, _ in CAPTURES.values()]
     for number in range(300):

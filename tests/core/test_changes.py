@@ -1,4 +1,4 @@
-"""The difference of two payloads: exact, short, and quick whatever they hold."""
+"""The difference of two payloads: exact, short, and fast for any payload."""
 
 import copy
 import json
@@ -23,7 +23,7 @@ from tests.thorough import times
 
 
 def same(one: Value, other: Value) -> bool:
-    """Whether two values are the same to the last type, order of keys apart."""
+    """Return whether two values are equal including types, except for the order of keys."""
     stack: list[tuple[Value, Value]] = [(one, other)]
     while stack:
         left, right = stack.pop()
@@ -47,7 +47,7 @@ def same(one: Value, other: Value) -> bool:
 
 
 def pairs(name: str, frames: int | None = None) -> Iterator[tuple[bytes, bytes]]:
-    """The payloads of each object's events, each with the one before."""
+    """Return the payloads of each object's consecutive events."""
     last: dict[tuple[str, str, str], bytes] = {}
     for line in islice(recordings.lines(name), frames):
         frame = wire.decode(line)
@@ -74,7 +74,7 @@ def described(before: Any, after: Any) -> list[str]:
 
 
 def exact(before: Any, after: Any) -> Changes:
-    """The difference, which has been put to `before` and gave `after`, and left `before` as it was."""
+    """Return the difference, after asserting that it turns `before` into `after` and does not modify `before`."""
     kept = copy.deepcopy(before)
     changes = difference(before, after)
     assert same(applied(before, changes), after)
@@ -83,7 +83,7 @@ def exact(before: Any, after: Any) -> Changes:
 
 
 @pytest.mark.parametrize(("name", "frames"), [("tour", None), ("beta", None), ("large-job", None), ("load", 150)])
-def test_every_recorded_difference_put_to_the_old_gives_the_new(name: str, frames: int | None) -> None:
+def test_every_recorded_difference_applied_to_the_old_gives_the_new(name: str, frames: int | None) -> None:
     count = 0
     for previous, payload in pairs(name, frames):
         before, after = parse(previous).value, parse(payload).value
@@ -178,7 +178,7 @@ def test_types_are_distinguished() -> None:
         assert described([one], [other]) == ["changed [0]"]
 
 
-def test_items_are_matched_by_what_names_them() -> None:
+def test_items_are_matched_by_their_names() -> None:
     before = {"Tasks": [{"Name": "web", "Config": {"image": "a"}}, {"Name": "db", "Config": {"image": "x"}}]}
     after = {
         "Tasks": [
@@ -191,7 +191,7 @@ def test_items_are_matched_by_what_names_them() -> None:
     assert described(after, before) == ["removed Tasks › redis", "changed Tasks › web › Config › image"]
 
 
-def test_an_item_elsewhere_in_its_list_has_moved() -> None:
+def test_an_item_at_another_position_has_moved() -> None:
     names = [{"Name": name} for name in "abcde"]
     assert described(names, [names[4], *names[:4]]) == ["moved e"]
     assert described([*"abcde"], [*"eabcd"]) == ["moved [0]"]
@@ -237,7 +237,7 @@ def test_repeated_keys_are_compared_one_by_one() -> None:
     assert described(before, parse(b'{"a":1,"b":2,"a":2}').value) == ["changed "]
 
 
-def test_what_is_not_json_differs_whole() -> None:
+def test_payloads_that_are_not_json_are_replaced_entirely() -> None:
     changes = exact(parse(b"nonsense").value, parse(b'{"a":1}').value)
     assert (changes.count, changes.root) == (1, None)
     assert changes.marks()[()].kind is ChangeKind.CHANGED
@@ -252,14 +252,14 @@ def test_bookkeeping_is_noise_except_where_the_author_chose_the_key() -> None:
     assert described(before, after)[0] == "changed Node › Meta › ModifyIndex"
 
 
-def test_what_a_job_leaves_unset_is_noise() -> None:
+def test_unset_fields_of_a_job_are_noise() -> None:
     before: Any = {"Job": {"Meta": None, "Region": "", "Update": {}, "Stop": False}}
     after: Any = {"Job": {"Meta": {}, "Region": None, "Spreads": [], "Stop": None}}
     assert {change.label for change in exact(before, after) if not change.is_noise} == {"Stop"}
     assert described({"Node": {"Meta": None}}, {"Node": {"Meta": {}}}) == ["changed Node › Meta"]
 
 
-def test_secrets_are_known_by_their_keys_and_by_what_is_beside_them() -> None:
+def test_secrets_are_recognised_by_keys_and_siblings() -> None:
     before: Any = {"Env": {"A": "1"}, "T": [{"Envvars": True, "EmbeddedTmpl": "a", "x": 1}], "p": {"password": "a"}}
     after: Any = {"Env": {"A": "2"}, "T": [{"Envvars": True, "EmbeddedTmpl": "b", "x": 2}], "p": {"password": "b"}}
     assert {change.label: change.is_secret for change in exact(before, after)} == {
@@ -272,7 +272,7 @@ def test_secrets_are_known_by_their_keys_and_by_what_is_beside_them() -> None:
     assert "hunter22" not in change.label
 
 
-def test_marks_stand_at_the_paths_of_the_later_payload() -> None:
+def test_marks_are_at_paths_of_the_later_payload() -> None:
     before: Any = {"L": [{"Name": "a"}, {"Name": "b", "x": 1}, {"Name": "c"}], "same": {"y": 1}, "n": None}
     after: Any = {"L": [{"Name": "new", "in": {"z": 1}}, {"Name": "b", "x": 2}], "same": {"y": 1}, "n": {"m": 1}}
     marks = difference(before, after).marks()
@@ -296,7 +296,7 @@ def deep(value: Any, levels: int) -> Any:
     return value
 
 
-def test_depth_is_no_trouble() -> None:
+def test_deep_nesting_is_handled() -> None:
     before, after = parse(json.dumps(deep(1, 450)).encode()).value, parse(json.dumps(deep(2, 450)).encode()).value
     assert len(exact(before, after)) == 1
     before, after = deep(1, 900), deep([], 900)
@@ -331,8 +331,8 @@ def test_two_large_jobs_are_compared_at_once() -> None:
 
 
 @pytest.mark.parametrize("kind", ["same", "shuffled", "few", "named", "unnamed", "other"])
-def test_long_lists_take_no_time_in_the_square(kind: str) -> None:
-    """Eight times as long is some ten times the time, and in the square 64 times."""
+def test_long_lists_do_not_take_quadratic_time(kind: str) -> None:
+    """Eight times the length takes some ten times as long; quadratic time would be 64 times."""
     short = _pair(kind, 2_500)
     before, after = _pair(kind, 20_000)
     floor = _quickest(lambda: difference(*short))
@@ -361,7 +361,7 @@ def _pair(kind: str, count: int) -> tuple[Any, Any]:
     return lists[kind]
 
 
-def test_many_short_lists_take_no_time_in_the_square() -> None:
+def test_many_short_lists_do_not_take_quadratic_time() -> None:
     def lists(count: int) -> Any:
         return [[chance.randrange(2) for _ in range(200)] for _ in range(count)]
 

@@ -1,4 +1,4 @@
-"""What is proposed while a filter is typed."""
+"""Suggestions while a filter is typed."""
 
 from collections.abc import Iterable
 from time import process_time
@@ -15,7 +15,7 @@ from tests import recordings
 
 
 class Known:
-    """A vocabulary that a test wrote down."""
+    """A fixed vocabulary."""
 
     def __init__(self) -> None:
         self.paths = Paths()
@@ -39,8 +39,8 @@ def known() -> Vocabulary:
     return known
 
 
-def proposed(text: str, known: Vocabulary, *, asked: bool = False) -> list[str]:
-    """What the text before the cursor, which is at `|`, would become."""
+def suggested(text: str, known: Vocabulary, *, asked: bool = False) -> list[str]:
+    """Return what the text, with the cursor at `|`, would become."""
     cursor = text.index("|")
     whole = text.replace("|", "")
     completion = complete(whole, cursor, known, asked=asked)
@@ -90,11 +90,11 @@ def proposed(text: str, known: Vocabulary, *, asked: bool = False) -> list[str]:
         ("web |", []),
     ],
 )  # fmt: skip
-def test_what_fits_is_proposed(text: str, expected: list[str], known: Vocabulary) -> None:
-    assert proposed(text, known) == expected
+def test_matching_candidates_are_suggested(text: str, expected: list[str], known: Vocabulary) -> None:
+    assert suggested(text, known) == expected
 
 
-def test_every_operator_comes_after_a_path(known: Vocabulary) -> None:
+def test_every_operator_is_suggested_after_a_path(known: Vocabulary) -> None:
     found = complete("ClientStatus ", 13, known)
     assert found is not None
     assert [each.label for each in found.candidates][:3] == ["==", "!=", "contains"]
@@ -102,24 +102,24 @@ def test_every_operator_comes_after_a_path(known: Vocabulary) -> None:
 
 
 def test_fields_are_listed_on_request(known: Vocabulary) -> None:
-    assert "status:" in proposed("|", known, asked=True)
-    assert "web status:" in proposed("web |", known, asked=True)
+    assert "status:" in suggested("|", known, asked=True)
+    assert "web status:" in suggested("web |", known, asked=True)
 
 
-def test_values_come_with_their_number(known: Vocabulary) -> None:
+def test_values_have_their_counts(known: Vocabulary) -> None:
     found = complete("status:f", 8, known)
     assert found is not None
     assert found.candidates[0] == Candidate("failed", "failed", count=12)
 
 
-def test_what_is_proposed_after_a_whole_term_can_be_read(known: Vocabulary) -> None:
+def test_suggestions_after_a_complete_term_can_be_parsed(known: Vocabulary) -> None:
     for text in ("status:|", "job:|", 'status:=failed,"|', "ClientStatus == |", 'Node.Attributes["os|'):
-        for whole in proposed(text, known):
+        for whole in suggested(text, known):
             Filter.parse(whole + ("== 1" if whole.endswith(" ") else ""))
 
 
 @pytest.mark.parametrize("name", ["tour", "hostile", "large-job"])
-def test_every_path_of_a_recording_can_be_typed_and_read(name: str) -> None:
+def test_every_path_of_a_recording_can_be_typed_and_parsed(name: str) -> None:
     known = Known()
     for line in recordings.lines(name):
         frame = decode(line)
@@ -127,7 +127,7 @@ def test_every_path_of_a_recording_can_be_typed_and_read(name: str) -> None:
             known.paths.learn(bytes(event.payload))
     texts = ["", "A", "Job", "Allocation.", "Job.TaskGroups", "Node.Attributes.", 'Node.Attributes["', "ClientStatus "]
     for text in texts:
-        for whole in proposed(f"{text}|", known):
+        for whole in suggested(f"{text}|", known):
             assert whole.isprintable()
             if whole.endswith(" "):
                 try:
@@ -139,14 +139,14 @@ def test_every_path_of_a_recording_can_be_typed_and_read(name: str) -> None:
 @pytest.mark.parametrize(
     "text", ["x" * 100_000, '"' * 3_000, "(" * 3_000, "status:" * 500, "a.b" * 1_000, "\\" * 3_000, 'status:"\\']
 )
-def test_no_text_keeps_the_keys_waiting(text: str, known: Vocabulary) -> None:
+def test_no_text_delays_typing(text: str, known: Vocabulary) -> None:
     began = process_time()
     for cursor in (len(text), 0, len(text) // 2):
         complete(text, cursor, known)
     assert process_time() - began < 0.5
 
 
-def test_a_map_of_any_number_of_keys_is_remembered_in_part() -> None:
+def test_only_part_of_a_large_map_is_remembered() -> None:
     paths = Paths()
     paths.learn(b'{"Node": {%s}}' % b", ".join(b'"%d": {"a": 1}' % number for number in range(5_000)))
     found = paths.find("Node")
@@ -155,7 +155,7 @@ def test_a_map_of_any_number_of_keys_is_remembered_in_part() -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"[1]", b"null", b'{"a": \xff}', b"[" * 5_000, b'{"a":' * 2_000])
-def test_a_payload_that_is_no_object_teaches_nothing(payload: bytes) -> None:
+def test_a_payload_that_is_not_an_object_adds_no_suggestions(payload: bytes) -> None:
     paths = Paths()
     paths.learn(payload)
     assert paths.root.members == {}

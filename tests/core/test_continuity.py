@@ -1,4 +1,4 @@
-"""However a stream is interrupted, its events are seen once each and in order, or a gap says where some are missing."""
+"""After any interruption of a stream, each event is seen once and in order, or a gap shows where some are missing."""
 
 import json
 import random
@@ -37,7 +37,7 @@ def event(key: str, payload: object, topic: str = "Job", namespace: str = "defau
 
 
 def identity(event: Event) -> Seen:
-    """An event by what an operator sees of it: times and generated IDs of its payload are not compared."""
+    """Return an event as an operator sees it, without the payload's times and generated IDs."""
     value = without_computed(json.loads(bytes(event.payload)))
     return (event.index, event.topic, event.type, event.key, json.dumps(value, sort_keys=True))
 
@@ -56,7 +56,7 @@ def key_of(event: Event) -> tuple[str, str, str]:
 
 
 class Reader:
-    """What somebody in front of the screen gets to see of several connections."""
+    """An operator's view of several successive connections."""
 
     def __init__(self) -> None:
         self.continuity = Continuity()
@@ -83,12 +83,12 @@ class Reader:
 
 
 def from_index(lines: Sequence[bytes], index: int) -> list[bytes]:
-    """What a server sends that holds `lines` and is asked for `index`."""
+    """Return what a server that holds `lines` sends for `index`."""
     held = [line for line in lines if frame_of(line).index >= index]
     return held or list(lines[-1:])
 
 
-# How a server may send its frames again
+# How a server can repeat its frames
 
 
 def same(line: bytes) -> bytes:
@@ -97,7 +97,7 @@ def same(line: bytes) -> bytes:
 
 @cache
 def shuffled(line: bytes) -> bytes:
-    """The keys of every object in another order, as servers send them each time."""
+    """Return an object with shuffled keys, as servers send them each time."""
     order = random.Random(len(line))
 
     def shuffle(value: Any) -> Any:
@@ -128,7 +128,7 @@ def without_computed(value: Any) -> Any:
 
 @cache
 def recomputed(line: bytes) -> bytes:
-    """After a restart: the times and generated IDs in payloads are others; the envelope is as it was."""
+    """Return an event as after a server restart: times and IDs in the payload change, the envelope does not."""
     order = random.Random(line)
 
     def compute(value: Any) -> Any:
@@ -149,7 +149,7 @@ def recomputed(line: bytes) -> bytes:
 RESENDS: list[Resend] = [same, shuffled, recomputed]
 
 
-# A part of a real stream, every way to interrupt it
+# Part of a real stream, interrupted everywhere
 
 
 def load_frames() -> list[bytes]:
@@ -157,14 +157,14 @@ def load_frames() -> list[bytes]:
 
 
 def narrowed(lines: Iterable[bytes], topic: str) -> list[bytes]:
-    """What a server sends for `topic=…:*`: frames with other events only are not sent at all."""
+    """Return what a server sends for `topic=…:*`: frames that contain only other events are omitted."""
     frames = map(frame_of, lines)
     wanted = ((frame, [event for event in frame.events if event.topic == topic]) for frame in frames)
     return [frame.with_events(events).line for frame, events in wanted if events]
 
 
 def window(lines: Sequence[bytes], length: int, looks: Callable[[Sequence[Frame]], bool]) -> list[bytes]:
-    """`length` frames around the first index with two frames that look as asked."""
+    """Return `length` frames around the first index at which two frames satisfy the predicate."""
     frames = [frame_of(line) for line in lines]
     place = next(
         place
@@ -188,14 +188,14 @@ def two_that_look_alike(frames: Sequence[Frame]) -> bool:
 
 ALL_TOPICS = window(load_frames(), 40, two_with_one_event_in_common)
 JOBS_ONLY = window(narrowed(load_frames(), "Job"), 40, two_that_look_alike)
-"""Of these, both frames of an index have the same topic, type and key: the job pending, then running."""
+"""At one of these indexes, both frames have the same topic, type and key: a job pending, then running."""
 
 streams = pytest.mark.parametrize("lines", [ALL_TOPICS, JOBS_ONLY], ids=["all topics", "jobs only"])
 resends = pytest.mark.parametrize("resend", RESENDS)
 
 
 def interrupted(lines: Sequence[bytes]) -> Iterator[tuple[int, Reader]]:
-    """Readers that were cut off after each of the frames."""
+    """Return readers that were disconnected after each of the frames."""
     for cut in range(1, len(lines) + 1):
         reader = Reader()
         reader.connect(lines[:cut])
@@ -229,7 +229,7 @@ def test_a_stream_resumed_at_each_of_its_frames_in_turn_is_seen_once(lines: list
 @streams
 @resends
 def test_the_second_frame_of_an_index_is_kept_when_the_first_is_gone(lines: list[bytes], resend: Resend) -> None:
-    """Whether it had been seen or not: the server's buffer begins with it."""
+    """The server's buffer begins with it, whether it was seen or not."""
     tried = 0
     for cut, reader in interrupted(lines):
         last = reader.continuity.seen.last_index
@@ -243,7 +243,7 @@ def test_the_second_frame_of_an_index_is_kept_when_the_first_is_gone(lines: list
 
 @streams
 @resends
-def test_a_gap_says_exactly_where_frames_are_missing(lines: list[bytes], resend: Resend) -> None:
+def test_a_gap_is_exactly_where_frames_are_missing(lines: list[bytes], resend: Resend) -> None:
     for cut, reader in interrupted(lines[:-10]):
         last = reader.continuity.seen.last_index
         held = [line for line in lines if frame_of(line).index > last][5:]
@@ -257,10 +257,8 @@ def test_a_gap_says_exactly_where_frames_are_missing(lines: list[bytes], resend:
 
 @streams
 @resends
-def test_a_server_that_lags_behind_repeats_what_was_seen_and_shows_nothing_twice(
-    lines: list[bytes], resend: Resend
-) -> None:
-    """Asked for an index that it has not reached, it sends its newest frame, and from there what it catches up on."""
+def test_repeats_of_a_lagging_server_are_not_shown_twice(lines: list[bytes], resend: Resend) -> None:
+    """For an index that it has not reached it sends its newest frame, and then those with which it catches up."""
     for behind in (1, 2, 3, 7, 20):
         for cut, reader in interrupted(lines):
             if cut > behind:
@@ -269,7 +267,7 @@ def test_a_server_that_lags_behind_repeats_what_was_seen_and_shows_nothing_twice
 
 
 @streams
-def test_a_rebuilt_server_is_named_and_all_of_its_events_are_shown(lines: list[bytes]) -> None:
+def test_a_rebuilt_server_is_detected_and_all_its_events_are_shown(lines: list[bytes]) -> None:
     rebuilt = [line_of(index, event(f"new-{index}", {"Status": index})) for index in (3, 4, 5)]
     for cut, reader in interrupted(lines):
         last = reader.continuity.seen.last_index
@@ -279,7 +277,7 @@ def test_a_rebuilt_server_is_named_and_all_of_its_events_are_shown(lines: list[b
         assert reader.continuity.seen.last_index == 5
 
 
-def test_all_of_the_load_recording_cut_every_now_and_then_is_seen_once() -> None:
+def test_all_of_the_load_recording_is_seen_once_with_occasional_interruptions() -> None:
     lines = load_frames()
     expected = [bytes(event.payload) for line in lines for event in frame_of(line).events]
     continuity = Continuity()
@@ -300,7 +298,7 @@ def test_all_of_the_load_recording_cut_every_now_and_then_is_seen_once() -> None
 # Single cases
 
 
-def test_a_first_connection_is_seen_as_it_comes() -> None:
+def test_all_events_of_a_first_connection_are_seen() -> None:
     reader = Reader()
     reader.connect(ALL_TOPICS[:9])
     assert reader.seen == events_of(ALL_TOPICS[:9])
@@ -325,7 +323,7 @@ def test_two_equal_events_at_one_index_are_two_events() -> None:
     assert reader.seen == events_of([line, line])
 
 
-def test_a_frame_of_which_something_was_computed_anew_is_a_repeat_as_long_as_some_of_it_is_the_same() -> None:
+def test_a_partly_recomputed_frame_is_a_repeat() -> None:
     before = line_of(7, event("web", {"Score": 0.5}), event("db", {"Score": 1}))
     after = line_of(7, event("web", {"Score": 0.75}), event("db", {"Score": 1}))
     reader = Reader()
@@ -335,8 +333,8 @@ def test_a_frame_of_which_something_was_computed_anew_is_a_repeat_as_long_as_som
     assert reader.repeats == 2
 
 
-def test_another_server_may_order_the_events_of_a_frame_in_its_own_way() -> None:
-    """With something computed anew besides, which alone would be another event."""
+def test_another_server_may_order_the_events_of_a_frame_differently() -> None:
+    """With another change in the event, which alone would make it a different event."""
     one, other = event("n1", {"Node": {"Score": 1}}, topic="Node"), event("n2", {"Node": {"Score": 2}}, topic="Node")
     before, after = line_of(7, one, other), line_of(7, {**other, "Payload": {"Node": {"Score": 3}}}, one)
     reader = Reader()
@@ -346,7 +344,7 @@ def test_another_server_may_order_the_events_of_a_frame_in_its_own_way() -> None
     assert reader.repeats == 2
 
 
-def test_a_namespace_that_was_made_meanwhile_adds_its_events_to_a_frame_that_was_seen() -> None:
+def test_a_new_namespace_adds_its_events_to_a_frame_already_seen() -> None:
     ours = event("n1", {"Node": {"Status": "ready"}}, topic="Node")
     theirs = event("ledger", {"Job": {"ID": "ledger"}}, namespace="payments")
     reader = Reader()
@@ -366,8 +364,8 @@ def test_an_event_is_repeated_by_one_event_only() -> None:
     assert reader.seen == events_of([line_of(7, ours), line_of(7, theirs), line_of(7, ours)])
 
 
-def test_frames_without_an_event_that_was_asked_for_prove_that_nothing_is_missing() -> None:
-    """A subscription to two keys of a topic is narrowed on this side: most frames of the topic are left empty."""
+def test_frames_without_subscribed_events_prove_that_nothing_is_missing() -> None:
+    """A subscription to two keys of a topic is filtered on the client: most frames of the topic become empty."""
     wanted, unwanted = event("web", {"Status": 1}), event("db", {"Status": 2})
     lines = [line_of(7, wanted), line_of(8, unwanted), line_of(9, unwanted), line_of(10, wanted)]
     as_narrowed = [
@@ -417,7 +415,7 @@ def test_no_gap_is_reported_twice() -> None:
     assert reader.gaps == [Gap(GapReason.BUFFER, 7, 9, 3.0)]
 
 
-def test_a_gap_says_what_may_be_missing() -> None:
+def test_a_gap_describes_what_may_be_missing() -> None:
     assert Gap(GapReason.BUFFER, 1035, 1451, 41.2).sentence == (
         "indexes 1,036–1,450 may be missing: "
         "reconnected after 41 s, when the server no longer held 1,035, or was rebuilt"
@@ -442,7 +440,7 @@ def test_a_gap_says_what_may_be_missing() -> None:
     assert Gap(GapReason.BUFFER, 3, 5, 1.0).sentence.startswith("events at index 4 may be missing")
 
 
-def test_a_gap_names_the_topics_that_were_left_out() -> None:
+def test_a_gap_names_the_topics_that_were_not_subscribed() -> None:
     def topics(*names: str) -> str:
         sentence = Gap(GapReason.UNSUBSCRIBED, 10, 20, 1.0, names).sentence
         assert sentence.endswith(
@@ -470,11 +468,11 @@ def test_a_gap_names_the_namespaces_that_it_concerns() -> None:
 
 
 NO_DURATION = (GapReason.UNREADABLE, GapReason.EXPIRED)
-"""It was read all the while, or nothing tells."""
+"""Reasons without a duration: the stream was read all the time, or it is unknown."""
 
 
 @pytest.mark.parametrize("reason", [reason for reason in GapReason if reason not in NO_DURATION])
-def test_a_gap_says_how_long_it_lasted_where_that_is_known(reason: GapReason) -> None:
+def test_a_gap_shows_its_duration_if_known(reason: GapReason) -> None:
     def sentence(away: float) -> str:
         text = Gap(reason, 59, 80, away, ("Job",), ("payments",)).sentence
         assert text == text.strip() and "\n" not in text and text[0].islower() and not text.endswith(".")
@@ -484,11 +482,11 @@ def test_a_gap_says_how_long_it_lasted_where_that_is_known(reason: GapReason) ->
     assert "41 s" in sentence(41.3)
     assert "12 m" in sentence(720.0)
     assert "2 d 7 h" in sentence(200_000.0)
-    assert " 0 s" not in sentence(0.0)  # a recording does not tell
+    assert " 0 s" not in sentence(0.0)  # not known in a recording
     assert "  " not in sentence(0.0)
 
 
-def test_a_gap_is_written_to_a_file_whole() -> None:
+def test_a_gap_is_written_to_a_file_completely() -> None:
     gap = Gap(GapReason.UNSUBSCRIBED, 59, 80, 41.26, ("Job", "*"), ("payments",))
     assert json.loads(json.dumps(gap.record())) == {
         "Reason": "unsubscribed",
@@ -502,8 +500,8 @@ def test_a_gap_is_written_to_a_file_whole() -> None:
     }
 
 
-def test_a_gap_says_how_many_events_at_least_by_what_was_created_meanwhile() -> None:
-    """Each object of the first frame after it that was created in between has had an event there."""
+def test_a_gap_has_at_least_as_many_events_as_objects_created_within() -> None:
+    """Each object in the first frame after the gap that was created within the gap had an event there."""
     reader = Reader()
     reader.connect([line_of(37, event("web", 1))])
     new = [event(name, {"Job": {"CreateIndex": index}}) for name, index in [("a", 38), ("b", 85), ("c", 86), ("d", 9)]]
@@ -513,7 +511,7 @@ def test_a_gap_says_how_many_events_at_least_by_what_was_created_meanwhile() -> 
     assert gap.record()["Events"] == 2
 
 
-def test_what_is_remembered_does_not_grow_with_the_stream() -> None:
+def test_memory_does_not_grow_with_the_stream() -> None:
     lines = [line_of(index, event("web", {"Text": "x" * 1000})) for index in range(1, 4 * REMEMBERED_FRAMES)]
     before, continuity = alive(Frame), Continuity()
     for line in lines:
@@ -531,7 +529,7 @@ def test_what_is_remembered_does_not_grow_with_the_stream() -> None:
 
 
 class Interruptions(RuleBasedStateMachine):
-    """A cluster, of which some servers lag behind, each with a small buffer; and one reader."""
+    """A cluster with lagging servers that have small buffers, and one reader."""
 
     @initialize(buffer_size=st.integers(1, 6))
     def start(self, buffer_size: int) -> None:
@@ -541,11 +539,11 @@ class Interruptions(RuleBasedStateMachine):
         self.reader = Reader()
         self.expected: list[Seen | Gap] = []
         self.delivered = 0
-        """Frames published up to here were delivered, or are in a gap."""
+        """Frames before this one were delivered, or are in a gap."""
         self.together_from = 0
-        """Frames from here on to `delivered` were delivered without a gap between them."""
+        """Frames from here to `delivered` were delivered without a gap."""
         self.sending: list[bytes] = []
-        """What this connection's server has sent and the reader has not read."""
+        """Frames that the connection's server has sent and the reader has not read."""
         self.resend: Resend = same
 
     def index(self) -> int:

@@ -1,4 +1,4 @@
-"""What the events prove of a failure, on the tour's recording and with changes to it."""
+"""What the events prove about a failure, on the tour's recording and variations of it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ from tests import recordings
 
 
 def held(change: Callable[[Any], None] = lambda _: None, gap_at: int | None = None) -> History:
-    """The recording, with a change to each event, and a gap before an index."""
+    """Return the recording's history, with a change to each event, and a gap before an index."""
     history = History()
     for line in recordings.lines("tour"):
         if not line.strip():
@@ -102,7 +102,7 @@ def diagnosis(history: History, text: str) -> list[str]:
         ("web  started v1", []),
     ],
 )
-def test_each_kind_of_failure_has_what_its_events_prove(text: str, expected: list[str]) -> None:
+def test_each_kind_of_failure_is_diagnosed_from_its_events(text: str, expected: list[str]) -> None:
     assert diagnosis(held(), text) == expected
 
 
@@ -118,7 +118,7 @@ def test_a_rollback_is_described_in_the_servers_words() -> None:
 
 def test_the_version_is_that_of_the_deployment() -> None:
     def as_version_1(event: Any) -> None:
-        """`flaky` fails from a second version on; its first one is the same allocation of another deployment."""
+        """Make `flaky` fail from version 1; its version 0 is the same allocation of another deployment."""
         deployment = event["Payload"].get("Deployment")
         if deployment is not None and deployment["JobID"] == "flaky":
             deployment["JobVersion"] = 1
@@ -131,7 +131,7 @@ def test_the_version_is_that_of_the_deployment() -> None:
     )
 
 
-def test_what_came_before_a_gap_is_no_proof_of_a_version() -> None:
+def test_events_before_a_gap_do_not_prove_a_version() -> None:
     def without_deployments(event: Any) -> None:
         allocation = event["Payload"].get("Allocation")
         if allocation is not None:
@@ -143,14 +143,14 @@ def test_what_came_before_a_gap_is_no_proof_of_a_version() -> None:
     assert not [line for line in behind_gap if line.startswith("first with")]
 
 
-def test_behind_a_gap_a_count_is_the_least_and_no_version_is_the_last() -> None:
+def test_after_a_gap_counts_are_minimums_and_no_version_is_the_last() -> None:
     text = "flaky.g[0]  failed · task crash exit 137 · oom-killed, restarts 2 of 2  edge-2"
     assert "how often at least 6 times in 14 s · 2 allocations" in diagnosis(held(gap_at=115), text)
     unplaced = diagnosis(held(gap_at=54), "greedy  complete · not placed")
     assert not [line for line in unplaced if line.startswith("job ")]
 
 
-def test_what_a_node_lost_is_the_least_behind_a_gap() -> None:
+def test_a_lost_nodes_counts_are_minimums_after_a_gap() -> None:
     assert "lost at least 8 allocations · web 5, ledger 3" in diagnosis(held(gap_at=228), "edge-2  ready → down")
 
 
@@ -169,7 +169,7 @@ def test_a_task_that_was_asked_to_stop_has_not_failed() -> None:
     assert not [line for line in lines if line.startswith("how often")]
 
 
-def test_text_of_the_cluster_is_fit_to_be_drawn_and_masked() -> None:
+def test_text_of_the_cluster_is_printable_and_masked() -> None:
     def hostile(event: Any) -> None:
         allocation = event["Payload"].get("Allocation")
         for task in ((allocation or {}).get("TaskStates") or {}).values():

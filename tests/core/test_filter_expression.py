@@ -1,4 +1,4 @@
-"""Nomad's filter expressions: go-bexpr's own examples and cases on the same values as JSON, and where we differ."""
+"""Nomad's filter expressions: go-bexpr's own examples and cases on the same values as JSON, and our differences."""
 
 import json
 from collections.abc import Sequence
@@ -208,14 +208,14 @@ FALSE: list[tuple[Any, Sequence[str]]] = [
 ]
 
 DIFFERENT: list[tuple[Any, str, bool]] = [
-    # A missing key of a map: go-bexpr says yes to each of these.
+    # A missing key of a map: go-bexpr returns true for each of these.
     (NESTED, "Nested.Map.notfound != 4", False),
     (NESTED, "4 not in Nested.Map.notfound", False),
     (NESTED, "Nested.Map.notfound is empty", False),
     (NESTED, "Nested.Map.notfound is nil", False),
     (NESTED, 'Nested.Map.notfound not matches ".*"', False),
     (NESTED, 'all Nested.Map.notfound as k { k == "x" }', False),
-    # JSON does not tell structs from maps nor nil pointers from nil lists: go-bexpr answers these with an error.
+    # JSON does not distinguish structs from maps or nil pointers from nil lists: go-bexpr returns an error for these.
     (NESTED, "Map in Nested", True),
     (NESTED, "Nested.SliceOfPointersToStructs.0 is empty", False),
     (NESTED, "Nested.SliceOfPointersToStructs.1 is empty", True),
@@ -225,10 +225,10 @@ DIFFERENT: list[tuple[Any, str, bool]] = [
     (FLAT, "Int is not nil", True),
     (FLAT, "Int is nil", False),
     (NESTED, "word not in Nested.SliceOfInts", True),
-    # Numbers are compared by their value.
+    # Numbers are compared by value.
     ({"N": 123456789012345678901234567890}, "N == 123456789012345678901234567890", True),
     ({"N": 5}, "N == 5.0", True),
-    # More is accepted.
+    # We accept more.
     ({"N": "web-1"}, "N == web-1", True),
     ({"N": "3x"}, "N == 3x", True),
     ({"N": 'a"b'}, 'N == "a\\"b"', True),
@@ -242,14 +242,14 @@ def outcome(text: str, value: Any, topic: str = "") -> bool:
 
 
 @pytest.mark.parametrize(("value", "text"), [(value, text) for value, texts in TRUE for text in texts])
-def test_what_go_bexpr_says_yes_to(value: Any, text: str) -> None:
+def test_true_in_go_bexpr(value: Any, text: str) -> None:
     assert outcome(text, value)
     assert outcome(str(Filter.parse(text)), value)
     assert not outcome(f"not ({text})", value)
 
 
 @pytest.mark.parametrize(("value", "text"), [(value, text) for value, texts in FALSE for text in texts])
-def test_what_go_bexpr_says_no_to_or_refuses_for_its_values(value: Any, text: str) -> None:
+def test_false_in_go_bexpr_or_an_error_for_its_values(value: Any, text: str) -> None:
     assert not outcome(text, value)
     assert not outcome(str(Filter.parse(text)), value)
     assert outcome(f"not ({text})", value)
@@ -301,7 +301,7 @@ EQUAL: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("one", "other"), EQUAL)
-def test_expressions_are_read_as_go_bexpr_reads_them(one: str, other: str) -> None:
+def test_expressions_are_parsed_like_go_bexpr(one: str, other: str) -> None:
     assert Filter.parse(one) == Filter.parse(other)
 
 
@@ -329,7 +329,7 @@ def test_expressions_are_read_as_go_bexpr_reads_them(one: str, other: str) -> No
         'foo == "\\777"',
     ],
 )
-def test_what_go_bexpr_does_not_accept_is_a_mistake(text: str) -> None:
+def test_syntax_errors_of_go_bexpr_are_mistakes(text: str) -> None:
     with pytest.raises(FilterError):
         Filter.parse(text)
 
@@ -394,14 +394,14 @@ def test_the_objects_key_is_the_topics() -> None:
     assert not outcome("DeploymentStatus.Healthy != true", ALLOCATION, "Allocation")
 
 
-def test_several_expressions_share_one_look_at_the_payload() -> None:
+def test_several_expressions_decode_the_payload_once() -> None:
     nodes = [Filter.parse(text).root for text in ("JobID == web", "ClientStatus == lost", "Missing is empty")]
     decide = compile_all([node for node in nodes if node is not None])
     assert decide(json.dumps(ALLOCATION).encode(), "Allocation") == [True, False, False]
     assert compile_all(())(b"{}", "Job") == []
 
 
-def test_names_of_items_hide_and_end() -> None:
+def test_names_of_items_are_scoped_and_shadow_others() -> None:
     value = {"List": [{"t": ["x", "y"]}, {"t": []}], "t": "outside", "Object": {"k": {"v": 1}}}
     assert outcome('any List as t { any t.t as t { t == "y" } }', value)
     assert outcome('any List as t { t.t is empty } and t == "outside"', value)
@@ -444,7 +444,7 @@ DEEP = b'{"Job":' * 5000 + b"1" + b"}" * 5000
         b'{"\xff":{"Name":1}}',
     ],
 )
-def test_no_payload_raises_anything(payload: bytes) -> None:
+def test_no_payload_raises(payload: bytes) -> None:
     for text in (
         "Name == web",
         "Name != web",
@@ -459,7 +459,7 @@ def test_no_payload_raises_anything(payload: bytes) -> None:
         assert compile_all((node,))(payload, "Job") in ([True], [False])
 
 
-def test_what_can_be_read_of_an_odd_payload_is() -> None:
+def test_the_readable_parts_of_an_odd_payload_match() -> None:
     assert outcome("Job.0.Name == x", {"Job": [{"Name": "x"}]}, "Job")
     assert outcome('Job["0"].Name == x', {"Job": {"0": {"Name": "x"}}}, "Job")
     assert outcome("Name.First == x or Name == y", {"Job": {"Name": "y"}}, "Job")

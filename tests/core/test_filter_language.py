@@ -1,4 +1,4 @@
-"""The filter language as an operator meets it: what a line finds, how it is written back, and what a mistake says."""
+"""The filter language as an operator uses it: what a line matches, its canonical form, and its error messages."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -60,7 +60,7 @@ def seconds(year: int, month: int, day: int, hour: int = 0, minute: int = 0, sec
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t", "\u00a0\u3000"])
-def test_an_empty_line_is_every_event(text: str) -> None:
+def test_an_empty_line_matches_every_event(text: str) -> None:
     assert Filter.parse(text) == Filter()
     assert Filter.parse(text).everything
     assert str(Filter.parse(text)) == ""
@@ -159,12 +159,12 @@ def test_what_a_line_means(text: str, node: Node) -> None:
         ('any Tasks as _, t {t.Name=="x"}', 'any Tasks as _, t { t.Name == "x" }'),
     ],
 )
-def test_a_filter_is_written_in_one_way(text: str, written: str) -> None:
+def test_a_filter_has_one_canonical_form(text: str, written: str) -> None:
     assert str(Filter.parse(text)) == written
     assert Filter.parse(written) == Filter.parse(text)
 
 
-def test_lower_case_finds_all_and_a_capital_is_exact() -> None:
+def test_lower_case_ignores_case_and_a_capital_is_exact() -> None:
     assert Text("web").matches("a WEB server")
     assert Text("web").matches("a web server")
     assert Text("Web").matches("a Web server")
@@ -176,14 +176,14 @@ def test_lower_case_finds_all_and_a_capital_is_exact() -> None:
     assert not field("job:W*1").matches("web-1")
 
 
-def test_a_regular_expression_says_itself_whether_case_counts() -> None:
+def test_a_regular_expression_decides_case_sensitivity_itself() -> None:
     assert Text("w.b", True).matches("a web")
     assert not Text("w.b", True).matches("a WEB")
     assert Text("w.b", True, True).matches("a WEB")
     assert not Text("^b", True).matches("a\nb")
 
 
-def test_values_of_a_field_start_with_are_or_match_what_is_asked() -> None:
+def test_fields_match_by_prefix_equality_or_regular_expression() -> None:
     assert field("status:fail").matches("failed")
     assert not field("status:fail").matches("was failed")
     assert field("status:failed,lost").matches("lost")
@@ -200,7 +200,7 @@ def test_values_of_a_field_start_with_are_or_match_what_is_asked() -> None:
     assert field("job:*").matches("web")
 
 
-def test_topics_and_types_are_found_by_the_names_of_both_dialects() -> None:
+def test_topics_and_types_match_names_of_both_dialects() -> None:
     for text in ("topic:alloc", "topic:=Alloc", "topic:Alloc", "topic:Allocation"):
         assert field(text).matches("Allocation")
         assert not field(text).matches("Node")
@@ -258,7 +258,7 @@ def test_a_time_is_a_range(text: str, bounds: tuple[int | None, int | None]) -> 
 
 
 @pytest.mark.parametrize("zone", [timezone(timedelta(hours=9)), timezone(timedelta(hours=-9))])
-def test_a_time_of_day_is_the_readers(zone: tzinfo) -> None:
+def test_a_time_of_day_is_in_the_operators_time_zone(zone: tzinfo) -> None:
     start, end = field("time:14:30").bounds(NOW, zone)
     assert start is not None
     assert end == start + MINUTE
@@ -269,7 +269,7 @@ def test_a_time_of_day_is_the_readers(zone: tzinfo) -> None:
     assert utc == seconds(2026, 11, 22, 14, 30)
 
 
-def test_this_machines_own_clock_will_do() -> None:
+def test_the_local_time_zone_is_the_default() -> None:
     start, end = field("time:14:30").bounds(NOW, None)
     assert start is not None
     assert end == start + MINUTE
@@ -289,7 +289,7 @@ def test_this_machines_own_clock_will_do() -> None:
         ("tab\there", "tab\there"),
     ],
 )
-def test_the_payload_is_searched_however_it_is_encoded(looked_for: str, value: str) -> None:
+def test_the_payload_is_searched_in_any_encoding(looked_for: str, value: str) -> None:
     text = Text(looked_for)
     go = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     for encoded in (json.dumps(value), json.dumps(value, ensure_ascii=False), go):
@@ -297,7 +297,7 @@ def test_the_payload_is_searched_however_it_is_encoded(looked_for: str, value: s
     assert not text.in_bytes(b'{"Key":"something else \\u003c"}')
 
 
-def test_the_payloads_bytes_are_searched_as_they_are_too() -> None:
+def test_the_payloads_raw_bytes_are_searched_too() -> None:
     payload = b'{"ClientStatus":"failed","Broken":"\xff\\ud800"}'
     assert Text('"ClientStatus":"failed"').in_bytes(payload)
     assert Text('status":"fail', True, True).in_bytes(payload)
@@ -388,7 +388,7 @@ def test_every_field_is_described_by_a_filter_that_works() -> None:
         ("x" * (LONGEST_FILTER + 1), LONGEST_FILTER, 1, "at most 100,000"),
     ],
 )
-def test_a_mistake_points_at_its_place_and_says_what_is_accepted_there(
+def test_a_mistake_has_its_position_and_what_is_accepted_there(
     text: str, position: int, length: int, message: str
 ) -> None:
     error = mistake(text)
@@ -399,7 +399,7 @@ def test_a_mistake_points_at_its_place_and_says_what_is_accepted_there(
     assert len(error.text) < 400
 
 
-def test_what_is_quoted_in_an_error_is_fit_to_be_drawn() -> None:
+def test_quoted_text_in_an_error_is_printable() -> None:
     for text in ("/\x1b]0;x\x07", "abc:\x1b[2J\u202e" * 500, '"\\\x1b"', "a\x1b == 1", "/[\x1b/"):
         assert mistake(text).text.isprintable()
 
@@ -418,7 +418,7 @@ def test_what_is_quoted_in_an_error_is_fit_to_be_drawn() -> None:
         " and ".join(f'A.B{number} == "x"' for number in range(500)),
     ],
 )
-def test_long_and_deep_filters_are_filters(text: str) -> None:
+def test_long_and_deep_filters_are_accepted(text: str) -> None:
     parsed = Filter.parse(text)
     assert Filter.parse(str(parsed)) == parsed
     assert hash(Filter.parse(str(parsed))) == hash(parsed)
@@ -458,6 +458,6 @@ def test_parts_of_a_filter_can_be_distinguished() -> None:
         ("", False, False),
     ],
 )
-def test_what_matches_changes_with_time_only_where_an_age_is_asked_for(text: str, ages: bool, relative: bool) -> None:
+def test_only_filters_by_age_change_with_time(text: str, ages: bool, relative: bool) -> None:
     chosen = Filter.parse(text)
     assert (chosen.has_ages, chosen.is_relative) == (ages, relative)

@@ -1,4 +1,4 @@
-"""What holds for every filter and every text: no other error, one way to write it, and two halves of every list."""
+"""Properties of all filters and texts: one kind of error, one canonical form, and negation splits every list."""
 
 import json
 from functools import cache
@@ -67,7 +67,7 @@ keys = st.sampled_from(("ID", "Name", "ClientStatus", "Status", "a b", "co:lon",
 
 
 def quoted(text: str) -> str:
-    """In the double quotes of Go, written without the project's own help."""
+    """In Go's double quotes, implemented without the project's code."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -129,7 +129,7 @@ filters = st.recursive(terms, lambda inner: combined(inner, ("-", "not ", "--"),
 
 
 def parsed(text: str) -> Filter | None:
-    """None for a mistake, which is checked to point into the text and to be fit to be drawn."""
+    """Return the filter; None for a mistake, which must have a valid position and a printable message."""
     try:
         return Filter.parse(text)
     except FilterError as error:
@@ -141,7 +141,7 @@ def parsed(text: str) -> Filter | None:
 
 @given(typed | anything)
 @settings(deadline=None)
-def test_any_text_is_a_filter_or_a_mistake_and_written_back_it_is_the_same(text: str) -> None:
+def test_any_text_is_a_mistake_or_a_filter_that_round_trips(text: str) -> None:
     filter_ = parsed(text)
     if filter_ is not None:
         assert Filter.parse(str(filter_)) == filter_
@@ -149,7 +149,7 @@ def test_any_text_is_a_filter_or_a_mistake_and_written_back_it_is_the_same(text:
 
 @given(filters)
 @settings(deadline=None)
-def test_a_filter_written_back_is_the_same(text: str) -> None:
+def test_a_filter_round_trips(text: str) -> None:
     filter_ = Filter.parse(text)
     again = Filter.parse(str(filter_))
     assert again == filter_
@@ -159,7 +159,7 @@ def test_a_filter_written_back_is_the_same(text: str) -> None:
 
 @cache
 def events() -> list[dict[str, Any]]:
-    """Every fifth event of the tour, and whatever of the hostile recording is an object with events."""
+    """Every fifth event of the tour, and all objects with events of the hostile recording."""
     found: list[dict[str, Any]] = []
     for name in ("tour", "hostile"):
         for line in recordings.lines(name):
@@ -174,15 +174,15 @@ def events() -> list[dict[str, Any]]:
     return found[::5]
 
 
-def shows(node: Node, event: dict[str, Any]) -> bool:
-    """What a filter means for one event, as plainly as possible."""
+def matches_plainly(node: Node, event: dict[str, Any]) -> bool:
+    """Whether a filter matches an event, implemented as plainly as possible."""
     match node:
         case And(parts):
-            return all(shows(part, event) for part in parts)
+            return all(matches_plainly(part, event) for part in parts)
         case Or(parts):
-            return any(shows(part, event) for part in parts)
+            return any(matches_plainly(part, event) for part in parts)
         case Not(part):
-            return not shows(part, event)
+            return not matches_plainly(part, event)
         case Word(text):
             return any(text.matches(str(event.get(key))) for key in ("Topic", "Type", "Key", "Namespace"))
         case InPayload(text):
@@ -205,23 +205,23 @@ def test_a_filter_and_its_negation_split_every_list_in_two(text: str) -> None:
     assert chosen is not None
     assert others is not None
     for event in events():
-        assert shows(chosen, event) is not shows(others, event)
+        assert matches_plainly(chosen, event) is not matches_plainly(others, event)
 
 
 @given(bodies)
 @settings(deadline=None, max_examples=times(40))
-def test_deciding_together_is_deciding_one_by_one(text: str) -> None:
+def test_filters_decide_the_same_together_and_one_by_one(text: str) -> None:
     nodes = [node for node in (Filter.parse(text).root, Filter.parse("ClientStatus == running").root) if node]
     together = compile_all(nodes)
     for event in events()[::4]:
         topic = str(event.get("Topic"))
-        assert together(event["bytes"], topic) == [shows(node, event) for node in nodes]
+        assert together(event["bytes"], topic) == [matches_plainly(node, event) for node in nodes]
 
 
 @given(st.binary(max_size=80), filters)
 @settings(deadline=None)
-def test_no_bytes_and_no_text_make_a_filter_raise(payload: bytes, text: str) -> None:
+def test_no_bytes_or_text_make_a_filter_raise(payload: bytes, text: str) -> None:
     event = {"Topic": payload.decode("utf-8", "surrogateescape"), "bytes": payload}
     node = Filter.parse(text).root
     assert node is not None
-    assert shows(node, event) in (True, False)
+    assert matches_plainly(node, event) in (True, False)

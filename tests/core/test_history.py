@@ -1,4 +1,4 @@
-"""What was received is held, addressed for ever by the same numbers, within its bounds, oldest first out."""
+"""Received events are stored under permanent sequence numbers within bounds, and evicted oldest first."""
 
 import json
 import tracemalloc
@@ -24,7 +24,7 @@ GAP = Gap(GapReason.BUFFER, 5, 9, 1.0)
 
 
 def frame(index: int, *events: tuple[str, str] | tuple[str, str, str], filler: str = "") -> Frame:
-    """A frame of (topic, key) or (topic, key, filter key) events."""
+    """Return a frame of (topic, key) or (topic, key, filter key) events."""
     members = [
         {"Topic": topic, "Key": key, "FilterKeys": more or None, "Payload": {"Number": number, "Filler": filler}}
         for number, (topic, key, *more) in enumerate(events)
@@ -34,7 +34,7 @@ def frame(index: int, *events: tuple[str, str] | tuple[str, str, str], filler: s
     return decoded
 
 
-# What comes back
+# Reading back
 
 
 def check(history: History, sequence: int, frame: Frame, event: Event, received: int) -> None:
@@ -50,7 +50,7 @@ def check(history: History, sequence: int, frame: Frame, event: Event, received:
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_every_recorded_event_comes_back_exactly_as_it_came(name: str) -> None:
+def test_every_recorded_event_is_returned_unchanged(name: str) -> None:
     history = History()
     appended = []
     for number, frame in enumerate(frames(name)):
@@ -64,7 +64,7 @@ def test_every_recorded_event_comes_back_exactly_as_it_came(name: str) -> None:
 
 
 @pytest.mark.parametrize("most", [1 << 20, 1 << 30])
-def test_what_is_compressed_late_or_evicted_before_is_no_other_event(most: int) -> None:
+def test_late_compression_and_early_eviction_do_not_mix_up_events(most: int) -> None:
     history = History(max_bytes=most)
     waiting: list[Callable[[], None]] = []
     history.compress_in(waiting.append)
@@ -73,7 +73,7 @@ def test_what_is_compressed_late_or_evicted_before_is_no_other_event(most: int) 
         for frame in frames("load"):
             history.append(frame, received=number)
             appended += [(frame, event, number) for event in frame.events]
-            if len(waiting) > number:  # later and later
+            if len(waiting) > number:  # the delay grows
                 waiting.pop(0)()
             for sequence in {history.first, (history.first + history.end) // 2, history.end - 1}:
                 if history.first <= sequence < history.end:
@@ -86,7 +86,7 @@ def test_what_is_compressed_late_or_evicted_before_is_no_other_event(most: int) 
 
 
 @pytest.mark.parametrize("index", [-1, -(1 << 63) - 1, 1 << 63, 1 << 64, 1 << 70])
-def test_an_index_that_no_server_sends_is_no_obstacle(index: int) -> None:
+def test_an_index_that_no_server_sends_is_accepted(index: int) -> None:
     line = b'{"Index":%d,"Events":[{"Topic":"Job","Key":"a"},{"Topic":"Job","Index":%d,"Key":"b"}]}' % (index, index)
     decoded = decode(line)
     assert isinstance(decoded, Frame)
@@ -100,13 +100,13 @@ def test_an_index_that_no_server_sends_is_no_obstacle(index: int) -> None:
     assert gap.before == index
 
 
-def test_a_frame_without_events_leaves_nothing() -> None:
+def test_a_frame_without_events_adds_nothing() -> None:
     history = History()
     history.append(frame(7), 1)
     assert (len(history), history.held, history.end) == (0, 0, 0)
 
 
-def test_a_row_that_is_not_held_is_an_error_that_says_so() -> None:
+def test_a_row_that_is_not_held_is_an_error() -> None:
     history = History()
     history.append(frame(7, ("Job", "a")), 1)
     history.append_gap(GAP, 2)
@@ -120,7 +120,7 @@ def test_a_row_that_is_not_held_is_an_error_that_says_so() -> None:
             look(1)
 
 
-def test_a_gap_is_a_row_in_its_place_and_no_event() -> None:
+def test_a_gap_is_a_row_but_not_an_event() -> None:
     history = History()
     history.append_gap(GAP, 1)
     history.append(frame(9, ("Job", "a"), ("Job", "b")), 2)
@@ -138,7 +138,7 @@ def test_a_gap_is_a_row_in_its_place_and_no_event() -> None:
     assert history.topic_counts == {"Job": 3}
 
 
-def test_the_job_of_an_event_is_named_where_it_belongs_to_one() -> None:
+def test_an_event_has_the_name_of_its_job_if_any() -> None:
     history = History()
     history.append(
         frame(
@@ -149,7 +149,7 @@ def test_the_job_of_an_event_is_named_where_it_belongs_to_one() -> None:
     assert [history.event(sequence).job for sequence in range(5)] == ["web", "web", "web", "", ""]
 
 
-# Bounds: a straightforward list against the history
+# Bounds: a simple list against the history
 
 
 def _object(event: Event) -> tuple[str, str, str]:
@@ -158,7 +158,7 @@ def _object(event: Event) -> tuple[str, str, str]:
 
 @dataclass
 class Model:
-    """All that was ever appended, and what a history of it must say."""
+    """Everything that was appended, and what a history of it must contain."""
 
     history: History
     rows: list[tuple[Frame, Event] | Gap] = field(default_factory=list)
@@ -209,7 +209,7 @@ steps = st.one_of(
 
 
 @given(st.sampled_from([1, 16, 64, 200]), st.lists(steps, max_size=25))
-def test_any_history_holds_its_newest_events_and_knows_them_well(max_events: int, steps: list[object]) -> None:
+def test_any_history_holds_its_newest_events_correctly(max_events: int, steps: list[object]) -> None:
     model = Model(History(max_events=max_events))
     for index, step in enumerate(steps, 1):
         if isinstance(step, list):
@@ -223,7 +223,7 @@ def test_any_history_holds_its_newest_events_and_knows_them_well(max_events: int
     model.check()
 
 
-def test_events_leave_oldest_first_a_segment_at_a_time_and_no_earlier_than_they_must() -> None:
+def test_segments_are_evicted_oldest_first_and_only_when_necessary() -> None:
     history = History(max_events=160)
     firsts = [0]
     for index in range(1, 1000):
@@ -241,7 +241,7 @@ def test_events_leave_oldest_first_a_segment_at_a_time_and_no_earlier_than_they_
 def test_bytes_are_bounded_within_one_segment() -> None:
     history = History(max_bytes=3_000_000)
     load = frames("load")
-    most = 0  # how much is held at the end depends on when the last segment left
+    most = 0  # what is held at the end depends on when the last segment was evicted
     for _ in range(3):
         for each in load:
             history.append(each, 1)
@@ -251,7 +251,7 @@ def test_bytes_are_bounded_within_one_segment() -> None:
     assert most > history.max_bytes * 9 / 10
 
 
-def test_one_event_larger_than_all_bounds_is_held_alone() -> None:
+def test_one_event_larger_than_the_bounds_is_held_alone() -> None:
     history = History(max_events=10, max_bytes=100_000)
     for index in range(1, 60):
         history.append(frame(index, ("Job", "small")), 1)
@@ -277,8 +277,8 @@ def test_a_storm_of_gaps_stays_within_the_bounds() -> None:
     assert history.gaps_held == sum(history.gap(row) is not None for row in range(history.first, history.end))
 
 
-def test_objects_that_are_gone_leave_nothing_behind() -> None:
-    """A cluster makes allocations for years; only those held may cost memory."""
+def test_evicted_objects_use_no_memory() -> None:
+    """A cluster creates allocations for years; only those held may use memory."""
     history = History(max_events=400)
 
     def pass_by(first: int, end: int) -> None:
@@ -299,7 +299,7 @@ def test_objects_that_are_gone_leave_nothing_behind() -> None:
     assert history.previous(history.end - 1) == history.end - 3
 
 
-def test_what_was_unpacked_to_be_looked_at_is_bounded() -> None:
+def test_memory_for_decompressed_segments_is_bounded() -> None:
     history = History(unpacked_bytes=1_000_000)
     for each in frames("load"):
         history.append(each, 1)
@@ -310,7 +310,7 @@ def test_what_was_unpacked_to_be_looked_at_is_bounded() -> None:
         assert memory.most < 4_000_000 < unpacked
 
 
-def test_what_is_looked_at_is_never_taken_for_what_was_evicted() -> None:
+def test_a_decompressed_segment_is_never_mistaken_for_an_evicted_one() -> None:
     history = History(max_events=2 * SEGMENT_EVENTS)
     payloads: list[bytes] = []
     for each in frames("load") * 2:
@@ -321,7 +321,7 @@ def test_what_is_looked_at_is_never_taken_for_what_was_evicted() -> None:
     assert history.evicted
 
 
-def test_the_memory_that_is_counted_is_about_the_memory_that_is_used() -> None:
+def test_the_counted_memory_approximates_the_used_memory() -> None:
     lines = [line for line in recordings.lines("load") if line]
     history = History()
     tracemalloc.start()

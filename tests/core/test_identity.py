@@ -1,4 +1,4 @@
-"""An event has one ID, whichever server it comes from and whoever asks."""
+"""An event has one ID, independent of the server that sent it and the client that received it."""
 
 import random
 from typing import Any
@@ -17,7 +17,7 @@ def job(status: str, **more: Any) -> dict[str, Any]:
 
 
 def shuffled(value: Any) -> Any:
-    """The same value with the keys of its objects in another order."""
+    """Return the same value with shuffled object keys."""
     if isinstance(value, dict):
         keys = list(value)
         random.Random(1).shuffle(keys)
@@ -25,7 +25,7 @@ def shuffled(value: Any) -> Any:
     return [shuffled(item) for item in value] if isinstance(value, list) else value
 
 
-def test_another_server_writes_the_keys_in_another_order() -> None:
+def test_the_order_of_keys_does_not_affect_the_id() -> None:
     for line in recordings.lines("tour"):
         decoded = decode(line)
         if isinstance(decoded, Frame):
@@ -34,7 +34,7 @@ def test_another_server_writes_the_keys_in_another_order() -> None:
             assert Identities("global").of(decoded) == Identities("global").of(other)
 
 
-def test_what_each_server_computes_anew_does_not_count() -> None:
+def test_values_that_each_server_computes_do_not_affect_the_id() -> None:
     ours = job("running", NextEval="5b1b1c3e-2222-3333-4444-555566667777", At="2026-01-01T00:00:00Z", Then=10**18 + 1)
     theirs = job("running", NextEval="", At="2026-01-01T00:00:09Z", Then=10**18 + 7)
     without = job("running")
@@ -51,7 +51,7 @@ def test_one_object_written_twice_under_an_index_is_two_events() -> None:
     assert [*first, *second] == Identities().of(frame(7, pending, running))
 
 
-def test_events_that_are_the_same_in_everything_are_distinguished_by_their_order() -> None:
+def test_identical_events_are_distinguished_by_their_order() -> None:
     same = job("running")
     identities = Identities()
     ids = identities.of(frame(7, same, same)) + identities.of(frame(7, same))
@@ -59,7 +59,7 @@ def test_events_that_are_the_same_in_everything_are_distinguished_by_their_order
     assert Identities().of(frame(8, same)) != ids[:1]
 
 
-def test_every_event_of_every_recording_has_an_id_of_its_own() -> None:
+def test_every_event_of_every_recording_has_a_unique_id() -> None:
     for name in ("tour", "load", "beta", "hostile"):
         identities = Identities("global")
         ids: list[str] = []
@@ -68,11 +68,11 @@ def test_every_event_of_every_recording_has_an_id_of_its_own() -> None:
             if isinstance(decoded, Frame):
                 ids += identities.of(decoded)
         assert ids
-        # The hostile recording goes back to an index that it had before.
+        # The hostile recording repeats an index.
         assert len(set(ids)) == len(ids) or name == "hostile"
 
 
-def test_a_rebuilt_cluster_has_events_of_its_own_under_the_indexes_of_the_old_one() -> None:
+def test_a_rebuilt_cluster_has_new_ids_at_the_indexes_of_the_old_one() -> None:
     old, new = job("running", SubmitTime=10**18 + 1), job("running", SubmitTime=10**18 + 2)
     assert Identities("global").of(frame(7, old)) != Identities("global").of(frame(7, new))
 

@@ -1,4 +1,4 @@
-"""How much an event matters, object by object, as the recordings have them."""
+"""Levels of events, object by object, in the recordings."""
 
 import json
 from functools import cache
@@ -23,7 +23,7 @@ held = cache(recordings.held)
 
 @cache
 def levels(name: str) -> dict[tuple[str, str], str]:
-    """By topic and sentence."""
+    """Return levels by topic and sentence."""
     history = held(name)
     events = (history.event(sequence) for sequence in range(history.first, history.end))
     return {
@@ -49,7 +49,7 @@ def levels(name: str) -> dict[tuple[str, str], str]:
         ("Job", "web  registered service · frontend 3, cache 2", "change"),
         ("Job", "web  v1 → v2  cache count 2 → 5", "change"),
         ("Job", "cron  stopped · running → dead", "change"),
-        ("Job", "report  running → dead", "change"),  # a batch job that is done
+        ("Job", "report  running → dead", "change"),  # a batch job that has completed
         ("Job", "flaky  running → dead", "failure"),
         ("Job", "logship  purged", "change"),
         ("Deployment", "web  started v1 · 1 canary", "change"),
@@ -82,7 +82,7 @@ def test_bookkeeping_is_routine() -> None:
     assert set(quiet) == {"routine"}
 
 
-def test_few_events_are_more_than_a_change() -> None:
+def test_few_events_have_a_level_above_change() -> None:
     loud = [text for (_, text), word in levels("tour").items() if word in ("warning", "failure")]
     assert 15 < len(loud) < 40
 
@@ -134,7 +134,7 @@ def test_a_later_state_of_a_restarted_server_proves_nothing() -> None:
     assert of("Allocation", "AllocationUpdated", now, before) == "routine"
 
 
-def test_what_cannot_be_read_is_routine() -> None:
+def test_unreadable_payloads_are_routine() -> None:
     for payload in (b"", b"{", b"[]", b'{"Allocation":7}', b"[" * 100_000):
         assert level("Allocation", "AllocationUpdated", "k", payload, payload).word == "routine"
         assert level("Future", "FutureUpdated", "k", payload, None).word == "routine"
@@ -144,7 +144,7 @@ def test_what_cannot_be_read_is_routine() -> None:
 
 
 def levels_shown(view: View) -> list[Level]:
-    """Of all rows and what is folded into them, once all is searched."""
+    """Return the levels of all rows and of rows folded into them, once the search is complete."""
     while view.advance(0.1):
         pass
     return [event_level(view.history, view.history.event(sequence)) for sequence in view.sequences()]
@@ -194,7 +194,7 @@ def test_facets_count_levels() -> None:
     assert view.counts(Dimension.LEVEL) == {one.word: found.count(one) for one in Level}
 
 
-def test_the_least_level_is_in_the_filter_and_replaces_the_one_before() -> None:
+def test_the_minimum_level_is_in_the_filter_and_replaces_the_previous_one() -> None:
     chosen = with_least_level(Filter.parse("job:web level:failure"), Level.CHANGE)
     assert str(chosen) == "job:web level:failure level:>=change"
     assert least_level(chosen) is Level.CHANGE

@@ -1,4 +1,4 @@
-"""When something happened, as far as what was written tells it."""
+"""When something happened, as far as the objects contain it."""
 
 import json
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ def moment(*events: dict[str, Any]) -> int | None:
 
 
 def written(topic: str, at: object = NOW, index: int = 7, **fields: object) -> dict[str, Any]:
-    """An event whose object was changed at `at` by the write `index`."""
+    """Return an event whose object was changed at `at` by the write `index`."""
     member = {"Alloc": "Allocation", "Eval": "Evaluation", "Variable": "Metadata"}.get(topic, topic)
     return {"Topic": topic, "Payload": {member: {"ModifyTime": at, "ModifyIndex": index, **fields}}}
 
@@ -47,18 +47,18 @@ def job(at: object = NOW, registered: int = 7, type_: str = "JobRegistered") -> 
 
 
 @pytest.mark.parametrize("topic", ["Allocation", "Alloc", "Evaluation", "Eval", "Deployment", "Variable"])
-def test_an_object_shows_when_it_was_changed(topic: str) -> None:
+def test_an_object_has_the_time_of_its_change(topic: str) -> None:
     assert moment(written(topic)) == NOW
 
 
-def test_a_job_shows_when_it_was_registered_and_only_then() -> None:
+def test_a_job_has_a_time_only_at_registration() -> None:
     assert moment(job()) == NOW
     assert moment(job(registered=3)) is None
-    assert moment(job(type_="DeploymentStatusUpdate")) is None  # rolled back to a version submitted long ago
+    assert moment(job(type_="DeploymentStatusUpdate")) is None  # rolled back to a version that was submitted long ago
 
 
 @pytest.mark.parametrize("member", ["AuthMethod", "ACLBindingRule"])
-def test_an_object_with_a_written_time_shows_it(member: str) -> None:
+def test_an_objects_own_time_field_is_used(member: str) -> None:
     topic = "ACL" + member.removeprefix("ACL")
     now = {"ModifyTime": NEWS, "ModifyIndex": 7}
     assert moment({"Topic": topic, "Payload": {member: now}}) == NEWS_MOMENT
@@ -66,34 +66,34 @@ def test_an_object_with_a_written_time_shows_it(member: str) -> None:
 
 
 @pytest.mark.parametrize(("topic", "member", "at"), [("ACLToken", "ACLToken", NEWS), ("HostVolume", "Volume", NOW)])
-def test_an_object_without_a_time_of_its_last_write_shows_when_it_was_made(topic: str, member: str, at: object) -> None:
+def test_an_object_without_a_modification_time_has_its_creation_time(topic: str, member: str, at: object) -> None:
     now = {"CreateTime": at, "CreateIndex": 7, "ModifyTime": NOW + MINUTE, "ModifyIndex": 7}
     assert moment({"Topic": topic, "Payload": {member: now}}) == (NEWS_MOMENT if at == NEWS else NOW)
     assert moment({"Topic": topic, "Payload": {member: now | {"CreateIndex": 6}}}) is None
 
 
 @pytest.mark.parametrize("type_", ["NodeRegistration", "NodeStreamEvent", "NodeEvent", "NodeDrain", "NodeEligibility"])
-def test_a_node_shows_by_its_newest_own_event(type_: str) -> None:
+def test_a_node_has_the_time_of_its_newest_own_event(type_: str) -> None:
     assert moment(node(type_, "2026-11-23T08:00:00Z", NEWS)) == NEWS_MOMENT
     assert moment(node(type_, "2026-11-23T09:49:12.987654321+01:00")) == NEWS_MOMENT
 
 
-def test_a_node_shows_by_a_later_change_of_its_status() -> None:
+def test_a_node_has_the_time_of_a_later_status_change() -> None:
     seconds = NEWS_MOMENT // SECOND + 5
     assert moment(node("NodeRegistration", NEWS, StatusUpdatedAt=seconds)) == seconds * SECOND
     assert moment(node("NodeRegistration", StatusUpdatedAt=seconds)) == seconds * SECOND
 
 
-def test_a_node_that_an_allocation_changed_shows_nothing() -> None:
+def test_a_node_changed_by_an_allocation_has_no_time() -> None:
     assert moment(node("AllocationUpdated", NEWS)) is None
 
 
-def test_an_object_that_was_only_sent_along_shows_nothing() -> None:
+def test_an_object_not_changed_by_the_write_has_no_time() -> None:
     assert moment(written("Evaluation", index=6)) is None
     assert moment(written("Evaluation", at=NOW + MINUTE, index=6), written("Allocation")) == NOW
 
 
-def test_an_object_that_was_only_sent_along_shows_what_it_cannot_have_preceded() -> None:
+def test_an_object_not_changed_by_the_write_gives_a_lower_bound() -> None:
     frame = frame_of(written("Evaluation", NOW - MINUTE, index=5), written("Deployment", NOW, index=6))
     assert frame_moment(frame) is None
     assert no_earlier_than(frame) == NOW
@@ -105,15 +105,15 @@ def test_all_events_of_a_write_happened_when_its_newest_object_changed() -> None
     assert moment(service, written("Evaluation", NOW - MINUTE), written("Allocation", NOW), service) == NOW
 
 
-def test_nodes_are_asked_last() -> None:
-    """Their times are whole seconds."""
+def test_times_of_nodes_are_used_last() -> None:
+    """Their times have a resolution of a second."""
     assert moment(node("NodeDrain", NEWS), written("Evaluation", NEWS_MOMENT - 1)) == NEWS_MOMENT - 1
 
 
 @pytest.mark.parametrize(
     "at", [None, 0, -1, "x", True, 1.5, [], {}, 1 << 63, 1 << 70, "2026-11-23T08:49:12", float("1e30")]
 )
-def test_a_time_that_is_none_shows_nothing(at: object) -> None:
+def test_an_invalid_time_is_ignored(at: object) -> None:
     assert moment(written("Allocation", at)) is None
     assert moment(job(at)) is None
     assert moment(written("Allocation", at), written("Evaluation")) == NOW
@@ -122,24 +122,24 @@ def test_a_time_that_is_none_shows_nothing(at: object) -> None:
 @pytest.mark.parametrize(
     "at", [None, "", "yesterday", 5, [], "2026-11-23T08:49:12", "0001-01-01T00:00:00Z", "9999-99-99T00:00:00Z"]
 )
-def test_a_node_event_without_a_usable_time_shows_nothing(at: object) -> None:
+def test_a_node_event_without_a_usable_time_is_ignored(at: object) -> None:
     assert moment(node("NodeStreamEvent", NEWS, at)) is None
 
 
-def test_a_frame_of_thousands_of_events_does_not_hold_up_the_screen() -> None:
-    """Only its first events are asked."""
+def test_a_frame_of_thousands_of_events_does_not_block_the_screen() -> None:
+    """Only its first events are examined."""
     silent = {"Topic": "Service", "Payload": {"Service": {}}}
     assert moment(*[silent] * 5000, written("Allocation")) is None
     assert moment(written("Allocation"), *[silent] * 5000) == NOW
 
 
-def test_a_frame_without_events_shows_nothing() -> None:
+def test_a_frame_without_events_has_no_time() -> None:
     assert moment() is None
 
 
 @pytest.mark.parametrize(("name", "share"), [("tour", 0.85), ("beta", 1.0), ("load", 1.0), ("large-job", 0.6)])
-def test_recorded_frames_show_their_times_in_order(name: str, share: float) -> None:
-    """Writes queue for up to a second on a busy server, so a frame may be that much older than the one before."""
+def test_recorded_frames_have_ordered_times(name: str, share: float) -> None:
+    """Writes queue for up to a second on a busy server, so a frame can be that much older than the previous one."""
     frames = [frame for line in recordings.lines(name) if isinstance(frame := decode(line), Frame) and frame.events]
     moments = [moment for frame in frames if (moment := frame_moment(frame)) is not None]
     assert len(moments) >= share * len(frames)

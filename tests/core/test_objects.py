@@ -1,4 +1,4 @@
-"""A topic that the program does not know yet becomes known to every view by one module and one line of the registry."""
+"""All views support a new topic after adding one module and one line in the registry."""
 
 import json
 from collections.abc import Mapping
@@ -95,16 +95,16 @@ def history() -> History:
 NEWEST: Final = json.dumps(payload(2, "steady")).encode()
 
 
-def test_its_sentence_says_what_happened(history: History) -> None:
+def test_its_sentence(history: History) -> None:
     assert sentence_of(history, 1).text == "heart  weak → steady"
 
 
-def test_its_summary_says_how_things_stand() -> None:
+def test_its_summary() -> None:
     facts = summary("Pulse", "p1", NEWEST, name=lambda topic, id_: "", now=BEGAN).facts
     assert [fact.text for fact in facts] == ["beats for web"]
 
 
-def test_filters_and_facets_know_its_status_node_job_and_allocation(history: History) -> None:
+def test_filters_and_facets_use_its_status_node_job_and_allocation(history: History) -> None:
     assert status_and_node("Pulse", "PulseUpdated", "p1", NEWEST) == ("steady", "n1", "")
     for text, found in (("status:weak", 1), ("job:web", 2), ("alloc:a1", 2), ("node:n2", 0), ("group:a1", 0)):
         view = View(history, Filter.parse(text))
@@ -113,14 +113,14 @@ def test_filters_and_facets_know_its_status_node_job_and_allocation(history: His
         assert len(view) == found, text
 
 
-def test_it_is_related_to_what_it_names_and_has_a_name(history: History) -> None:
+def test_it_is_related_to_the_objects_that_it_refers_to_and_has_a_name(history: History) -> None:
     key = ("Pulse", "default", "p1")
     assert list(Related(history).causes_of(key)) == [("Allocation", "default", "a1")]
     assert Related(history).job_of(key) == "web"
     assert Names(history).name("Pulse", "p1") == "heart"
 
 
-def test_its_events_have_the_time_that_it_tells() -> None:
+def test_its_events_have_the_objects_time() -> None:
     assert frame_moment(event(2, "steady")) == BEGAN + 2_000_000_000
 
 
@@ -156,7 +156,7 @@ def test_its_changes_leave_out_its_bookkeeping_and_match_its_items() -> None:
     assert {change.labels[-2:] for change in changes if not change.is_noise} == {("right", "Open"), ("Valves", "left")}
 
 
-def test_it_is_asked_for_by_its_name_with_what_a_token_needs() -> None:
+def test_it_can_be_subscribed_to_and_has_a_required_capability() -> None:
     assert typed_topic("pulse") == "Pulse"
     assert needed("Pulse") == "read-pulse"
     assert '"read-pulse"' in policy(["Pulse"], ["default"])

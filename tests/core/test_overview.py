@@ -1,4 +1,4 @@
-"""The overview's figures, against a plain script that folds the same recording from its JSON."""
+"""The overview's figures, checked against a plain implementation that folds the same recording as JSON."""
 
 import json
 import random
@@ -42,7 +42,7 @@ def indexed(history: History) -> OverviewIndex:
     return index
 
 
-# The plain script: the last payload of each object, and everything else worked out anew from these
+# The plain implementation: the last payload of each object, from which everything else is recomputed
 
 
 class Plain:
@@ -111,7 +111,7 @@ class Plain:
     def forget(self, namespace: str, job: str) -> None:
         for where, one in list(self.last.items()):
             of_job = one.get("JobID") == job or (where[0] == "Job" and where[2] == job)
-            runs_on = where[0] == "Allocation" and not judged(one)[0]  # until an event says that it was stopped
+            runs_on = where[0] == "Allocation" and not judged(one)[0]  # until an event shows that it was stopped
             if of_job and where[1] == namespace and where[0] != "Evaluation" and not runs_on:
                 del self.last[where]
 
@@ -200,7 +200,7 @@ class Plain:
 
 
 def judged(one: dict[str, Any]) -> tuple[int, str]:
-    """How bad an allocation is, and why."""
+    """Return how bad an allocation's state is, and why."""
     if one["DesiredStatus"] != "run" or one.get("NextAllocation") or one.get("IsOfStoppedJob"):
         return 0, ""
     status = one["ClientStatus"]
@@ -225,8 +225,8 @@ def progress(one: dict[str, Any]) -> str:
     return "needs promotion" if ready and not all(group["AutoPromote"] for group in waiting) else ""
 
 
-def worked_out(work: Generator[None, None, Result]) -> Result:
-    """What work that is done in slices comes to."""
+def run_to_end(work: Generator[None, None, Result]) -> Result:
+    """Run a generator to its end, and return its result."""
     while True:
         try:
             next(work)
@@ -235,8 +235,8 @@ def worked_out(work: Generator[None, None, Result]) -> Result:
 
 
 def shown(cluster: Cluster) -> dict[str, Any]:
-    """All that the overview says of a cluster."""
-    listed = worked_out(listing(cluster, 1_000))
+    """Return everything that the overview shows of a cluster."""
+    listed = run_to_end(listing(cluster, 1_000))
     return {
         "troubles": {
             key: {"since": one.since, "level": one.level, "what": one.what} for key, one in cluster.troubles.items()
@@ -286,7 +286,7 @@ def test_causes_are_in_words() -> None:
     assert [one.level for one in found.values()] == sorted((one.level for one in found.values()), reverse=True)
 
 
-def test_what_recovers_is_remembered() -> None:
+def test_recoveries_are_remembered() -> None:
     recovered = {(one.kind, one.name): one for one in indexed(held("tour")).cluster.recovered}
     node = recovered["node", "edge-2"]
     assert (node.what, node.level) == ("down", Level.FAILURE)
@@ -309,7 +309,7 @@ def states(*frames: Frame) -> Cluster:
     return indexed(history).cluster
 
 
-def test_what_fails_again_is_not_among_what_recovered() -> None:
+def test_objects_that_fail_again_are_not_listed_as_recovered() -> None:
     sent = [allocation(5, "a", "failed", "web"), allocation(6, "a", "running", "web")]
     assert [one.name for one in states(*sent).recovered_since(0)] == ["web.g"]
     assert states(*sent).recovered_since(6 * 10**9) == []
@@ -318,7 +318,7 @@ def test_what_fails_again_is_not_among_what_recovered() -> None:
 
 
 def about(index: int, topic: str, type_: str, key: str, **now: Any) -> Frame:
-    """A frame of one event."""
+    """Return a frame of one event."""
     sent = {"Topic": topic, "Type": type_, "Key": key, "Namespace": "default", "Index": index}
     payload = {topic: {**now, "ID": key, "ModifyIndex": index, "CreateIndex": index}}
     frame = decode(json.dumps({"Index": index, "Events": [{**sent, "Payload": payload}]}).encode())
@@ -330,12 +330,12 @@ def about(index: int, topic: str, type_: str, key: str, **now: Any) -> Frame:
     "end",
     [
         about(9, "Job", "JobDeregistered", "web", Stop=True, Type="service", Status="dead", TaskGroups=[]),
-        # Of a purge, 1.6.5 sends no more than this.
+        # For a purge, 1.6.5 sends no more than this.
         about(9, "Evaluation", "JobDeregistered", "e", JobID="web", Status="pending", TriggeredBy="job-deregister"),
     ],
     ids=("stopped", "purged"),
 )
-def test_nothing_of_a_job_that_was_stopped_or_purged_needs_attention(end: Frame) -> None:
+def test_a_stopped_or_purged_job_needs_no_attention(end: Frame) -> None:
     sent = [
         about(4, "Job", "JobRegistered", "web", Stop=False, Type="service", Status="running", TaskGroups=[]),
         allocation(5, "a", "failed", "web"),
@@ -366,19 +366,19 @@ def job(index: int, status: str, number: int = 1) -> Frame:
 
 
 def test_a_service_that_is_dead_needs_attention_though_no_event_shows_it_running() -> None:
-    """Seen with Nomad 1.6.5: preempted for good, after the job's earlier events had left the buffer."""
+    """Seen with Nomad 1.6.5: preempted permanently, after the job's earlier events had left the buffer."""
     assert [(one.name, one.what) for one in states(job(6, "dead")).attention()] == [("web", "dead")]
     assert [one.what for one in states(job(6, "pending"), job(7, "dead")).attention()] == ["dead"]
 
 
-def test_a_service_that_was_scaled_to_none_is_not_in_trouble() -> None:
+def test_a_service_scaled_to_zero_is_not_in_trouble() -> None:
     assert states(job(5, "running"), job(6, "dead", 0)).attention() == []
     scaled = states(job(5, "running"), job(6, "dead"), job(7, "pending", 0), job(8, "dead", 0))
     assert (scaled.attention(), [(one.what, one.end) for one in scaled.recovered]) == ([], [("dead", "count 0")])
 
 
 def test_a_dead_job_has_not_recovered_until_it_runs() -> None:
-    """Seen with Nomad 1.6.5: when a node goes down or comes back, dead jobs are evaluated, pending, and dead again."""
+    """Seen with Nomad 1.6.5: when a node goes down or returns, dead jobs are evaluated, pending, and dead again."""
     died = [job(5, "running"), job(6, "dead"), job(7, "pending")]
     (pending,) = states(*died).attention()
     assert (pending.name, pending.what, pending.level, pending.count) == ("web", "pending", Level.WARNING, 1)
@@ -397,14 +397,14 @@ def test_a_purged_job_is_no_longer_listed() -> None:
     assert [one.id for one in kept.jobs.values()] == ["web"]
 
 
-def test_an_allocation_that_names_another_job_is_no_crash() -> None:
+def test_an_allocation_that_names_another_job_does_not_raise() -> None:
     sent = [allocation(5, "a", "failed", None), allocation(6, "a", "complete", "web")]
     found = states(*sent, allocation(7, "b", "failed", None), allocation(1 << 70, "c", "failed", "web"))
     assert {one.key for one in found.troubles.values()} >= {"b"}
     assert Cluster.decode(ClusterFold(found).snapshot()).troubles.keys() == found.troubles.keys()
 
 
-def test_what_was_counted_before_a_gap_proves_nothing_after_it() -> None:
+def test_counts_before_a_gap_prove_nothing_after_it() -> None:
     history = held("tour", gap_after=204)
     index = indexed(history)
     gap = next(sequence for sequence in range(history.end) if history.gap(sequence) is not None)
@@ -445,7 +445,7 @@ def test_a_state_is_the_same_whether_it_is_folded_or_restored() -> None:
         assert index.as_of(sequence) == alone.as_of(sequence)
 
 
-def test_after_eviction_only_what_is_held_counts() -> None:
+def test_after_eviction_only_held_events_count() -> None:
     history = History(max_events=320)
     index = OverviewIndex(Derived(history))
     for line in recordings.lines("tour"):
@@ -463,7 +463,7 @@ def test_after_eviction_only_what_is_held_counts() -> None:
     late = OverviewIndex(Derived(history))
     while late.advance(0.1):
         pass
-    # Jobs registered before what is held are not counted by guess.
+    # Jobs registered before the held events are not guessed.
     assert all(
         running is None for (_, job, _), (running, _, _) in shown(late.cluster)["figures"].items() if job == "web"
     )
@@ -485,7 +485,7 @@ def test_the_histogram_counts_every_event_in_the_bucket_of_its_time() -> None:
     assert [sum(each) for each in zip(*rates.values(), strict=True)] == [bucket.total for bucket in buckets]
 
 
-def test_activity_grows_coarser_and_loses_nothing() -> None:
+def test_activity_becomes_coarser_and_loses_nothing() -> None:
     activity = Activity()
     for second in range(0, 100_000, 7):
         activity.add(second * 1_000_000_000, "Job", second % 4)
@@ -506,7 +506,7 @@ def test_a_bucket_is_a_term_of_the_filter() -> None:
     assert time_term(day, day + 86_400_000_000_000, UTC).endswith("..2026-11-24T08:59:59")
 
 
-def test_snapshots_stay_within_their_bytes() -> None:
+def test_snapshots_stay_within_their_memory_limit() -> None:
     snapshots, states = Snapshots(), {}
     for sequence in range(0, 4000, 10):
         states[sequence] = random.Random(sequence // 500).randbytes(3000) + sequence.to_bytes(4, "big") * 20
@@ -552,4 +552,4 @@ def test_a_hundred_thousand_jobs_are_listed_in_slices() -> None:
     assert [node.name for node in found.nodes] == ["edge-0", "edge-1", "edge-2"]
     assert (found.more_nodes, found.allocations["n-0"]) == (6, len(range(0, 100_000, 9)))
     counters = {Talker.JOB: Counter({id_: number for (_, id_), number in jobs.items()})}
-    assert worked_out(most_common(counters, 2)) == {Talker.JOB: [("job-099999", 99_999), ("job-099998", 99_998)]}
+    assert run_to_end(most_common(counters, 2)) == {Talker.JOB: [("job-099999", 99_999), ("job-099998", 99_998)]}

@@ -1,4 +1,4 @@
-"""Payloads: what the server sent is what the rows say, whatever it sent."""
+"""Payloads: the rows show what the server sent, for any payload."""
 
 import base64
 import json
@@ -39,7 +39,7 @@ def text(rows: Rows, row: int) -> str:
 
 
 def lines(payload: bytes, folding: Folding | None = None) -> list[str]:
-    """Every row as `key value`, indented by its depth."""
+    """Return every row as `key value`, indented by depth."""
     rows = rows_of(payload, folding)
     return [
         " " * rows.depths[row] + ("" if rows.keys[row] is None else f"{rows.keys[row]} ") + text(rows, row)
@@ -48,7 +48,7 @@ def lines(payload: bytes, folding: Folding | None = None) -> list[str]:
 
 
 def payloads(name: str) -> Iterator[tuple[str, bytes]]:
-    """Topic and payload of every event of a recording."""
+    """Return topic and payload of every event of a recording."""
     for line in recordings.lines(name):
         frame = wire.decode(line)
         if isinstance(frame, wire.Frame):
@@ -87,7 +87,7 @@ def test_rows_are_sorted_by_key_and_items_keep_their_order() -> None:
         "9" * 5_000,
     ],
 )
-def test_a_number_is_shown_as_it_was_sent(number: str) -> None:
+def test_a_number_keeps_its_notation(number: str) -> None:
     assert lines(f'{{"n":{number}}}'.encode()) == [f"n {number}"]
 
 
@@ -120,7 +120,7 @@ def test_a_payload_too_deep_for_a_tree_is_shown_as_text() -> None:
     assert "".join(text(rows, row) for row in range(len(rows))) == "[" * 200_000 + "]" * 200_000
 
 
-def test_what_is_not_json_is_shown_as_text_line_by_line() -> None:
+def test_a_payload_that_is_not_json_is_shown_as_lines_of_text() -> None:
     payload = parse(b"event dropped\nfrom buffer\n")
     assert "not JSON" in (payload.trouble or "")
     assert lines(b"event dropped\nfrom buffer\n") == ["event dropped", "from buffer"]
@@ -138,7 +138,7 @@ def test_what_is_not_json_is_shown_as_text_line_by_line() -> None:
         (b"[NaN]", ["0 NaN"]),
     ],
 )
-def test_unusual_payloads_are_shown_without_complaint(payload: bytes, shown: list[str]) -> None:
+def test_unusual_payloads_are_shown_without_a_report(payload: bytes, shown: list[str]) -> None:
     assert parse(payload).trouble is None
     assert lines(payload) == shown
 
@@ -149,7 +149,7 @@ def test_an_empty_payload_has_no_rows_and_says_so(payload: bytes, message: str) 
     assert message in (parse(payload).trouble or "")
 
 
-def test_at_first_the_object_is_open_and_an_allocations_task_states() -> None:
+def test_initially_the_object_and_an_allocations_task_states_are_open() -> None:
     allocation = next(
         payload for topic, payload in payloads("tour") if topic == "Allocation" and b'"Received"' in payload
     )
@@ -161,7 +161,7 @@ def test_at_first_the_object_is_open_and_an_allocations_task_states() -> None:
     }
 
 
-def test_what_is_opened_in_one_payload_is_open_in_the_next() -> None:
+def test_nodes_opened_in_one_payload_are_open_in_the_next() -> None:
     folding = Folding()
     folding.set_open(("Job", "Update"), True)
     assert lines(b'{"Job":{"Update":{"A":1}}}', folding)[-1] == "  A 1"
@@ -169,7 +169,7 @@ def test_what_is_opened_in_one_payload_is_open_in_the_next() -> None:
     assert lines(b'{"Job":{"ID":"x","Update":{"B":2}}}', folding)[-1] == "  B 2"
 
 
-def test_open_all_reaches_what_a_later_payload_brings_there() -> None:
+def test_open_all_includes_nodes_of_a_later_payload() -> None:
     folding = Folding()
     folding.open_all(("Job", "Groups"))
     assert lines(b'{"Job":{"Groups":[{"A":[1]}],"X":{"Y":1}}}', folding) == [
@@ -192,7 +192,7 @@ def test_closing_beneath_open_all_and_close_all() -> None:
     assert lines(payload, folding) == ["Job {2}", " A {1}", " C {1}"]
 
 
-def test_a_path_is_found_or_else_its_nearest_visible_ancestor() -> None:
+def test_a_path_resolves_to_its_row_or_nearest_visible_ancestor() -> None:
     folding = Folding()
     folding.set_open(("Job", "List"), True)
     rows = rows_of(b'{"Job":{"A":1,"List":[1,2],"Shut":{"B":1}}}', folding)
@@ -323,8 +323,8 @@ def test_a_templates_wait_is_a_duration() -> None:
 
 
 @pytest.mark.parametrize("name", ["tour", "hostile", "beta", "large-job"])
-def test_the_rows_that_are_masked_are_the_secrets(name: str) -> None:
-    """As `core.secrets` names them, for every row of every recorded payload; and none shows any of its text."""
+def test_exactly_the_secrets_are_masked(name: str) -> None:
+    """As `core.secrets` determines them, for every row of every recorded payload; no row contains part of one."""
     count = 0
     for _, payload in payloads(name):
         value = parse(payload).value
@@ -373,7 +373,7 @@ def test_a_text_that_is_not_json_is_masked_across_its_rows() -> None:
 # The order of keys
 
 
-def test_every_key_of_a_recorded_object_has_a_place_in_the_documentations_order() -> None:
+def test_every_key_of_a_recorded_object_has_a_position_in_the_documented_order() -> None:
     def check(value: object, kind: str | None) -> None:
         if isinstance(value, list):
             for item in value:
@@ -389,7 +389,7 @@ def test_every_key_of_a_recorded_object_has_a_place_in_the_documentations_order(
             check(json.loads(payload), PAYLOAD)
 
 
-def test_documented_keys_come_first_and_unknown_ones_sorted_behind() -> None:
+def test_documented_keys_come_first_then_unknown_ones_sorted() -> None:
     rows = flatten({"Job": {"Zoo": 1, "Type": 1, "Abc": 1, "ID": 1}}, Folding(), order=KeyOrder.DOCUMENTED)
     assert rows.keys == ["Job", "ID", "Type", "Abc", "Zoo"]
     assert flatten({"b": 1, "a": 1}, Folding(), order=KeyOrder.DOCUMENTED).keys == ["a", "b"]
@@ -417,7 +417,7 @@ def test_the_order_of_keys_changes_nothing_else(value: Value) -> None:
         (base64.b64encode(b"\x0a\x04ab\x1e\x02\x00").decode(), "Payload", ["ababababab"], "base64 of Snappy"),
     ],
 )
-def test_what_a_string_says_is_decoded(text: str, key: str | None, value: Value, how: str) -> None:
+def test_the_content_of_a_string_is_decoded(text: str, key: str | None, value: Value, how: str) -> None:
     decoded = decode(text, key)
     assert decoded is not None
     assert decoded.value == value
@@ -445,14 +445,14 @@ def test_no_bytes_make_decoding_fail(data: bytes) -> None:
 @given(
     st.lists(st.text(alphabet="aAbİé\n ", max_size=6), max_size=8), st.text(alphabet="aAbİé", min_size=1, max_size=2)
 )
-def test_finding_in_all_at_once_finds_what_finding_in_each_does(texts: list[str], wanted: str) -> None:
+def test_searching_all_rows_at_once_finds_the_same_as_one_by_one(texts: list[str], wanted: str) -> None:
     haystack = Haystack(enumerate(texts))
     for written in (wanted, f"/{wanted}/", f"/{wanted}+$/"):
         looked_for = read_wanted(written)
         assert haystack.rows(looked_for) == [row for row, text in enumerate(texts) if looked_for.spans(text)]
 
 
-def test_spans_are_places_in_the_text() -> None:
+def test_spans_are_positions_in_the_text() -> None:
     assert read_wanted("b").spans("aBbİb") == [(1, 2), (2, 3), (4, 5)]
     assert read_wanted("B").spans("aBb") == [(1, 2)]
     assert read_wanted("/[é-ü]b/").spans("aébüb") == [(1, 3), (3, 5)]

@@ -1,4 +1,4 @@
-"""A word that only the cluster can have put into a sentence is never overlooked by looking at payloads' bytes."""
+"""Searching payload bytes instead of sentences never misses a word that only cluster data can contribute."""
 
 import re
 from itertools import pairwise
@@ -24,11 +24,11 @@ REPLACED = (
     (b"ledger", b"quux\\u003cledger"),
     (b"web", b"WEBSITE"),
 )
-"""Names of nodes and jobs in other forms: with capitals, and escaped as JSON encoders do."""
+"""Names of nodes and jobs in other forms: capitalised, and escaped as JSON encoders do."""
 
 
 def filled(name: str, replace: bool) -> History:
-    """The recording so often that most of its blocks are full, and compressed."""
+    """Return the recording, repeated until most blocks are full and compressed."""
     history = History()
     lines = recordings.lines(name)
     while history.end < 2_500 and history.retained_bytes < 2**20:
@@ -45,7 +45,7 @@ def filled(name: str, replace: bool) -> History:
 
 @pytest.mark.parametrize("replace", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_row_with_the_word_is_asked_for_its_sentence(name: str, replace: bool) -> None:
+def test_every_row_with_the_word_is_a_candidate(name: str, replace: bool) -> None:
     history = filled(name, replace)
     derived = Derived(history)
     places: dict[str, list[int]] = {}
@@ -76,7 +76,7 @@ def test_the_words_of_all_phrases_are_listed() -> None:
     assert not missing, "python -m tests.phrases --write adds them"
 
 
-def test_most_rows_without_the_word_are_left_out() -> None:
+def test_most_rows_without_the_word_are_skipped() -> None:
     history = filled("load", replace=False)
     derived = Derived(history)
     raw = RawText("nowhere", history, derived.payloads)
@@ -102,7 +102,7 @@ def test_most_rows_without_the_word_are_left_out() -> None:
         "/led+ger/i",
     ],
 )
-def test_words_of_phrases_and_numbers_are_looked_for_in_sentences(word: str) -> None:
+def test_words_of_phrases_and_numbers_are_searched_in_sentences(word: str) -> None:
     regular = word.startswith("/")
     assert from_cluster(Text(word.strip("/i"), True) if regular else Text(word)) is None
 
@@ -111,5 +111,5 @@ def test_words_of_phrases_and_numbers_are_looked_for_in_sentences(word: str) -> 
     ("word", "part"),
     [("edge-1", "edge"), ("Ledgers", "ledger"), ("3fa85f64", "3fa85f64"), ("pending-ledger-2", "ledger")],
 )
-def test_names_and_ids_are_looked_for_in_payloads(word: str, part: str) -> None:
+def test_names_and_ids_are_searched_in_payloads(word: str, part: str) -> None:
     assert from_cluster(Text(word)) == part

@@ -1,4 +1,4 @@
-"""Regular expressions and masking with RE2, and without it, as where it has no wheels."""
+"""Regular expressions and masking with RE2 and without it, as on platforms without its wheels."""
 
 import json
 import subprocess
@@ -54,7 +54,7 @@ json.dump(dict(re2=regular.HAS_RE2, found=found, spans=spans, masked=masked, lin
 
 
 LONGEST: Final = 100_000
-"""Bytes; a text of megabytes takes too long without RE2, and is masked whole."""
+"""Bytes; a text of megabytes takes too long without RE2 and is masked entirely."""
 
 
 def outcome(*arguments: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who belongs to whom: known from envelopes at once, from payloads when asked, and gone with the events."""
+"""Relations between objects: from envelopes at once, from payloads on demand, and evicted with their events."""
 
 import json
 from typing import Any
@@ -49,7 +49,7 @@ def test_both_dialects_name_the_same_objects() -> None:
 
 
 @pytest.mark.parametrize("name", ["tour", "beta"])
-def test_a_job_lists_exactly_what_a_search_through_everything_finds(name: str) -> None:
+def test_a_job_lists_exactly_what_a_full_search_finds(name: str) -> None:
     history = held(name)
     expected: dict[tuple[str, str], dict[ObjectKey, None]] = {}
     for sequence in range(history.first, history.end):
@@ -75,7 +75,7 @@ def test_jobs_that_were_dispatched_or_launched_are_their_parents_children() -> N
     assert Related(history).parent_of("default", "cron/periodic-1795423775") == "cron"
 
 
-def test_a_job_that_only_looks_like_a_child_says_that_it_is_none() -> None:
+def test_a_job_with_only_the_name_of_a_child_has_no_parent() -> None:
     history = History()
     history.append(an_event("Job", "a/dispatch-b", Job={"ID": "a/dispatch-b", "ParentID": "", "ModifyIndex": 5}), 1)
     assert Related(history).parent_of("default", "a/dispatch-b") == ""
@@ -93,7 +93,7 @@ steps = st.lists(
 
 
 @given(steps)
-def test_what_is_gone_leaves_no_trace_in_the_index(events: list[tuple[str, str]]) -> None:
+def test_evicted_events_are_removed_from_the_index(events: list[tuple[str, str]]) -> None:
     history = History(max_events=32)
     for index, event in enumerate(events, 1):
         history.append(frame(index, event), 1)
@@ -107,7 +107,7 @@ def test_what_is_gone_leaves_no_trace_in_the_index(events: list[tuple[str, str]]
     assert not list(history.children("", "api"))
 
 
-def test_an_allocation_names_what_it_came_of_and_what_came_of_it() -> None:
+def test_an_allocation_has_its_causes_and_effects() -> None:
     related = Related(held("tour"))
     key = ("Allocation", "default", "9d48d801-2199-a6df-5288-0ab55347fcaa")
     assert [(topic, id_[:8]) for topic, _, id_ in related.causes_of(key)] == [
@@ -123,7 +123,7 @@ def test_an_allocation_names_what_it_came_of_and_what_came_of_it() -> None:
     assert list(related.causes_of(("Evaluation", "default", "nobody"))) == []
 
 
-def test_links_are_read_once_until_something_new_comes() -> None:
+def test_links_are_read_once_until_a_new_event_arrives() -> None:
     history = History()
     related = Related(history)
     for status in ("pending", "running"):
@@ -183,7 +183,7 @@ def test_any_payload_has_links(name: str) -> None:
 # Names
 
 
-def test_ids_are_called_by_the_names_people_use() -> None:
+def test_ids_are_shown_as_names() -> None:
     names = Names(held("tour"))
     assert names.name("Node", NODES["edge-1"]) == "edge-1"
     assert names.name("Allocation", "c59abe9a-24c7-671a-c063-1374be2a1383", "default") == "web.frontend[0]"
@@ -194,7 +194,7 @@ def test_ids_are_called_by_the_names_people_use() -> None:
     assert names.name("Node", "") == ""
 
 
-def test_a_deployment_is_called_by_its_job_and_version() -> None:
+def test_a_deployment_is_named_by_its_job_and_version() -> None:
     history = History()
     history.append(an_event("Deployment", "d", "web", Deployment={"JobID": "web", "JobVersion": 3}), 1)
     assert Names(history).name("Deployment", "d") == "web v3"
@@ -208,7 +208,7 @@ def test_a_name_follows_the_newest_event() -> None:
         assert names.name("Job", "web", "default") == name
 
 
-def test_a_node_that_only_allocations_name_has_its_name_too() -> None:
+def test_a_node_seen_only_in_allocations_has_its_name_too() -> None:
     history = History()
     history.append(
         an_event("Allocation", "a", "web", Allocation={"NodeID": "n", "NodeName": "edge-9\x1b", "ClientStatus": "x"}), 1

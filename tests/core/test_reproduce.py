@@ -1,4 +1,4 @@
-"""An event as JSON, as jq's paths, and as lines of a shell: exact, and safe whatever the cluster calls its objects."""
+"""An event as JSON, as jq paths, and as shell commands: exact, and safe for any object name in the cluster."""
 
 import json
 import shlex
@@ -39,7 +39,7 @@ def envelope(topic: str = "Job", key: str = "web", namespace: str = "payments", 
 
 
 @pytest.mark.parametrize("name", ["tour", "hostile", "large-job"])
-def test_json_says_what_the_server_sent(name: str) -> None:
+def test_json_equals_what_the_server_sent(name: str) -> None:
     seen = 0
     for line in recordings.lines(name):
         found = decode(line)
@@ -61,7 +61,7 @@ def test_json_keeps_odd_numbers_repeated_keys_and_sorts_the_others() -> None:
     )
 
 
-def test_json_holds_nothing_a_terminal_acts_on() -> None:
+def test_json_contains_no_control_characters() -> None:
     value = parse(rb'{"a\u001b":"\u009b31m \u202e \ud800 \u2028 \u00e9 \n"}').value
     text = json_text(value)
     assert text.replace("\n", "").isprintable()
@@ -137,7 +137,7 @@ def test_every_topic_with_an_object_has_an_endpoint_and_a_command() -> None:
             assert "/x" in line and shlex.split(shown)[-1] == "x"
 
 
-def test_the_event_itself_is_asked_of_the_stream() -> None:
+def test_the_event_itself_is_requested_from_the_stream() -> None:
     assert event_curl(envelope("Allocation"), SERVER) == (
         "curl -N 'https://nomad.example.com:4646/v1/event/stream?index=1204&topic=Allocation&namespace=payments'"
     )
@@ -146,7 +146,7 @@ def test_the_event_itself_is_asked_of_the_stream() -> None:
     )
 
 
-def test_what_the_connection_needs_is_in_the_line_and_no_secret() -> None:
+def test_the_command_has_the_connections_settings_but_no_secret() -> None:
     server = Server(
         "https://10.0.0.1:4646",
         sends_token=True,
@@ -169,7 +169,7 @@ def test_what_the_connection_needs_is_in_the_line_and_no_secret() -> None:
 
 
 @pytest.mark.parametrize("name", ["web\nrm -rf ~", "a\x1b[2J", "a\u202eb", "", "..", ".", "\ud800"])
-def test_a_name_that_is_not_fit_for_a_line_gives_none(name: str) -> None:
+def test_a_name_unsafe_for_a_command_gives_none(name: str) -> None:
     assert curl(envelope(key=name), name, SERVER) is None
     if name not in ("..", "."):
         assert command(envelope(key=name), name) is None
@@ -178,9 +178,7 @@ def test_a_name_that_is_not_fit_for_a_line_gives_none(name: str) -> None:
 
 
 @given(st.text(min_size=1, max_size=12), st.text(max_size=8), st.sampled_from([*KINDS]))
-def test_a_shell_reads_every_line_as_one_command_with_the_names_as_they_are(
-    name: str, namespace: str, topic: str
-) -> None:
+def test_a_shell_parses_every_line_as_one_command_with_unchanged_names(name: str, namespace: str, topic: str) -> None:
     of = envelope(topic, name, namespace)
     for line in (curl(of, name, SERVER), event_curl(of, SERVER)):
         if line is not None:
@@ -240,7 +238,7 @@ def test_the_command_for_an_object(topic: str, key: str, line: str) -> None:
     assert command(envelope(topic, key), key) == line
 
 
-def test_a_command_says_what_the_shell_does_not_know() -> None:
+def test_a_command_contains_settings_that_the_shell_lacks() -> None:
     server = Server("https://h:4646", region="eu", ca_cert="/ca.pem", skip_verify=True, sends_token=True)
     assert command(envelope("Node", "n1"), "n1", server) == (
         "nomad node status -address https://h:4646 -region eu -ca-cert /ca.pem -tls-skip-verify n1"
@@ -252,7 +250,7 @@ def test_a_command_says_what_the_shell_does_not_know() -> None:
     )
 
 
-def test_a_service_is_asked_for_by_its_name_and_not_by_a_registrations_key() -> None:
+def test_a_service_is_requested_by_name_not_by_a_registrations_key() -> None:
     payload: Any = json.loads('{"Service":{"ID":"_nomad-task-1","ServiceName":"web"}}')
     of = envelope("Service", "_nomad-task-1")
     assert object_name(of, payload) == "web"
@@ -262,10 +260,10 @@ def test_a_service_is_asked_for_by_its_name_and_not_by_a_registrations_key() -> 
     assert object_name(envelope("Job", "web"), None) == "web"
 
 
-# What is handed to other programs
+# Commands for other programs
 
 
-def test_the_task_that_is_meant_is_named_in_the_commands_for_an_allocation() -> None:
+def test_the_commands_for_an_allocation_name_the_relevant_task() -> None:
     found = Envelope(1, "Allocation", "AllocationUpdated", ALLOCATION, "payments", ("web", ""))
     states = {"a": {"Failed": False}, "b": {"Failed": True}}
     payload: Value = {"Allocation": {"TaskStates": states}}  # type: ignore[dict-item]
@@ -293,5 +291,5 @@ def test_the_task_that_is_meant_is_named_in_the_commands_for_an_allocation() -> 
         (Envelope(1, "Node", "", "n"), "clients/n"),
     ],
 )
-def test_the_web_link_leads_to_the_objects_page(found: Envelope, page: str) -> None:
+def test_the_web_link_points_to_the_objects_page(found: Envelope, page: str) -> None:
     assert web_link(found, found.key, SERVER) == f"https://nomad.example.com:4646/ui/{page}"

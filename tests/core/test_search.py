@@ -1,4 +1,4 @@
-"""A search is right whatever is evicted under it, folded, ticked or oddly written, and a filter splits every list."""
+"""A search is correct with evictions, folding, ticks and odd notation, and a filter and its negation split a list."""
 
 import itertools
 import json
@@ -24,7 +24,7 @@ from tests.core.test_view import GAP, check_places, counted, fill, finish, frame
 from tests.thorough import times
 
 NOW = 1_795_423_940_000_000_000
-"""In ns since 1970, shortly after the recordings."""
+"""Time in ns since 1970, shortly after the recordings."""
 
 
 def matching(history: History, typed: str, **options: Any) -> list[int]:
@@ -40,9 +40,7 @@ def matching(history: History, typed: str, **options: Any) -> list[int]:
 @pytest.mark.parametrize(
     "typed", ["status:blocked", "status:blocked or ~complete", "node:x or failed", "-status:failed"]
 )
-def test_a_search_for_what_payloads_say_survives_the_eviction_of_what_it_searches(
-    typed: str, counts_facets: bool
-) -> None:
+def test_a_search_in_payloads_survives_eviction_of_the_searched_events(typed: str, counts_facets: bool) -> None:
     for interrupted_after in range(1, 40, 8):
         history = History(max_events=2400)
         feed = synthetic()
@@ -56,7 +54,7 @@ def test_a_search_for_what_payloads_say_survives_the_eviction_of_what_it_searche
 
 
 def repeating() -> Iterator[Frame]:
-    """Events of three objects, each of which says the same some times before it says something else."""
+    """Return events of three objects, each of which repeats a state several times before the next."""
     for index in itertools.count(1):
         number = index % 3
         registration = {
@@ -74,7 +72,7 @@ def repeating() -> Iterator[Frame]:
     st.lists(st.one_of(st.integers(1, 300), st.tuples(st.integers(2, 60))), max_size=16),
     st.booleans(),
 )
-def test_nothing_is_lost_and_nothing_out_of_order_when_repeats_are_folded_while_events_go(
+def test_folding_repeats_during_eviction_keeps_rows_complete_and_ordered(
     max_events: int, doings: list[int | tuple[int]], counts_facets: bool
 ) -> None:
     history = History(max_events=max_events)
@@ -97,7 +95,7 @@ def test_nothing_is_lost_and_nothing_out_of_order_when_repeats_are_folded_while_
 # Facets
 
 
-def test_a_ticked_node_is_found_by_its_name_and_by_its_id() -> None:
+def test_a_ticked_node_matches_by_name_and_by_id() -> None:
     history = History()
     for index, name in enumerate(("", "edge-1", "edge-2")):
         node = {"NodeID": f"node-{max(index, 1)}", "NodeName": name, "ClientStatus": "running"}
@@ -107,7 +105,7 @@ def test_a_ticked_node_is_found_by_its_name_and_by_its_id() -> None:
     assert matching(history, "node:=node-1", counts_facets=True) == [0, 1]
 
 
-def test_when_facets_are_no_longer_counted_the_rows_stay_and_go_on() -> None:
+def test_rows_stay_and_continue_when_facets_are_no_longer_counted() -> None:
     history = History()
     feed = synthetic()
     fill(history, feed, 3000)
@@ -128,7 +126,7 @@ def test_when_facets_are_no_longer_counted_the_rows_stay_and_go_on() -> None:
     assert counted(view) == counted(again)
 
 
-def test_made_up_statuses_and_nodes_are_distinguished_only_so_far() -> None:
+def test_the_number_of_distinct_statuses_and_nodes_is_bounded() -> None:
     history = History()
     for index in range(MAX_STATUSES + 100):
         node = {"ID": f"node-{index}", "Name": "n" * index, "Status": f"status-{index}"}
@@ -145,7 +143,7 @@ def test_made_up_statuses_and_nodes_are_distinguished_only_so_far() -> None:
     assert history.retained_bytes - before > sum(len(node.name) for node in history.nodes)
 
 
-# However a payload is written
+# Notations of a payload
 
 WRITTEN = (
     '{"Index":%d,"Events":[{"Topic":"Job","Key":"k","Payload":{"Job":{"ID":"web","Status":"dead"}}}]}',
@@ -158,7 +156,7 @@ WRITTEN = (
 
 @pytest.mark.parametrize("counts_facets", [False, True])
 @pytest.mark.parametrize("typed", ["~dead", "status:dead", 'Job.Status == "dead"', "dead", "~dead Job.ID == web"])
-def test_a_payload_is_searched_wherever_and_however_it_is_in_its_line(typed: str, counts_facets: bool) -> None:
+def test_a_payload_is_searched_at_any_position_and_in_any_notation(typed: str, counts_facets: bool) -> None:
     history = History()
     for number in range(40):
         for text in WRITTEN:
@@ -170,7 +168,7 @@ def test_a_payload_is_searched_wherever_and_however_it_is_in_its_line(typed: str
     assert matching(history, typed, counts_facets=counts_facets) == expected
 
 
-def test_a_frame_of_many_oddly_written_events_is_taken_in_at_once() -> None:
+def test_a_frame_of_many_oddly_written_events_is_appended_fast() -> None:
     event = '{"Topic":"Job","Type":"T","Key":"k","Payload" : {"Job":{"Meta":"' + "x" * 500 + '"}}}'
     decoded = decode(('{"Index":1,"Events":[' + ",".join([event] * 20_000) + "]}").encode())
     assert isinstance(decoded, Frame)
@@ -181,12 +179,12 @@ def test_a_frame_of_many_oddly_written_events_is_taken_in_at_once() -> None:
     assert json.loads(history.payload(19_999))["Job"]["Meta"].startswith("x")
 
 
-# Two halves of every list
+# Splitting a list
 
 
 @cache
 def everything() -> Derived:
-    """Events of every recording, with gaps among them, in segments of a size that several of them are needed."""
+    """Events of every recording with gaps among them, in segments small enough to need several."""
     history = History(max_events=4_000)
     for name, most in (("load", 60), ("large-job", 6), ("beta", 100), ("hostile", 300), ("tour", 300)):
         for number, each in enumerate(recorded(name)[:most]):

@@ -1,4 +1,4 @@
-"""What is a secret, and that nothing of it is left in what leaves a payload."""
+"""Which values are secrets, and that masked payloads contain nothing of them."""
 
 import json
 import re
@@ -80,7 +80,7 @@ def test_a_text_that_shows_none_stays(text: str) -> None:
     assert masked_text(text) == text
 
 
-def test_environments_tokens_and_what_is_beside_a_secrets_name_are_masked() -> None:
+def test_environments_tokens_and_siblings_of_a_secrets_name_are_masked() -> None:
     payload = orjson.dumps(
         {
             "Job": {
@@ -118,7 +118,7 @@ def test_environments_tokens_and_what_is_beside_a_secrets_name_are_masked() -> N
     assert (job["ID"], job["VaultToken"], job["ConsulToken"]) == ("web", REDACTED, "")
 
 
-def test_what_follows_a_flag_that_names_a_secret_is_masked() -> None:
+def test_the_argument_after_a_flag_that_names_a_secret_is_masked() -> None:
     command = ["server", "--token", "s3cr3t", "-db-password", "x y", "--verbose", "--key", "k", "--secret", "--next"]
     value = parse(orjson.dumps({"Job": {"Config": {"args": command}}})).value
     assert masked(value) == {
@@ -133,7 +133,7 @@ def test_what_follows_a_flag_that_names_a_secret_is_masked() -> None:
     assert next(iter(difference({"args": ["--token", "old"]}, {"args": ["--token", "new"]}))).is_secret
 
 
-def test_what_is_no_secret_stays_byte_for_byte() -> None:
+def test_other_values_are_unchanged_byte_for_byte() -> None:
     payload = b'{ "Job":{"n":1e400,"t":"\\u0041\\/","Env":{"A":"1","A" : "2"},"z":-0,\n"u":"http://a:b@c/"} }'
     assert redact(payload) == (
         b'{ "Job":{"n":1e400,"t":"\\u0041\\/","Env":{"A":"<redacted>","A" : "<redacted>"},"z":-0,'
@@ -141,7 +141,7 @@ def test_what_is_no_secret_stays_byte_for_byte() -> None:
     )
 
 
-def test_of_what_cannot_be_read_no_value_is_left() -> None:
+def test_all_values_of_an_unreadable_payload_are_masked() -> None:
     deep = b'{"a":' * 5_000 + b'{"SecretID":"hunter2","n":12}' + b"}" * 5_000
     assert b"hunter2" not in redact(deep)
     assert b"12" not in redact(deep)
@@ -169,7 +169,7 @@ MARKER = "hunter2-"
 
 @st.composite
 def objects(draw: st.DrawFn) -> tuple[Any, list[str]]:
-    """Any JSON object, and the marked texts that stand under keys that name a secret."""
+    """Generate a JSON object, and the marked texts under keys that name a secret."""
     secrets: list[str] = []
 
     def value(depth: int, secret: bool) -> Any:
@@ -191,7 +191,7 @@ def objects(draw: st.DrawFn) -> tuple[Any, list[str]]:
 
 
 @given(objects())
-def test_nothing_under_a_key_that_names_a_secret_is_left(made: tuple[Any, list[str]]) -> None:
+def test_everything_under_a_key_that_names_a_secret_is_masked(made: tuple[Any, list[str]]) -> None:
     value, secrets = made
     payload = json.dumps(value, ensure_ascii=bool(len(secrets) % 2)).encode("utf-8", "surrogatepass")
     without = redact(payload)
@@ -219,7 +219,7 @@ def test_repeated_keys_are_masked_each() -> None:
     assert is_secret(("Env", 0), value)
 
 
-def test_whether_a_place_is_a_secret() -> None:
+def test_whether_a_path_is_secret() -> None:
     value = parse(b'{"Job":{"Env":{"A":{"B":"1"}},"Items":[{"Name":"token","Value":"x"}],"ID":"web"}}').value
     assert is_secret(("Job", "Env", "A", "B"), value)
     assert is_secret(("Job", "Items", 0, "Value"), value)
@@ -230,7 +230,7 @@ def test_whether_a_place_is_a_secret() -> None:
     assert not is_secret((), RawText())
 
 
-def test_masking_shows_one_place_and_what_is_beneath_it() -> None:
+def test_masking_can_reveal_one_path_and_its_descendants() -> None:
     masking = Masking()
     assert not masking.shows(("Job", "Env"))
     masking.revealed = ("Job", "Env")
@@ -240,7 +240,7 @@ def test_masking_shows_one_place_and_what_is_beneath_it() -> None:
     assert Masking(reveals_all=True).shows(())
 
 
-# Recognised by form, in texts that no key explains
+# Recognised by form, in texts without a telling key
 
 CASES = Path(__file__).parents[1] / "cases"
 ALPHABETS = {
@@ -251,18 +251,18 @@ ALPHABETS = {
     "d": digits,
 }
 ENDS = {"": "7q", "b": "7q", "U": "7Q", "h": "7f", "d": "70"}
-"""So that chance makes no word of them."""
+"""Endings that prevent generated secrets from being words."""
 
 
 def lines(name: str) -> list[str]:
-    """Of a file of cases; `\\n` is a line break, `\\\\n` these two characters."""
+    """Return the lines of a file of cases; `\\n` is a line break, `\\\\n` these two characters."""
     text = (CASES / name).read_text()
     breaks = {"\\\\n": "\\n", "\\n": "\n", "\\r": "\r"}
     return [re.sub(r"\\\\n|\\[nr]", lambda found: breaks[found[0]], line) for line in text.splitlines()]
 
 
 def filled(text: str, random: Random) -> tuple[str, list[str]]:
-    """A case with generated secrets in its places, and these: `{b40}` is 40 characters of base64."""
+    """Return a case with its placeholders replaced by generated secrets: `{b40}` is 40 characters of base64."""
     secrets = []
 
     def generated(place: re.Match[str]) -> str:
@@ -343,5 +343,5 @@ def test_a_certificate_is_no_secret() -> None:
         ("reading token: interrupted", "reading token: interrupted"),
     ],
 )
-def test_a_last_word_after_a_password_in_mid_line_is_masked_and_a_cause_is_not(text: str, without: str) -> None:
+def test_a_last_word_after_a_password_within_a_line_is_masked_and_a_cause_is_not(text: str, without: str) -> None:
     assert masked_text(text) == without

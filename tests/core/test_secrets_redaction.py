@@ -1,4 +1,4 @@
-"""That an event is masked place by place exactly as its whole value would be, byte for byte."""
+"""An event is masked value by value exactly as its decoded value would be, byte for byte."""
 
 import json
 import re
@@ -19,12 +19,12 @@ from tests.thorough import times
 
 TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?|[^\s{}\[\],:"]+', re.DOTALL)
 
-MOST_OF_DECODING = 8
-"""Times what `orjson.loads` takes; 1.8 is reached, and masking by value takes 18."""
+MAX_RATIO_TO_DECODING = 8
+"""Limit relative to `orjson.loads`; 1.8 is measured, and masking the decoded value takes 18."""
 
 
 def by_value(payload: bytes) -> bytes:
-    """What `redact` has to give: the payload's value masked by the rules, then each scalar that differs replaced."""
+    """Return the expected result of `redact`: the decoded value masked by the rules, each changed scalar replaced."""
     value = parse(payload).value
     if isinstance(value, RawText):
         return TOKEN.sub(lambda found: found[0] if found[1] is not None else b'"%s"' % REDACTED.encode(), payload)
@@ -40,7 +40,7 @@ def by_value(payload: bytes) -> bytes:
 
 
 def scalars(value: Value) -> Iterator[Value]:
-    """The scalars of a value in the order of its text."""
+    """Return the scalars of a value in text order."""
     if isinstance(value, dict):
         return chain.from_iterable(map(scalars, value.values()))
     if isinstance(value, list):
@@ -66,7 +66,7 @@ def test_every_recorded_event_is_masked_as_its_value_would_be(name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["tour", "beta", "hostile"])
-def test_what_is_no_event_and_what_is_cut_is_masked_as_its_value_would_be(name: str) -> None:
+def test_other_and_truncated_text_is_masked_as_its_value_would_be(name: str) -> None:
     for number, line in enumerate(recordings.lines(name)):
         if len(line) < 20_000:
             cut = line[: len(line) * (number % 7) // 7]
@@ -96,7 +96,7 @@ spaces = st.sampled_from(("", "", "", "", " ", "\n", "\t \r"))
 
 @st.composite
 def written(draw: st.DrawFn, text: str) -> str:
-    """A text of JSON, some of its characters as escapes that need none."""
+    """Return JSON text in which some characters are escaped unnecessarily."""
     escapes = draw(st.sampled_from((None, None, None, "a", "t", "E", "-", "{", "/", '"', "<")))
     plain = json.dumps(text, ensure_ascii=draw(st.booleans()))[1:-1]
     if escapes == "/":
@@ -154,7 +154,7 @@ payloads = st.recursive(st.one_of(texts, texts, st.sampled_from(OTHERS)), contai
         '{"Signing-Key":[["hunter2"]], "SecretsM-B":{"a":"hunter2"}, "tls  keys":[ "hunter2"]}',
     ],
 )
-def test_a_secret_is_found_however_it_is_written(payload: str) -> None:
+def test_a_secret_is_found_in_any_notation(payload: str) -> None:
     assert b"hunter2" not in redact(payload.encode())
     assert redact(payload.encode()) == by_value(payload.encode())
 
@@ -173,7 +173,7 @@ def test_any_json_is_masked_as_its_value_would_be(payload: str) -> None:
 def test_a_frame_is_masked_as_its_events_would_be(payloads: list[str]) -> None:
     events = [b'{"Topic":"Job","Payload":%s}' % each.encode("utf-8", "surrogatepass") for each in payloads]
     frame = decode(b'{"Index":1,"Events":[%s]}' % b",".join(events))
-    assume(isinstance(frame, Frame))  # not every text that is masked is JSON
+    assume(isinstance(frame, Frame))  # not every masked text is JSON
     assert isinstance(frame, Frame)
     texts = frame.event_texts()
     assert redact_frame(frame, texts) == [redact(text) for text in texts]
@@ -198,21 +198,21 @@ def test_nested_json_is_masked_as_its_value_would_be(depth: int, opened: str, cl
 
 
 @pytest.mark.parametrize("depth", [500, 700, 900, 980, 2_000])
-def test_of_what_is_nested_too_deep_for_the_rules_no_value_is_left(depth: int) -> None:
+def test_all_values_nested_too_deep_for_the_rules_are_masked(depth: int) -> None:
     assert b"hunter2" not in redact(b"[" * depth + b'{"Env":"hunter2"}' + b"]" * depth)
 
 
 @pytest.mark.parametrize("depth", [90, 500, 700])
-def test_of_a_text_that_is_nested_too_deep_for_the_rules_nothing_is_left(depth: int) -> None:
+def test_text_nested_too_deep_for_the_rules_is_masked_entirely(depth: int) -> None:
     inner = "[" * depth + '{"Env":"hunter2"}' + "]" * depth
     assert b"hunter2" not in redact(json.dumps({"a": inner}).encode())
 
 
-def test_half_a_character_is_no_obstacle() -> None:
+def test_unpaired_surrogates_are_handled() -> None:
     assert redact(b'{"a":"\\ud800 token=abc", "b":"\\ud800 key"}') == b'{"a":"? token=<redacted>", "b":"\\ud800 key"}'
 
 
-def test_masking_costs_a_usual_event_hardly_more_than_decoding_it() -> None:
+def test_masking_an_ordinary_event_takes_little_more_than_decoding() -> None:
     measured = masking.measure("tour")
     assert measured.masked > 10
-    assert measured.ratio < MOST_OF_DECODING
+    assert measured.ratio < MAX_RATIO_TO_DECODING

@@ -1,4 +1,4 @@
-"""The sentence of each row: what an operator reads about an event."""
+"""The sentence of each row: the operator's description of an event."""
 
 import json
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Event:
 
 @cache
 def recorded(name: str, step: int = 1) -> list[Event]:
-    """The events of a recording, every `step`th, each with the payload of the object's event before."""
+    """The events of a recording, every `step`th, each with the payload of its object's previous event."""
     return list(_events(name))[::step]
 
 
@@ -63,7 +63,7 @@ def _events(name: str) -> Iterator[Event]:
         try:
             frame = msgspec.json.decode(line, type=_Frame)
         except (ValueError, RecursionError):
-            continue  # `hostile` has lines that are no frames, and a recording may end cut.
+            continue  # `hostile` has lines that are not frames, and a recording can end with a truncated line.
         decoded = decode(line)
         whole = decoded if isinstance(decoded, Frame) else None
         for event in frame.events or ():
@@ -107,11 +107,11 @@ def test_without_the_previous_event_no_transition_is_claimed(name: str, step: in
 
 
 TOUR = [
-    # A node joins, and its clients' allocations make its later events, which change nothing of its own.
+    # A node joins; later events, caused by allocations of its client, do not change the node itself.
     (8, "Node", "edge-1  registered · initializing · class edge, pool default, in dc1"),
     (9, "Node", "edge-1  initializing → ready"),
     (27, "Node", "edge-1  ready · reported 2 allocations"),
-    # A job is registered, placed, started, and its deployment comes through.
+    # A job is registered, placed and started, and its deployment succeeds.
     (20, "Job", "web  registered service · frontend 3, cache 2"),
     (20, "Evaluation", "web  pending · job-register"),
     (21, "Evaluation", "web  pending · plan applied, 5 placed"),
@@ -125,10 +125,10 @@ TOUR = [
     (33, "Deployment", "web  running · 3 of 5 healthy"),
     (39, "Deployment", "web  running → successful · 5 of 5 healthy"),
     (39, "Job", "web  running · version 0 is stable"),
-    # A batch job ends.
+    # A batch job completes.
     (47, "Allocation", "report.g[1]  complete · exit 0 in 2.9 s  edge-2"),
     (49, "Job", "report  running → dead"),
-    # A task crashes, is restarted as its policy allows, fails, and is rescheduled.
+    # A task crashes, is restarted according to its policy, fails, and is rescheduled.
     (63, "Allocation", "flaky.g[0]  pending → running · restart 1  edge-1"),
     (80, "Deployment", "flaky  running · 0 of 1 healthy, 1 unhealthy"),
     (80, "Evaluation", "flaky  pending · alloc-failure"),
@@ -146,10 +146,10 @@ TOUR = [
     (107, "Job", "cron  registered batch · periodic */5 * * * * * *"),
     (112, "Job", "cron/periodic-1795423775  launched by cron"),
     (124, "Job", "cron  stopped · running → dead"),
-    # Eligibility by hand.
+    # Eligibility, set manually.
     (125, "Node", "gpu-1  ineligible"),
     (126, "Node", "gpu-1  eligible"),
-    # A new version goes through a canary and is promoted by hand.
+    # A new version has a canary and is promoted manually.
     (134, "Job", "web  v0 → v1  server env.VERSION changed, frontend services.web.tags v1 → v2"),
     (135, "Allocation", "web.frontend[0]  placed · canary  edge-1"),
     (135, "Allocation", "web.cache[0]  running · updated in place, deployment 0e81259d  edge-1"),
@@ -170,7 +170,7 @@ TOUR = [
     (193, "Allocation", "ledger.cache[1]  running · task redis killed  edge-1"),
     (206, "Node", "edge-1  drain complete · still ineligible"),
     (211, "Node", "edge-1  eligible"),
-    # A node is lost and comes back.
+    # A node is lost and returns.
     (225, "Node", "edge-2  ready → down · heartbeat missed"),
     (227, "Allocation", "web.cache[1]  running → lost · node is down, replaced by deaf969e  edge-2"),
     (227, "Allocation", "web.cache[3]  complete · unchanged  edge-1"),
@@ -189,7 +189,7 @@ TOUR = [
 
 
 @pytest.mark.parametrize(("index", "topic", "text"), TOUR, ids=[f"{i}-{t}" for i, t, _ in TOUR])
-def test_the_tour_reads_as_an_operator_would_put_it(index: int, topic: str, text: str) -> None:
+def test_the_tour_reads_as_an_operator_would_describe_it(index: int, topic: str, text: str) -> None:
     events = [event for event in recorded("tour") if (event.index, event.topic) == (index, topic)]
     assert text in [event.sentence.text for event in events]
 
@@ -214,7 +214,7 @@ def test_the_beta_dialect_reads_the_same() -> None:
     assert [text for text in beta if text not in tour] == ["nomad-4  registered · initializing · in dc1"]
 
 
-def test_hostile_events_have_a_sentence_and_leak_nothing() -> None:
+def test_hostile_events_have_a_printable_sentence() -> None:
     events = recorded("hostile")
     assert len(events) > 20
     for event in events:
@@ -268,7 +268,7 @@ def test_one_odd_value_does_not_hide_the_rest() -> None:
     assert describe("Allocation", "AllocationUpdated", "k", broken, None).text == "a�([0]  running"
 
 
-def test_an_older_event_sent_again_is_not_a_change_back() -> None:
+def test_an_older_event_sent_again_is_not_a_reversal() -> None:
     later = {"ID": "web", "Status": "dead", "Version": 3, "CreateIndex": 1, "ModifyIndex": 90}
     again = {"ID": "web", "Status": "running", "Version": 2, "CreateIndex": 1, "ModifyIndex": 50}
     assert _described("Job", "PlanResult", again, later) == "web  running"
@@ -375,8 +375,8 @@ def test_a_disconnected_client_makes_an_allocation_unknown_until_it_is_back() ->
     assert _described("Allocation", "AllocationUpdated", running, unknown) == "a.g[0]  unknown → running · reconnected"
 
 
-def test_an_unhealthy_allocation_shows_why_also_where_its_task_restarts() -> None:
-    """As Nomad 1.6.5 writes it."""
+def test_an_unhealthy_allocation_shows_why_even_if_its_task_restarts() -> None:
+    """As Nomad 1.6.5 sends it."""
     why = "Task not running for min_healthy_time of 3s by healthy_deadline of 8s"
     now = {"Name": "a.g[0]", "ClientStatus": "running", "DeploymentStatus": {"Healthy": False}}
     states = {"t": TASK | {"Events": [{"Type": "Alloc Unhealthy", "Time": 1, "DisplayMessage": why}]}}
@@ -411,7 +411,7 @@ def test_a_drivers_message_comes_without_what_grpc_puts_before_it() -> None:
     assert shown == 'a.g[0]  failed · task t driver failure · failed to launch: binary "x" could not be found'
 
 
-def test_a_canceled_evaluation_shows_why_and_not_what_had_blocked_it() -> None:
+def test_a_canceled_evaluation_shows_why_it_was_canceled_not_what_blocked_it() -> None:
     metrics = {"g": METRIC | {"NodesExhausted": 4, "DimensionExhausted": {"memory": 4}}}
     why = 'evaluation "1f14b65f-8ce9-9120-2ebe-88308900fd43" successful'
     now = {"JobID": "web", "Status": "canceled", "FailedTGAllocs": metrics, "StatusDescription": why}

@@ -1,4 +1,4 @@
-"""What rows say of a live cluster's odder writes, and that each is described as of its own time."""
+"""Rows for a live cluster's less common writes, each described as of its own time."""
 
 import json
 from functools import cache
@@ -62,11 +62,11 @@ def topics() -> dict[tuple[int, str], list[str]]:
         (375, "CSIPlugin", "fake  1 of 1 node healthy · unchanged"),
     ],
 )
-def test_a_row_says_what_the_write_did(index: int, topic: str, text: str) -> None:
+def test_a_row_describes_the_write(index: int, topic: str, text: str) -> None:
     assert text in topics()[index, topic]
 
 
-def test_each_case_says_its_reason_once_and_names_task_job_and_preemptor() -> None:
+def test_each_row_gives_its_reason_once_and_names_task_job_and_preemptor() -> None:
     cases = CASES.read_bytes().splitlines()
     history = history_of(cases)
     assert [sentence(history, at).text for at in range(history.end)] == [json.loads(one)["Sentence"] for one in cases]
@@ -88,7 +88,7 @@ def test_the_event_before_a_gap_proves_no_transition() -> None:
     assert "→" not in sentence(history, 2).text
 
 
-def test_a_node_that_came_back_is_shown_beside_the_event_that_it_was_lost() -> None:
+def test_a_returned_node_still_shows_its_loss_at_that_event() -> None:
     history = history_of([_node(10, "ready", 0), _node(20, "down", 60), _node(30, "ready", 85)])
     assert newest_state(history, 1) == "now: ready, 25 s later"
     assert newest_state(history, 2) == "", "the newest event is the state"

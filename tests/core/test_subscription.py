@@ -1,4 +1,4 @@
-"""What is asked of a server, and that what then arrives is exactly what was asked for."""
+"""What is requested from a server, and that exactly the subscribed events are admitted."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from tests.thorough import times
 
 
 def asked(*typed: str, beta: bool = False) -> list[str]:
-    """The `topic` parameters of the request."""
+    """Return the `topic` parameters of the request."""
     return [value for _, value in Subscription.parse(typed).parameters(beta)]
 
 
@@ -40,23 +40,23 @@ def event(topic: str, key: str = "k", type_: str = "PlanResult", filter_keys: tu
         ("Job:web", "Job:web"),
         ("Job Evaluation", "Evaluation:* Job:*"),
         ("Job Job", "Job:*"),
-        # Names as a person types them, of both dialects
+        # Names as typed, of both dialects
         ("job ALLOCATION:web", "Allocation:web Job:*"),
         ("alloc Eval aclbindingrule", "ACLBindingRule:* Allocation:* Evaluation:*"),
         ("Alloc:web Allocation:web", "Allocation:web"),
         ("FutureTopic:x", "FutureTopic:x"),
-        # `*` beside another key makes the server match nothing
+        # With `*` next to another key, the server matches nothing
         ("Node Node:n1", "Node:*"),
         ("Node:n1 Node:*", "Node:*"),
         ("Alloc allocation:web", "Allocation:*"),
-        # Two keys would send an event that has both twice
+        # With two keys, the server sends an event that has both twice
         ("Job:web Job:db", "Job:*"),
-        # `*:key` makes the server lose the topics beside it
+        # With `*:key`, the server drops the other topics
         ("*:web", "*:web"),
         ("*:web Node", "*:*"),
         ("*:web *:db", "*:*"),
         ("*:* Node:n1", "*:*"),
-        # The beta page's topic is a type on released servers
+        # The beta page's topic is a type in released servers
         ("NodeDrain", "Node:*"),
         ("nodedrain:n1", "Node:n1"),
         ("NodeDrain:n1 Node:n1", "Node:n1"),
@@ -64,7 +64,7 @@ def event(topic: str, key: str = "k", type_: str = "PlanResult", filter_keys: tu
         ("NodeDrain Job:web", "Job:web Node:*"),
     ],
 )
-def test_a_request_holds_each_topic_once_with_one_key(typed: str, parameters: str) -> None:
+def test_a_request_has_each_topic_once_with_one_key(typed: str, parameters: str) -> None:
     assert " ".join(asked(*typed.split())) == parameters
 
 
@@ -86,7 +86,7 @@ def test_a_beta_server_is_asked_in_its_own_dialect(typed: str, parameters: str) 
     ("typed", "names"),
     [("Job:a:b", "colon"), ("Job:", "incomplete"), (":web", "incomplete"), ("", "incomplete"), (" : ", "incomplete")],
 )
-def test_what_no_server_could_be_asked_is_refused_with_what_to_write_instead(typed: str, names: str) -> None:
+def test_an_impossible_request_is_refused_with_an_alternative(typed: str, names: str) -> None:
     with pytest.raises(SubscriptionError, match=names):
         Subscription.parse(["Node", typed])
 
@@ -102,14 +102,14 @@ def test_what_no_server_could_be_asked_is_refused_with_what_to_write_instead(typ
         ("*:web Node", "*:web, Node"),
     ],
 )
-def test_a_subscription_says_what_it_is(typed: str, shown: str) -> None:
+def test_the_description_of_a_subscription(typed: str, shown: str) -> None:
     assert str(Subscription.parse(typed.split())) == shown
 
 
-# What of it is shown
+# Admitted events
 
 
-def test_a_key_names_an_event_by_its_own_key_or_by_a_filter_key() -> None:
+def test_a_key_matches_an_events_own_key_or_a_filter_key() -> None:
     subscription = Subscription.parse(["Job:web", "Allocation:web"])
     assert subscription.admits(event("Job", "web"))
     assert subscription.admits(event("Allocation", "a1", filter_keys=("web", "d1")))
@@ -125,7 +125,7 @@ def test_events_of_a_beta_server_are_those_of_their_released_topic() -> None:
     assert not subscription.admits(event("NodeDrain", "n2", "NodeDrain"))
 
 
-def test_drains_are_the_node_events_of_that_type_whichever_way_a_server_says_it() -> None:
+def test_drains_are_node_events_of_that_type_in_both_dialects() -> None:
     subscription = Subscription.parse(["NodeDrain"])
     assert subscription.admits(event("Node", type_="NodeDrain"))
     assert subscription.admits(event("NodeDrain", type_="NodeDrain"))
@@ -161,7 +161,7 @@ HAVE_MANY_EVENTS = ["web", "flaky", "ledger", "logship"]
 
 
 def wanted(typed: list[str]) -> list[tuple[object, ...]]:
-    """What an operator means by the topics typed: the events that any of them names."""
+    """Return the events that an operator means: those that any of the topics names."""
 
     def named_by(item: str, event: dict[str, object]) -> bool:
         topic, _, key = item.partition(":")
@@ -196,7 +196,7 @@ def server(runner: asyncio.Runner) -> Iterator[StandIn]:
 
 
 async def arriving(server: StandIn, subscription: Subscription) -> list[tuple[object, ...]]:
-    """Every event that the server sends for the subscription and that it admits."""
+    """Return every event that the server sends for the subscription and that it admits."""
     connection = Connection.from_environment({}, {"NOMAD_ADDR": server.address})
     splitter = LineSplitter()
     arrived: list[Event] = []
@@ -221,7 +221,7 @@ items = st.builds(
 
 @settings(max_examples=times(60))
 @given(st.lists(items, max_size=5))
-def test_what_arrives_is_what_was_asked_for_once_each(
+def test_exactly_the_subscribed_events_arrive_once_each(
     runner: asyncio.Runner, server: StandIn, typed: list[str]
 ) -> None:
     assert runner.run(arriving(server, Subscription.parse(typed))) == wanted(typed)
@@ -239,7 +239,7 @@ def test_none_of_the_servers_traps_loses_or_repeats_an_event(
     assert runner.run(arriving(server, Subscription.parse(typed.split()))) == expected
 
 
-# What is left of a subscription
+# Narrowing a subscription
 
 
 @pytest.mark.parametrize(
@@ -257,20 +257,20 @@ def test_none_of_the_servers_traps_loses_or_repeats_an_event(
         ("Job:web Node", "Job", "Job:web"),
         ("NodeDrain Job", "Node", "Node:*"),
         ("alloc:web Job", "Allocation", "Allocation:web"),
-        # A name that no request can hold
+        # A name that a request cannot contain
         ("", "Job odd:topic", "*:*"),
         ("", "Job *", "*:*"),
         ("*:web", "Job (other)", "*:web"),
         ("Job Node", "Job odd:topic", "Job:*"),
     ],
 )
-def test_what_is_left_of_a_subscription_keeps_its_keys(typed: str, topics: str, left: str) -> None:
+def test_a_narrowed_subscription_keeps_its_keys(typed: str, topics: str, left: str) -> None:
     narrower = Subscription.parse(typed.split()).only(frozenset(topics.split()))
     assert narrower is not None
     assert " ".join(value for _, value in narrower.parameters()) == left
 
 
-def test_a_subscription_of_which_all_is_wanted_stays_what_it_is() -> None:
+def test_a_subscription_that_is_not_narrowed_stays_the_same() -> None:
     for typed in ("Job", "Job:web Node", "NodeDrain", "alloc:web Future"):
         whole = Subscription.parse(typed.split())
         assert whole.only(frozenset((*TOPICS, "Node", "Future"))) == whole
@@ -279,13 +279,13 @@ def test_a_subscription_of_which_all_is_wanted_stays_what_it_is() -> None:
 @pytest.mark.parametrize(
     ("typed", "topics"), [("", ""), ("Job", "Node"), ("Job:web Node:n1", "Allocation"), ("*:web", "")]
 )
-def test_nothing_may_be_left_of_a_subscription(typed: str, topics: str) -> None:
+def test_a_subscription_can_be_narrowed_to_nothing(typed: str, topics: str) -> None:
     assert Subscription.parse(typed.split()).only(frozenset(topics.split())) is None
 
 
 @settings(max_examples=times(60))
 @given(st.lists(items, max_size=4), st.sets(st.sampled_from(TOPICS), min_size=1))
-def test_what_arrives_is_what_is_left_and_never_more_than_there_was(
+def test_a_narrowed_subscription_never_gets_additional_events(
     runner: asyncio.Runner, server: StandIn, typed: list[str], topics: set[str]
 ) -> None:
     narrower = Subscription.parse(typed).only(frozenset(topics))
@@ -296,25 +296,23 @@ def test_what_arrives_is_what_is_left_and_never_more_than_there_was(
 @pytest.mark.parametrize(
     ("typed", "frame", "parameters"),
     [
-        # Something of it is asked for anyway
+        # Part of it is requested anyway
         ("Node", [event("Job"), event("Node", "n1")], "Node:*"),
         ("Job:web", [event("Job", "web")], "Job:web"),
         ("Job:web", [event("Job", "other", filter_keys=("web",))], "Job:web"),
         ("", [event("Job")], "*:*"),
-        # One of its objects beside it
+        # One of its objects in addition
         ("Node", [event("Job", "web")], "Job:web Node:*"),
         ("Node", [event("Alloc", "a1")], "Alloc:a1 Node:*"),
         ("Node", [event("Job", "with:colon"), event("Evaluation", "e1")], "Evaluation:e1 Node:*"),
         ("Node", [event("Job", "with:colon", filter_keys=("", "web"))], "Job:web Node:*"),
-        # No other key of a topic that is asked for: the server would send nothing, or some events twice
+        # Not another key of a requested topic: the server would send nothing, or some events twice
         ("Job:web", [event("Job", "db")], "Job:web"),
-        # Nothing that a request could hold
+        # Nothing that a request can contain
         ("Node", [event("Job", "*"), event("Job", ""), event("Job", "x" * 300), event("odd:topic")], "Node:*"),
         ("Node", [], "Node:*"),
     ],
 )
-def test_a_frame_that_must_come_again_is_asked_for_by_one_of_its_objects(
-    typed: str, frame: list[Event], parameters: str
-) -> None:
+def test_a_frame_is_requested_again_by_one_of_its_objects(typed: str, frame: list[Event], parameters: str) -> None:
     subscription = Subscription.parse(typed.split())
     assert " ".join(value for _, value in subscription.parameters(witnesses=[frame])) == parameters

@@ -1,4 +1,4 @@
-"""The summary at the top of the inspector: what an operator looks for in an object."""
+"""The summary at the top of the inspector: the facts that an operator needs about an object."""
 
 import json
 import time
@@ -25,7 +25,7 @@ from tests.thorough import times
 SECOND: Final = 1_000_000_000
 WIDTH: Final = 60
 MOST_LINES: Final = 6
-"""Of which the inspector shows no more."""
+"""Lines of the summary that the inspector shows."""
 
 EDGE_1: Final = "d7d7a09d-5db6-5c6c-c529-9c0c533e29b7"
 NOON: Final = 1_795_435_200 * SECOND
@@ -57,7 +57,7 @@ def _summarized(topic: str, key: str, payload: bytes, now: int = NOON) -> Summar
 
 
 def _lines(result: Summary, width: int = WIDTH) -> list[str]:
-    """The summary as the inspector lays it out: as many facts to a line as fit."""
+    """Return the summary as the inspector lays it out: with as many facts on a line as fit."""
     rows: list[str] = []
     for fact in result.facts:
         if rows and not fact.own_line and len(rows[-1]) + 2 + len(fact.text) <= width:
@@ -68,7 +68,7 @@ def _lines(result: Summary, width: int = WIDTH) -> list[str]:
 
 
 def _rows(index: int, topic: str, now: int, such: Callable[[dict[str, Any]], bool] = lambda payload: True) -> list[str]:
-    """The summary of the tour's first such event of an index."""
+    """Return the summary of the tour's first event of this kind at an index."""
     found = [event for event in recorded("tour") if event[:2] == (index, topic) and such(json.loads(event[3]))]
     return _lines(_summarized(topic, found[0][2], found[0][3], now))
 
@@ -97,13 +97,13 @@ def test_every_recorded_object_has_a_summary(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["tour", "large-job"])
-def test_the_order_of_keys_which_servers_shuffle_changes_nothing(name: str) -> None:
+def test_the_order_of_keys_does_not_matter(name: str) -> None:
     for _, topic, key, payload in recorded(name)[::7]:
         turned = json.loads(payload, object_pairs_hook=lambda pairs: dict(reversed(pairs)))
         assert _summarized(topic, key, json.dumps(turned).encode()) == _summarized(topic, key, payload)
 
 
-def test_hostile_payloads_have_a_summary_that_leaks_nothing() -> None:
+def test_hostile_payloads_have_a_printable_summary() -> None:
     events = recorded("hostile")
     assert len(events) > 20
     for _, topic, key, payload in events:
@@ -111,7 +111,7 @@ def test_hostile_payloads_have_a_summary_that_leaks_nothing() -> None:
         assert _is_sound(_summarized(topic, key, payload[:-40]))
 
 
-def test_a_failed_allocation_shows_task_exit_restarts_and_what_comes_next() -> None:
+def test_a_failed_allocation_shows_task_exit_restarts_and_next_step() -> None:
     assert _rows(94, "Allocation", 1_795_423_770 * SECOND) == [
         "client failed  desired run  unhealthy  created 8 s ago",
         "task crash dead, failed  exit 137  OOM-killed  restarts 2",
@@ -135,7 +135,7 @@ def test_colours_come_from_meaning() -> None:
     ]
 
 
-def test_a_task_out_of_memory_says_so() -> None:
+def test_a_task_out_of_memory_is_reported_as_such() -> None:
     ended = {"Type": "Terminated", "ExitCode": 137, "Signal": 9, "Details": {"oom_killed": "true"}, "Time": 1}
     task = {"State": "dead", "Failed": True, "Events": [ended]}
     rows = _of("Allocation", {"ClientStatus": "failed", "TaskStates": {"server": task, "proxy": {"State": "dead"}}})
@@ -195,7 +195,7 @@ def _blocked(**metric: Any) -> list[str]:
     return _of("Evaluation", {"Status": "blocked", "FailedTGAllocs": {"db": whole}, "QueuedAllocations": {"db": 3}})
 
 
-def test_an_evaluation_blocked_by_what_is_used_up() -> None:
+def test_an_evaluation_blocked_by_exhausted_resources() -> None:
     rows = _blocked(
         NodesExhausted=3,
         NodesFiltered=1,
@@ -223,7 +223,7 @@ def test_an_evaluation_blocked_by_what_is_used_up() -> None:
         ({"NodesEvaluated": 0, "NodesAvailable": None, "NodesInPool": 0}, "available no nodes"),
     ],
 )
-def test_an_evaluation_blocked_by_quota_or_for_want_of_nodes(metric: dict[str, Any], row: str) -> None:
+def test_an_evaluation_blocked_by_quota_or_lack_of_nodes(metric: dict[str, Any], row: str) -> None:
     assert row in _blocked(**metric)
 
 
@@ -314,7 +314,7 @@ def test_a_node_shows_its_unhealthy_drivers_and_why() -> None:
         (29, "group g  on each node  submitted 6 h ago"),
     ],
 )
-def test_a_job_shows_what_starts_it_and_what_it_asks_for(index: int, row: str) -> None:
+def test_a_job_shows_its_trigger_and_its_resources(index: int, row: str) -> None:
     rows = _rows(index, "Job", NOON + 3 * 3600 * SECOND)
     assert rows[0].startswith("status ")
     assert rows[1] == row
@@ -465,7 +465,7 @@ def test_no_secret_of_the_recordings_is_shown() -> None:
                 assert secret not in expected
 
 
-def test_secrets_in_free_text_and_beside_names_are_not_shown() -> None:
+def test_secrets_in_free_text_and_next_to_names_are_not_shown() -> None:
     message = "cannot reach postgres://app:hidden@db:5432 with password=hidden"
     ended = {"Type": "Terminated", "ExitCode": 1, "Details": {"exit_message": message}, "Time": 1}
     restarting = {"Type": "Restarting", "RestartReason": message, "Time": 2}
@@ -485,7 +485,7 @@ def test_secrets_in_free_text_and_beside_names_are_not_shown() -> None:
 
 
 @pytest.mark.parametrize("payload", UNREADABLE, ids=range(len(UNREADABLE)))
-def test_an_unreadable_payload_has_a_summary_of_nothing_or_of_its_scalars(payload: bytes) -> None:
+def test_an_unreadable_payload_has_an_empty_summary_or_its_scalars(payload: bytes) -> None:
     for topic in ("Allocation", "FutureTopic"):
         assert _is_sound(_summarized(topic, "k", payload))
 
@@ -504,7 +504,7 @@ def test_one_odd_value_does_not_hide_the_rest() -> None:
     assert _of("Allocation", fields) == ["client running  job web"]
 
 
-def test_a_name_cannot_act_on_the_terminal() -> None:
+def test_a_name_cannot_control_the_terminal() -> None:
     result = summary(
         "Service", "k", b'{"Service":{"NodeID":"x","Tags":["\\u001b]0;t\\u0007"]}}', name=lambda *_: "\x1b[2J", now=0
     )
@@ -549,7 +549,7 @@ def test_no_object_raises(topic: str, fields: dict[str, Any], deleted: Any, name
 
 
 def test_a_summary_costs_no_more_than_reading_its_payload() -> None:
-    """So that holding Down is never slowed; a third of what parsing the same payload takes was measured."""
+    """So that holding Down stays fast; a third of the time to parse the same payload was measured."""
     [allocation] = [event for event in recorded("tour") if event[:2] == (80, "Allocation")]
     job = max(recorded("large-job"), key=lambda event: len(event[3]))
     for event in (allocation, job):

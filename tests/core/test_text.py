@@ -1,4 +1,4 @@
-"""No text of a cluster reaches a terminal with anything in it that the terminal would act on."""
+"""Text from a cluster never sends a control sequence to a terminal."""
 
 import sys
 import unicodedata
@@ -24,11 +24,11 @@ def test_nothing_of_all_unicode_controls_the_terminal_or_reorders_its_text() -> 
     assert drawn.encode().decode() == drawn
 
 
-def test_every_character_is_the_same_alone_as_in_all_of_them() -> None:
+def test_every_character_is_converted_independently_of_its_context() -> None:
     assert "".join(map(printable, EVERY_CHARACTER)) == printable(EVERY_CHARACTER)
 
 
-def test_what_is_printable_stays_as_it_is() -> None:
+def test_printable_text_is_unchanged() -> None:
     assert printable(printable(EVERY_CHARACTER)) == printable(EVERY_CHARACTER)
     ascii_text = "".join(map(chr, range(0x20, 0x7F)))
     assert printable(ascii_text) == ascii_text
@@ -50,12 +50,12 @@ def test_what_is_printable_stays_as_it_is() -> None:
         ("[red]markup[/red]", "[red]markup[/red]"),
     ],
 )
-def test_a_reader_sees_what_was_there(text: str, drawn: str) -> None:
+def test_unprintable_characters_are_replaced_visibly(text: str, drawn: str) -> None:
     assert printable(text) == drawn
 
 
 @given(any_text, st.integers(0, 30))
-def test_text_is_cut_to_its_limit_and_says_so(text: str, limit: int) -> None:
+def test_text_is_truncated_visibly_at_its_limit(text: str, limit: int) -> None:
     drawn = printable(text, limit)
     assert len(drawn) <= limit
     assert drawn.encode().decode() == drawn
@@ -67,7 +67,7 @@ def test_text_is_cut_to_its_limit_and_says_so(text: str, limit: int) -> None:
 
 
 @given(any_text)
-def test_text_without_a_limit_is_drawn_whole(text: str) -> None:
+def test_text_without_a_limit_is_drawn_completely(text: str) -> None:
     drawn = printable(text)
     assert drawn == "".join(map(printable, text))
     assert printable(drawn) == drawn

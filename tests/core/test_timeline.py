@@ -1,4 +1,4 @@
-"""What an operator reads in a timeline: what happened because of what, how long it took, and where it stopped."""
+"""A timeline shows which event caused which, how long each step took, and where it stopped."""
 
 import json
 from collections import Counter
@@ -33,7 +33,7 @@ held = cache(recordings.held)
 
 
 def read_fully(timeline: EventTimeline) -> EventTimeline:
-    """Reads a timeline to its end."""
+    """Read a timeline to its end."""
     for _ in range(10_000):
         if not timeline.advance(0.05):
             assert timeline.complete
@@ -48,7 +48,7 @@ def text(row: TimelineRow) -> str:
 
 
 def sequence_of(history: History, topic: str, key: str) -> int:
-    """The newest event of the object whose key begins so."""
+    """Return the newest event of the object whose key has this prefix."""
     return max(subject.last for subject in history.subjects() if subject.topic == topic and subject.key.startswith(key))
 
 
@@ -66,17 +66,17 @@ def focus(timeline: EventTimeline) -> TimelineRow:
 
 
 def beneath(timeline: EventTimeline, start: str) -> list[TimelineRow]:
-    """The row whose text begins so, and all rows beneath it."""
+    """Return the row whose text has this prefix, and all rows below it."""
     rows = list(timeline.rows)
     at = next(number for number, row in enumerate(rows) if text(row).strip().startswith(start))
     behind = next((n for n in range(at + 1, len(rows)) if rows[n].depth <= rows[at].depth), len(rows))
     return rows[at:behind]
 
 
-# Chains of the recording
+# Chains in the recording
 
 
-def test_a_deploy_reads_from_the_job_to_the_tasks() -> None:
+def test_a_deployment_reads_from_the_job_to_the_tasks() -> None:
     history = History()
     for frame in recordings.frames("tour"):
         if frame.index <= 49:
@@ -99,7 +99,7 @@ def test_a_deploy_reads_from_the_job_to_the_tasks() -> None:
     assert not any(row.stopped for row in timeline.rows)
 
 
-def test_a_flaky_allocation_says_where_it_stopped_and_what_took_its_place() -> None:
+def test_a_flaky_allocation_shows_where_it_stopped_and_its_replacement() -> None:
     timeline = timeline_of("Allocation", "9d48d801")
     row = focus(timeline)
     drawn = text(row)
@@ -136,7 +136,7 @@ def test_a_failed_deployment_is_marked() -> None:
     assert focus(timeline).stopped
 
 
-def test_a_blocked_evaluation_says_what_it_waits_for() -> None:
+def test_a_blocked_evaluation_shows_what_it_waits_for() -> None:
     timeline = timeline_of("Evaluation", "cff3e7cf")
     assert lines(timeline)[2:6] == [
         "  evaluation 7fc4d11f  job-register · complete · not placed, 3 nodes filtered: kernel.name = plan9"
@@ -151,7 +151,7 @@ def test_a_blocked_evaluation_says_what_it_waits_for() -> None:
     assert [row.stopped for row in timeline.rows].count(True) == 1
 
 
-def test_a_canary_deployment_shows_promotion_and_what_followed() -> None:
+def test_a_canary_deployment_shows_promotion_and_its_consequences() -> None:
     timeline = timeline_of("Deployment", "0e81259d")
     branch = beneath(timeline, "deployment 0e81259d")
     shown = [text(row).strip() for row in branch if row.kind in (RowKind.STEP, RowKind.OBJECT) and row.depth <= 3]
@@ -169,7 +169,7 @@ def test_a_canary_deployment_shows_promotion_and_what_followed() -> None:
     assert canary[:2] == ["canary healthy", "canary promoted"]
 
 
-def test_a_drained_node_shows_its_own_events_once_and_what_ran_on_it() -> None:
+def test_a_drained_node_shows_its_own_events_once_and_its_allocations() -> None:
     timeline = timeline_of("Node", "d7d7a09d")
     assert timeline.rows[0].is_focus
     assert [text(row).strip() for row in timeline.rows if row.kind is RowKind.NODE_EVENT] == [
@@ -185,7 +185,7 @@ def test_a_drained_node_shows_its_own_events_once_and_what_ran_on_it() -> None:
     assert "replaced by 31dd08ce" in text(moved)
 
 
-def test_a_lost_node_shows_what_it_took_along() -> None:
+def test_a_lost_node_shows_its_lost_allocations() -> None:
     timeline = timeline_of("Node", "1014b580")
     shown = [text(row).strip() for row in timeline.rows]
     assert any(one.startswith("ready → down · heartbeat missed") for one in shown)
@@ -200,7 +200,7 @@ def test_a_lost_node_shows_what_it_took_along() -> None:
     assert next(one.depth for one in lost.rows if "web.cache[0] 69e83995" in text(one)) == row.depth
 
 
-def test_dispatched_and_launched_jobs_hang_beneath_their_parent() -> None:
+def test_dispatched_and_launched_jobs_are_below_their_parent() -> None:
     timeline = timeline_of("Job", "cron")
     shown = lines(timeline)
     assert shown[1] == "  registered batch · periodic */5 * * * * * *"
@@ -217,7 +217,7 @@ def test_dispatched_and_launched_jobs_hang_beneath_their_parent() -> None:
     assert child.rows[-1].kind is not RowKind.REST
 
 
-def test_a_service_hangs_beneath_its_allocation() -> None:
+def test_a_service_is_below_its_allocation() -> None:
     timeline = timeline_of("Service", "_nomad-task-c59abe9a")
     assert text(focus(timeline)).strip() == "service web  deregistered 192.0.2.2:28002 v1 · job web in default"
     assert focus(timeline) in beneath(timeline, "web.frontend[0] c59abe9a")
@@ -228,7 +228,7 @@ def test_objects_that_belong_to_nothing_show_their_own_events() -> None:
     assert lines(timeline) == ["secrets/app  updated", "  created", "  updated  +71 ms"]
 
 
-def test_a_beta_server_s_stream_is_traced_as_well() -> None:
+def test_a_beta_servers_stream_has_timelines_as_well() -> None:
     timeline = timeline_of("Allocation", "c59abe9a", "beta")
     shown = [one.strip() for one in lines(timeline)]
     assert shown[0] == "web  v1 · running"
@@ -236,7 +236,7 @@ def test_a_beta_server_s_stream_is_traced_as_well() -> None:
     assert "placed after 19 ms, running after 331 ms, healthy after 2.4 s" in text(focus(timeline))
 
 
-# What is true of every timeline
+# Properties of every timeline
 
 
 def every_focus(history: History) -> Iterator[int]:
@@ -245,7 +245,7 @@ def every_focus(history: History) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("name", ["tour", "beta", "hostile", "large-job"])
-def test_any_event_can_be_traced(name: str) -> None:
+def test_any_event_has_a_timeline(name: str) -> None:
     history = held(name)
     for sequence in every_focus(history):
         timeline = read_fully(EventTimeline(history, sequence))
@@ -269,7 +269,7 @@ def test_any_event_can_be_traced(name: str) -> None:
             assert row.since is None or row.since >= 0
 
 
-def test_each_task_event_is_there_once_although_payloads_repeat_them() -> None:
+def test_each_task_event_appears_once_although_payloads_repeat_them() -> None:
     history = held("tour")
     expected: dict[str, set[tuple[str, int, str, str]]] = {}
     for sequence in range(history.end):
@@ -279,7 +279,7 @@ def test_each_task_event_is_there_once_although_payloads_repeat_them() -> None:
                 for one in state["Events"]:
                     identity = (task, one["Time"], one["Type"], one["Message"])
                     expected.setdefault(event.key, set()).add(identity)
-    # More than a payload holds: what has fallen out of the newest comes from the events before.
+    # More than one payload contains: entries that the newest has dropped come from earlier events.
     assert max(Counter(task for task, *_ in found).most_common(1)[0][1] for found in expected.values()) > 10
     for key, found in expected.items():
         timeline = timeline_of("Allocation", key)
@@ -312,7 +312,7 @@ def identities(timeline: EventTimeline) -> list[Any]:
         ("Service", "_nomad-task-c59abe9a"),
     ],
 )
-def test_a_trace_that_grew_is_the_same_as_one_made_at_the_end(topic: str, key: str) -> None:
+def test_a_timeline_that_grew_equals_one_built_at_the_end(topic: str, key: str) -> None:
     growing: EventTimeline | None = None
     history = History()
     at = 0
@@ -334,7 +334,7 @@ def test_a_trace_that_grew_is_the_same_as_one_made_at_the_end(topic: str, key: s
     assert identities(read_fully(growing)) == identities(read_fully(EventTimeline(history, newest)))
 
 
-def test_a_row_that_was_there_keeps_its_key_while_the_trace_grows() -> None:
+def test_a_row_keeps_its_key_while_the_timeline_grows() -> None:
     history = History()
     timeline: EventTimeline | None = None
     seen: dict[tuple[str, ...], None] = {}
@@ -349,13 +349,13 @@ def test_a_row_that_was_there_keeps_its_key_while_the_trace_grows() -> None:
     assert len(seen) > 20
 
 
-def test_what_does_not_belong_here_changes_nothing() -> None:
+def test_unrelated_events_change_nothing() -> None:
     history = History()
     for frame in recordings.frames("tour"):
         history.append(frame, 0)
     timeline = read_fully(EventTimeline(history, sequence_of(history, "Job", "report")))
     revision, rows = timeline.revision, timeline.rows
-    for frame in recordings.frames("tour", 7):  # of nodes alone
+    for frame in recordings.frames("tour", 7):  # nodes only
         history.append(frame, 0)
     assert not timeline.complete
     read_fully(timeline)
@@ -383,7 +383,7 @@ def test_eviction_at_any_moment_never_raises(start: int, max_events: int, second
             assert row.sequence is None or row.sequence >= history.first
 
 
-def test_events_that_are_not_held_cannot_be_traced() -> None:
+def test_events_that_are_not_held_have_no_timeline() -> None:
     history = History()
     history.append_gap(Gap(GapReason.BUFFER, 5, 9, 1.0), 1)
     with pytest.raises(LookupError):
@@ -392,7 +392,7 @@ def test_events_that_are_not_held_cannot_be_traced() -> None:
         EventTimeline(history, 7)
 
 
-# What is missing
+# Missing events
 
 
 def without(keep: Callable[[Event], bool]) -> History:
@@ -414,7 +414,7 @@ def test_a_cause_that_is_not_held_is_named() -> None:
     assert "placed, running after 134 ms" in text(focus(timeline))
 
 
-def test_a_gap_in_the_time_of_the_trace_is_a_row_of_its_own() -> None:
+def test_a_gap_within_the_timeline_is_a_row() -> None:
     history = History()
     tour = recordings.frames("tour")
     for number, frame in enumerate(tour):
@@ -433,7 +433,7 @@ def test_a_gap_in_the_time_of_the_trace_is_a_row_of_its_own() -> None:
     assert history.gap(gaps[0].sequence) is not None
 
 
-# Many
+# Large jobs
 
 
 def an_allocation(number: int, status: str = "running", *, evaluation: int = 0, previous: str = "") -> dict[str, Any]:
@@ -477,7 +477,7 @@ def big(number: int) -> History:
     return history
 
 
-def test_one_allocation_of_thousands_is_shown_with_what_it_is_tied_to_and_the_rest_is_counted() -> None:
+def test_one_allocation_of_thousands_is_shown_with_related_ones_and_the_rest_is_counted() -> None:
     history = big(3_000)
     append(history, an_evaluation(1), an_allocation(3_000, evaluation=1, previous="a-7"))
     timeline = read_fully(EventTimeline(history, history.end - 1))
@@ -501,7 +501,7 @@ def test_one_allocation_of_thousands_is_shown_with_what_it_is_tied_to_and_the_re
     assert not timeline.open_rest(timeline.rows[0])
 
 
-def test_the_focus_is_there_after_the_first_slices_however_many_there_are() -> None:
+def test_the_focus_is_shown_after_the_first_slices_of_any_number() -> None:
     history = big(3_000)
     timeline = EventTimeline(history, history.end - 1)
     slices = 0
@@ -532,7 +532,7 @@ def test_an_evaluation_is_shown_with_all_that_it_placed() -> None:
     assert {row.key[3] for row in shown} == {f"a-{number}" for number in range(1_000, 1_010)}
 
 
-def test_few_others_are_shown_rather_than_counted() -> None:
+def test_a_few_others_are_shown_rather_than_counted() -> None:
     history = History()
     append(history, an_evaluation(0), *(an_allocation(number) for number in range(SHOWN_UNCOUNTED + 1)))
     timeline = read_fully(EventTimeline(history, history.end - 1))
@@ -543,7 +543,7 @@ def test_few_others_are_shown_rather_than_counted() -> None:
     ]
 
 
-def test_circles_and_endless_chains_come_to_an_end() -> None:
+def test_cycles_and_endless_chains_terminate() -> None:
     history = History()
     append(
         history,
@@ -560,7 +560,7 @@ def test_circles_and_endless_chains_come_to_an_end() -> None:
         assert max(row.depth for row in timeline.rows) < 6
 
 
-# What may be claimed
+# Claims
 
 
 def test_secrets_in_free_text_are_masked() -> None:
@@ -586,7 +586,7 @@ def test_secrets_in_free_text_are_masked() -> None:
         assert "••" in shown
 
 
-def test_a_task_that_cannot_start_is_where_a_pending_allocation_stopped() -> None:
+def test_a_pending_allocation_stopped_at_a_task_that_cannot_start() -> None:
     history = History()
     event = an_allocation(1, "pending")
     event["Payload"]["Allocation"]["TaskStates"]["t"]["Events"] = [
@@ -603,7 +603,7 @@ def test_a_task_that_cannot_start_is_where_a_pending_allocation_stopped() -> Non
     ]
 
 
-def test_the_benchmark_measures_traces_of_other_objects_each_time() -> None:
+def test_the_benchmark_measures_timelines_of_different_objects() -> None:
     history = filled(2)
     assert history.held == 2 * (625 + 10_764)
     nodes = {subject.key for subject in history.subjects() if subject.topic == "Node"}

@@ -1,4 +1,4 @@
-"""Topics and types in both dialects, and as a person types them."""
+"""Topics and types in both dialects, and as operators type them."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_the_picker_lists_the_17_released_topics_once_each() -> None:
 
 
 @pytest.mark.parametrize("name", RELEASED)
-def test_a_released_name_is_known_and_stays_as_it_is(name: str) -> None:
+def test_a_released_name_is_known_and_unchanged(name: str) -> None:
     known = KINDS.get(name)
     assert known is not None
     assert known.capability
@@ -56,7 +56,7 @@ def test_a_released_name_is_known_and_stays_as_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize(("beta", "released"), BETA_TOPICS.items())
-def test_a_beta_topic_is_shown_under_its_released_name_and_asked_for_under_its_own(beta: str, released: str) -> None:
+def test_a_beta_topic_is_shown_by_its_released_name_and_requested_by_its_own(beta: str, released: str) -> None:
     assert released_topic(beta) == released
     assert beta_topic(released) == beta
 
@@ -73,7 +73,7 @@ def test_a_beta_type_is_shown_under_its_released_name(beta: str, released: str) 
 
 
 @pytest.mark.parametrize("name", ["Job", "Deployment", "Node", "FutureTopic", "", "*", "[red]", "job"])
-def test_a_name_that_is_the_same_in_both_dialects_or_in_none_passes_unchanged(name: str) -> None:
+def test_names_of_both_dialects_or_neither_are_unchanged(name: str) -> None:
     assert released_topic(name) == beta_topic(name) == name
     assert released_type(name) == name
 
@@ -90,7 +90,7 @@ def test_a_beta_topic_may_be_typed_in_any_case(beta: str, released: str) -> None
 
 
 @pytest.mark.parametrize("name", ["tour", "beta", "load", "large-job"])
-def test_every_recorded_topic_and_type_is_in_the_tables_once_translated(name: str) -> None:
+def test_every_recorded_topic_and_type_is_in_the_tables_after_translation(name: str) -> None:
     recorded = events(name)
     assert recorded
     assert {released_topic(event.topic) for event in recorded} <= set(RELEASED)
@@ -99,14 +99,14 @@ def test_every_recorded_topic_and_type_is_in_the_tables_once_translated(name: st
 
 @pytest.mark.parametrize("name", ["tour", "beta", "load", "large-job"])
 def test_the_object_of_a_recorded_event_is_where_the_table_says(name: str) -> None:
-    """Except the specification's own sample in `beta`, which is not what servers send."""
+    """Except for the specification's own sample in `beta`, which servers do not send."""
     for event in events(name):
         documented = next(iter(kind(released_topic(event.topic)).payload_keys))
         payload = bytes(event.payload)
         assert b'"%b":' % documented.encode() in payload or name == "beta", (event.topic, payload[:80])
 
 
-def test_the_object_of_an_unknown_topic_is_looked_for_under_its_name() -> None:
+def test_the_object_of_an_unknown_topic_is_expected_under_its_name() -> None:
     assert list(kind("FutureTopic").payload_keys) == ["FutureTopic"]
     assert list(kind("ACLAuthMethod").payload_keys) == ["AuthMethod", "ACLAuthMethod"]
     assert list(kind("Operator").payload_keys) == ["Operator"]

@@ -1,4 +1,4 @@
-"""A filter shows what it says, newest first, whatever comes and goes while it is searching."""
+"""A filter shows the matching events, newest first, while events arrive and are evicted during its search."""
 
 import itertools
 import json
@@ -56,7 +56,7 @@ def rows(view: View) -> list[int]:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Words that must all occur, and topics that are hidden."""
+    """A filter: words that must all occur, and hidden topics."""
 
     typed: str = ""
     hidden: frozenset[str] = frozenset()
@@ -69,7 +69,7 @@ class Chosen:
         return View(history, self.filter, self.hidden)
 
     def shows(self, event: tuple[str, str] | None) -> bool:
-        """The filter, in plain code: lower case finds all, a capital is exact."""
+        """The filter in plain code: lower case ignores case, a capital is exact."""
         if event is None:
             return True
         topic, text = event
@@ -78,7 +78,7 @@ class Chosen:
 
 
 def words_of(history: History, sequence: int) -> tuple[str, str] | None:
-    """An event's topic and all that an operator sees of it; None for a gap."""
+    """Return an event's topic and all text that an operator sees; None for a gap."""
     if history.gap(sequence) is not None:
         return None
     event = history.event(sequence)
@@ -97,7 +97,7 @@ def all_words(name: str) -> list[tuple[str, str] | None]:
 
 
 def search(view: View, steps: int) -> bool:
-    """Searches so many steps, however fast the machine is; whether there is more to do."""
+    """Search that many steps, independent of the machine's speed; return whether there is more to do."""
     return view.advance(steps + 1, clock=itertools.count().__next__)
 
 
@@ -106,7 +106,7 @@ def finish(view: View) -> None:
         pass
 
 
-# What is shown
+# Matching
 
 
 WORDS = ("web", "WEB", "failed", "exit", "complete web", "payments", "planresult", "pending running", "→", "nowhere")
@@ -119,7 +119,7 @@ WORDS = ("web", "WEB", "failed", "exit", "complete web", "payments", "planresult
         *product(("load",), ("exit", "pending running", "nowhere")),  # of ten thousand events
     ],
 )
-def test_a_filter_shows_exactly_the_events_that_hold_its_words(name: str, typed: str) -> None:
+def test_a_filter_shows_exactly_the_events_that_contain_its_words(name: str, typed: str) -> None:
     history = history_of(name)
     for hidden in (frozenset[str](), frozenset(("Allocation", "Node"))):
         chosen = Chosen(typed, hidden)
@@ -173,7 +173,7 @@ EVALUATION = {
         "Shop",
     ],
 )
-def test_a_word_is_found_wherever_an_operator_sees_it(typed: str) -> None:
+def test_a_word_matches_any_text_that_an_operator_sees(typed: str) -> None:
     other = {"Topic": "Node", "Type": "NodeDrain", "Key": "n1", "Payload": {}}
     assert shown(events(other, EVALUATION, other), typed) == [1]
 
@@ -184,7 +184,7 @@ def test_every_word_must_be_found_and_order_does_not_matter() -> None:
     assert shown(history, "blocked shop missing") == []
 
 
-def test_names_of_the_beta_page_find_what_is_shown_under_the_released_ones() -> None:
+def test_names_of_the_beta_page_match_events_shown_with_released_names() -> None:
     history = events(
         {"Topic": "Alloc", "Type": "AllocUpdated", "Key": "a1"},
         {"Topic": "Evaluation", "Type": "EvaluationUpdated", "Key": "e1"},
@@ -198,7 +198,7 @@ def test_names_of_the_beta_page_find_what_is_shown_under_the_released_ones() -> 
     assert shown(history, "Allocation") == [0]
 
 
-def test_hidden_topics_are_not_shown_whatever_their_words_and_gaps_always_are() -> None:
+def test_hidden_topics_are_never_shown_and_gaps_always_are() -> None:
     history = events(EVALUATION, {"Topic": "Job", "Key": "web-shop"})
     history.append_gap(GAP, 1)
     assert shown(history, "", frozenset(("Evaluation",))) == [1, 2]
@@ -213,7 +213,7 @@ def test_a_capital_is_exact() -> None:
     assert shown(history, "SHOP") == shown(history, "Blocked") == []
 
 
-def test_a_row_is_looked_up_whole() -> None:
+def test_a_row_has_all_its_fields() -> None:
     history = events(EVALUATION)
     history.append_gap(GAP, 1)
     looked_up = row(history, 0)
@@ -226,8 +226,8 @@ def test_a_row_is_looked_up_whole() -> None:
 
 
 @pytest.mark.parametrize(("ahead", "exact"), [(0, True), (36_000, False), (-60, False)])
-def test_what_has_no_time_has_the_servers_clock(ahead: int, exact: bool) -> None:
-    """A service carries no time; where this machine's clock is another one, its receipt tells another time."""
+def test_events_without_a_time_have_an_estimate_by_the_servers_clock(ahead: int, exact: bool) -> None:
+    """A service has no time; if the local clock differs, its receipt gives another time."""
     second = 10**9
     written = 1_795_423_761 * second
     evaluation = {"ModifyIndex": 7, "ModifyTime": written, "JobID": "web", "Status": "complete"}
@@ -243,7 +243,7 @@ def test_what_has_no_time_has_the_servers_clock(ahead: int, exact: bool) -> None
     assert happened(history, 1) == about
 
 
-# Rows and their places
+# Rows and their positions
 
 
 @pytest.mark.parametrize("typed", ["", "web", "nowhere-at-all"])
@@ -260,7 +260,7 @@ def test_rows_and_sequence_numbers_belong_together(typed: str) -> None:
 
 
 def check_places(view: View) -> None:
-    """Rows ascend and are held, a row is found at its number, and what is not shown has its place between them."""
+    """Rows ascend and are held; a row is found at its number; numbers of hidden rows have a position between rows."""
     history = view.history
     after_the_last = view.row_at(history.end)
     found = rows(view)
@@ -286,7 +286,7 @@ def test_the_newest_matches_appear_first() -> None:
     assert len(set(lengths)) > 5
 
 
-def test_events_that_come_are_shown_before_the_search_of_older_ones_goes_on() -> None:
+def test_new_events_are_shown_before_the_search_of_older_ones_continues() -> None:
     history = history_of("load", max_events=16 * 256)
     view = View(history, Filter.parse("complete"))
     search(view, 2)
@@ -298,7 +298,7 @@ def test_events_that_come_are_shown_before_the_search_of_older_ones_goes_on() ->
     assert view.sequence_at(len(view) - 1) == history.end - 1
 
 
-def test_a_search_can_be_given_up_for_another() -> None:
+def test_a_search_can_be_replaced_by_another() -> None:
     history = history_of("tour")
     view = View(history, Filter.parse("web"))
     for typed in ("failed", "", "payments", "web failed", "running"):
@@ -308,7 +308,7 @@ def test_a_search_can_be_given_up_for_another() -> None:
     assert rows(view) == naive(history, Chosen("running"))
 
 
-def test_without_a_filter_nothing_is_searched_unpacked_or_parsed() -> None:
+def test_without_a_filter_nothing_is_searched_decompressed_or_parsed() -> None:
     history = history_of("load")
     with traced() as memory:
         view = View(history)
@@ -321,7 +321,7 @@ def test_without_a_filter_nothing_is_searched_unpacked_or_parsed() -> None:
     assert all(segment.text is None for segment in history.segments())
 
 
-def test_words_that_every_name_decides_need_no_payload() -> None:
+def test_words_decided_by_names_need_no_payload() -> None:
     history = history_of("load")
     view = View(history, Filter(), frozenset(("Allocation",)))
     finish(view)
@@ -340,7 +340,7 @@ def test_a_second_search_does_not_read_the_payloads_again() -> None:
     assert all(segment.text is not None for segment in filled)
 
 
-def test_sentences_that_are_kept_count_towards_the_bounds_and_leave_with_their_events() -> None:
+def test_cached_sentences_count_towards_the_bounds_and_are_evicted_with_their_events() -> None:
     history = history_of("load", max_events=4096)
     retained = []
     for _ in range(3):
@@ -353,11 +353,11 @@ def test_sentences_that_are_kept_count_towards_the_bounds_and_leave_with_their_e
     assert retained[1] == retained[2], "the names of nodes and states, which stay, are known by then"
 
 
-# While events come and go
+# While events arrive and are evicted
 
 
-def test_a_search_survives_the_eviction_of_what_it_searches() -> None:
-    """Wherever it is: each number of steps interrupts it in another place."""
+def test_a_search_survives_eviction_of_the_searched_events() -> None:
+    """Each number of steps interrupts it at another position."""
     for interrupted_after in range(1, 40, 2):
         history = History(max_events=1600)
         feed = synthetic()
@@ -371,8 +371,8 @@ def test_a_search_survives_the_eviction_of_what_it_searches() -> None:
         assert rows(view) == naive(history, chosen)
 
 
-def test_an_object_is_not_taken_for_one_whose_events_are_gone() -> None:
-    """A history gives the number of an object that is gone to another one."""
+def test_an_object_is_not_mistaken_for_an_evicted_one() -> None:
+    """A history reuses the number of an evicted object."""
     history = History(max_events=64)
     chosen = Chosen("wanted")
     view = chosen.view(history)
@@ -384,7 +384,7 @@ def test_an_object_is_not_taken_for_one_whose_events_are_gone() -> None:
 
 
 def synthetic() -> Iterator[Frame]:
-    """Frames of one to four events, whose sentences do not depend on what is held of earlier ones."""
+    """Return frames of one to four events whose sentences do not depend on earlier events."""
     statuses = itertools.cycle(["blocked", "complete", "pending", "complete", "failed"])
     for index in itertools.count(1):
         members: list[dict[str, Any]] = [
@@ -420,7 +420,7 @@ doings = st.one_of(
 
 @settings(max_examples=times(40))
 @given(st.sampled_from([64, 800, 1600]), st.integers(0, 2000), filters, st.lists(doings, max_size=20))
-def test_whatever_comes_and_goes_the_rows_are_those_of_the_filter(
+def test_rows_match_the_filter_with_any_arrivals_and_evictions(
     max_events: int, at_first: int, chosen: Chosen, doings: list[tuple[str, Any]]
 ) -> None:
     history = History(max_events=max_events)
@@ -471,7 +471,7 @@ def found(history: History, typed: str, **options: Any) -> list[HeldEvent]:
         ("topic:alloc group:cache", ("Allocation", "TaskGroup"), "cache"),
     ],
 )
-def test_a_field_finds_just_the_events_whose_payload_has_the_value(
+def test_a_field_matches_exactly_the_events_whose_payload_has_the_value(
     typed: str, path: tuple[str, str], value: str
 ) -> None:
     history = field_history()
@@ -485,7 +485,7 @@ def test_a_field_finds_just_the_events_whose_payload_has_the_value(
     assert [event.sequence for event in found(history, typed)] == matching
 
 
-def test_ids_are_found_by_their_short_form_in_their_own_objects_and_in_those_that_name_them() -> None:
+def test_short_ids_match_their_own_objects_and_those_that_refer_to_them() -> None:
     history = field_history()
     allocation = next(event for event in found(history, "topic:alloc") if b'"DeploymentID":""' not in event.payload)
     value = json.loads(allocation.payload)["Allocation"]
@@ -528,7 +528,7 @@ def test_index_region_user_and_task() -> None:
         assert len(found(events(job, EVALUATION), typed)) == 1, typed
 
 
-def test_time_is_the_one_the_list_shows() -> None:
+def test_time_matches_the_time_in_the_list() -> None:
     history = field_history()
     held = [event.sequence for event in found(history, "")]
     moments = {sequence: happened(history, sequence) for sequence in held}
@@ -556,7 +556,7 @@ def test_a_payloads_bytes_and_expressions_over_it() -> None:
     ]
 
 
-def test_or_and_not_join_what_is_decided_in_different_places() -> None:
+def test_or_and_not_combine_terms_decided_at_different_stages() -> None:
     history = field_history()
     everything = [event.sequence for event in found(history, "")]
     for typed in (
@@ -580,7 +580,7 @@ def counted(view: View) -> dict[Dimension, Counter[str]]:
     return {dimension: Counter(view.counts(dimension)) for dimension in Dimension}
 
 
-def test_facets_count_what_is_held_and_matches_the_rest_of_the_filter() -> None:
+def test_facets_count_held_events_that_match_the_rest_of_the_filter() -> None:
     history = field_history()
     view = View(history, counts_facets=True)
     finish(view)
@@ -615,7 +615,7 @@ def status(history: History, event: HeldEvent) -> str:
 
 @settings(max_examples=times(25))
 @given(st.lists(st.one_of(st.integers(1, 400), st.none()), max_size=12), st.sampled_from(["", "blocked", "job:=job-1"]))
-def test_facets_stay_right_while_events_come_and_go(doings: list[int | None], typed: str) -> None:
+def test_facets_stay_correct_with_arrivals_and_evictions(doings: list[int | None], typed: str) -> None:
     history = History(max_events=800)
     feed = synthetic()
     view = View(history, Filter.parse(typed), counts_facets=True)
@@ -645,7 +645,7 @@ def words_in_a_row(*statuses: str) -> History:
     return history
 
 
-def test_an_object_that_says_the_same_again_is_folded_into_the_first_time() -> None:
+def test_a_repeated_state_of_an_object_is_folded_into_its_first_event() -> None:
     history = words_in_a_row("Locked", "Locked", "Freed", "Freed", "Freed", "Locked")
     view = View(history)
     view.show(Filter(), fold=Fold.REPEATS)
@@ -658,7 +658,7 @@ def test_an_object_that_says_the_same_again_is_folded_into_the_first_time() -> N
     assert len(view) == 7
 
 
-def test_what_is_folded_is_shown_again_when_its_first_is_gone() -> None:
+def test_folded_events_are_shown_when_their_first_is_evicted() -> None:
     history = History(max_events=64)
     view = View(history)
     view.show(Filter(), fold=Fold.REPEATS)
@@ -671,7 +671,7 @@ def test_what_is_folded_is_shown_again_when_its_first_is_gone() -> None:
             assert view.repeats(history.first) == len(history) - 1
 
 
-def test_folding_in_a_recording_hides_just_the_repeats() -> None:
+def test_folding_in_a_recording_hides_only_the_repeats() -> None:
     history = history_of("load")
     view = View(history)
     view.show(Filter.parse("complete"), fold=Fold.REPEATS)
@@ -683,10 +683,10 @@ def test_folding_in_a_recording_hides_just_the_repeats() -> None:
     assert set(folded) <= set(rows(whole))
 
 
-# Working ahead
+# Prefetching
 
 
-def test_what_was_prepared_while_idle_is_not_read_again() -> None:
+def test_events_prepared_while_idle_are_not_read_again() -> None:
     history = history_of("load")
     preparation = Preparation(Derived(history))
     while preparation.advance(1000.0):

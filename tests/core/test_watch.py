@@ -1,4 +1,4 @@
-"""Which events a watch rule fires for, on recordings as if they came live."""
+"""The events for which a watch rule fires, on recordings as if they were live."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ FAILED = Rule("failed", Filter.parse("topic:=Allocation"), Level.FAILURE, every=
 
 @dataclass
 class Feed:
-    """A history that a recording comes into, each event a second after the one before."""
+    """A history to which a recording is appended, each frame a second after the previous one."""
 
     rules: Iterable[Rule]
     live: bool = True
@@ -58,13 +58,13 @@ class Feed:
         ("unplaced", ["greedy  blocked · 3 nodes filtered: kernel.name = plan9"]),
     ],
 )
-def test_each_preset_fires_once_for_what_it_is_named_after(preset: str, expected: list[str]) -> None:
+def test_each_preset_fires_once_for_its_event(preset: str, expected: list[str]) -> None:
     rule = next(replace(rule, is_on=True) for rule in PRESETS if rule.name == preset)
     feed = Feed([rule])
     assert feed.texts(feed.come()) == expected
 
 
-def test_what_waited_in_a_buffer_does_not_fire_and_a_recording_only_highlights() -> None:
+def test_events_from_a_buffer_do_not_fire_and_a_recording_only_highlights() -> None:
     feed = Feed([ANY])
     assert feed.come(200, waited=True) == []
     assert not feed.watcher.highlighted
@@ -76,7 +76,7 @@ def test_what_waited_in_a_buffer_does_not_fire_and_a_recording_only_highlights()
 
 
 def test_a_repeat_does_not_fire() -> None:
-    """A server that was rebuilt may send the same again behind a gap."""
+    """A rebuilt server can send the same event again after a gap."""
     feed = Feed([ANY])
     frames = list(feed.frames)
     first = feed.come()
@@ -87,7 +87,7 @@ def test_a_repeat_does_not_fire() -> None:
     assert len(feed.come()) <= 1
 
 
-def test_the_level_is_the_least_and_a_gap_never_fires() -> None:
+def test_the_level_is_a_minimum_and_a_gap_never_fires() -> None:
     feed = Feed([replace(FAILED, filter=Filter())])
     feed.history.append_gap(Gap(GapReason.BUFFER, 1, 9, 1.0), feed.now)
     texts = feed.texts(feed.come())
@@ -95,15 +95,15 @@ def test_the_level_is_the_least_and_a_gap_never_fires() -> None:
     assert len(texts) == 17
 
 
-def test_so_many_must_come_within_the_window() -> None:
+def test_the_threshold_must_be_reached_within_the_window() -> None:
     assert len(Feed([ANY]).come()) >= 4
     every = len(Feed([ANY]).come())
     assert len(Feed([replace(ANY, count=2, window=86_400)]).come()) == every // 2
     assert Feed([replace(ANY, count=12, window=1)]).come() == []
 
 
-def test_firings_are_as_far_apart_as_the_rule_says_and_what_is_held_back_is_counted() -> None:
-    """The events come a second apart, so none but the first is far enough behind another."""
+def test_firings_respect_the_interval_and_suppressed_ones_are_counted() -> None:
+    """The events arrive a second apart, so only the first is outside the interval."""
     feed = Feed([replace(ANY, every=100_000)])
     [fired] = feed.come()
     state = feed.watcher.states["any"]
@@ -117,7 +117,7 @@ def test_firings_are_as_far_apart_as_the_rule_says_and_what_is_held_back_is_coun
     assert [firing.held_back for firing in feed.come()] == [held_back]
 
 
-def test_a_snoozed_rule_only_highlights_until_it_wakes() -> None:
+def test_a_snoozed_rule_only_highlights_until_the_snooze_ends() -> None:
     feed = Feed([ANY])
     feed.watcher.snooze("any", 3_600)
     assert feed.come() == []
@@ -128,7 +128,7 @@ def test_a_snoozed_rule_only_highlights_until_it_wakes() -> None:
     assert awake.come()
 
 
-def test_a_rule_switched_on_later_begins_with_what_comes_but_looks_through_a_recording() -> None:
+def test_a_rule_enabled_later_starts_with_new_events_but_searches_a_whole_recording() -> None:
     live = Feed([])
     live.come(150)
     live.watcher.set_rules([ANY])
@@ -141,7 +141,7 @@ def test_a_rule_switched_on_later_begins_with_what_comes_but_looks_through_a_rec
     assert not recorded.watcher.highlighted
 
 
-def test_each_event_counts_once_though_rules_are_set_while_they_are_looked_at() -> None:
+def test_each_event_counts_once_although_rules_change_meanwhile() -> None:
     feed = Feed([ANY], live=False)
     for frame in feed.frames:
         feed.history.append(frame, 0)
@@ -153,14 +153,14 @@ def test_each_event_counts_once_though_rules_are_set_while_they_are_looked_at() 
     assert [firing.sequence for firing in feed.watcher.firings] == expected
 
 
-def test_a_rule_may_ask_for_the_region() -> None:
+def test_a_rule_can_match_the_region() -> None:
     feed = Feed([replace(ANY, filter=Filter.parse("region:=eu topic:=Deployment"))])
     assert feed.come(100) == []
     feed.watcher.know_region("eu")
     assert feed.come()
 
 
-def test_rules_go_on_unharmed_while_the_oldest_events_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rules_continue_while_the_oldest_events_are_evicted(monkeypatch: pytest.MonkeyPatch) -> None:
     history = History(max_events=64)
     watcher = Watcher(Derived(history), [ANY, FAILED], live=True)
     for line in recordings.lines("tour"):

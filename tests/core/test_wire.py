@@ -1,4 +1,4 @@
-"""Frames from bytes: whatever the chunks, whatever the bytes, each line is shown, mended or reported, once."""
+"""Frames from bytes: for any chunks and bytes, each line is shown, repaired or reported, once."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -30,7 +30,7 @@ Outcome: TypeAlias = Frame | Heartbeat | Unreadable
 
 
 def read(chunks: Iterable[bytes], max_line: int = 1 << 30) -> list[Outcome]:
-    """All that a reader of a stream learns from its chunks, the line that was cut at the end included."""
+    """Return everything that a reader of a stream gets from its chunks, including a line cut at the end."""
     splitter = LineSplitter(max_line)
     read: list[Outcome] = []
     for chunk in chunks:
@@ -55,7 +55,7 @@ def envelope(event: Event) -> tuple[object, ...]:
 
 
 def by_value(outcome: Outcome) -> object:
-    """An outcome by value."""
+    """Return a representation of an outcome that compares by value."""
     if isinstance(outcome, Frame):
         return (outcome.index, [envelope(event) for event in outcome.events], outcome.line, outcome.repaired)
     return outcome
@@ -77,7 +77,7 @@ def test_any_chunks_give_the_same_frames_and_the_same_unreadable_lines(name: str
     assert len(whole) == sum(decode(line) is not None for line in recordings.lines(name))
 
 
-def test_a_stream_that_comes_byte_by_byte_is_read_like_any_other() -> None:
+def test_a_stream_that_arrives_byte_by_byte_is_read_like_any_other() -> None:
     content = recordings.content("tour")[:60_000]
     assert list(map(by_value, read(pieces(content, 1)))) == list(map(by_value, read([content])))
 
@@ -86,7 +86,7 @@ LINES = (b"{}", b"", b" {} \r", b"{ }\r", compact({"Index": 3, "Events": [{"Topi
 
 
 @given(st.lists(st.sampled_from(LINES), max_size=8), st.data())
-def test_every_way_to_cut_a_stream_gives_the_same(lines: list[bytes], data: st.DataObject) -> None:
+def test_splitting_a_stream_anywhere_gives_the_same(lines: list[bytes], data: st.DataObject) -> None:
     content = b"\n".join(lines)
     cuts = data.draw(st.lists(st.integers(0, len(content)), max_size=12))
     assert list(map(by_value, read(cut_at(content, cuts)))) == list(map(by_value, read([content])))
@@ -101,7 +101,7 @@ def test_every_way_to_cut_a_stream_gives_the_same(lines: list[bytes], data: st.D
     st.booleans(),
     st.data(),
 )
-def test_a_line_over_the_bound_is_reported_once_with_its_length_and_its_neighbours_survive(
+def test_a_line_over_the_bound_is_reported_once_without_affecting_its_neighbours(
     shape: list[tuple[int, int]], max_line: int, ended: bool, data: st.DataObject
 ) -> None:
     lines = [bytes([letter]) * length for length, letter in shape]
@@ -118,7 +118,7 @@ def test_a_line_over_the_bound_is_reported_once_with_its_length_and_its_neighbou
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, EXCERPT, 1000, 5000])
-def test_what_is_kept_of_a_long_line_does_not_depend_on_the_chunks(size: int) -> None:
+def test_the_stored_part_of_a_long_line_does_not_depend_on_the_chunks(size: int) -> None:
     long = bytes(range(48, 58)) * 300
     outcomes = read(pieces(b"{}\n" + long + b"\n{}\n", size), max_line=1000)
     reported = [outcome for outcome in outcomes if isinstance(outcome, Unreadable)]
@@ -143,32 +143,32 @@ def fastest(work: Callable[[], object]) -> float:
 
 @pytest.mark.parametrize("max_line", [1 << 30, 1 << 20], ids=["read", "dropped"])
 def test_a_line_of_64_mib_takes_about_as_long_as_joining_its_chunks(max_line: int) -> None:
-    """In the chunks of a socket: joining what has come at each of them would take 2,000 times as long."""
+    """With chunks of a socket's size: joining the buffer for each chunk would take 2,000 times as long."""
     chunks = [b'{"Index":1,"Events":[{"Topic":"Job","Payload":"', *[b"x" * 16_384] * 4096, b'"}]}\n']
     assert fastest(lambda: read(chunks, max_line)) < 30 * fastest(lambda: b"".join(chunks))
 
 
-# What a line may look like
+# Forms of a line
 
 
 @pytest.mark.parametrize("line", [b"{}", b" {}", b"{} ", b"{}\r", b"   {}  \r", b"{ }", b"\t{ \t}\r"])
-def test_a_heartbeat_is_one_with_any_white_space(line: bytes) -> None:
+def test_a_heartbeat_may_contain_white_space(line: bytes) -> None:
     assert decode(line) is HEARTBEAT
 
 
 @pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xef\xbb\xbf \xef\xbb\xbf"])
-def test_a_byte_order_mark_before_a_line_hides_nothing(mark: bytes) -> None:
+def test_a_byte_order_mark_before_a_line_is_ignored(mark: bytes) -> None:
     line = b'{"Index":5,"Events":[{"Topic":"Job"}]}'
     assert decode(mark + line) == decode(line)
     assert (decode(mark + b"{}\r"), decode(mark)) == (HEARTBEAT, None)
 
 
 @pytest.mark.parametrize("line", [b"", b" ", b"\r", b" \t\r"])
-def test_a_blank_line_says_nothing(line: bytes) -> None:
+def test_a_blank_line_is_ignored(line: bytes) -> None:
     assert decode(line) is None
 
 
-def test_a_stream_cut_in_a_line_loses_that_line_only() -> None:
+def test_a_stream_cut_within_a_line_loses_only_that_line() -> None:
     content = recordings.content("tour")
     end = content.index(b"\n", 40_000) + 1
     whole = read([content[:end]])
@@ -189,7 +189,7 @@ EVENT = {
 
 
 @given(st.permutations(list(EVENT.items())), st.booleans(), st.sampled_from([None, 1]))
-def test_keys_come_in_any_order_and_json_with_spaces(
+def test_keys_can_be_in_any_order_and_json_can_contain_spaces(
     members: list[tuple[str, Any]], events_first: bool, indent: int | None
 ) -> None:
     events = [dict(members)]
@@ -221,7 +221,7 @@ DEEP = b"[" * 10_000 + b"]" * 10_000
         b'{"Index":1,"Topic":"Node","Key":"k","Payload":%b}',
     ],
 )
-def test_a_payload_10_000_deep_is_kept_whole(line: bytes) -> None:
+def test_a_payload_10_000_levels_deep_is_kept_completely(line: bytes) -> None:
     frame = frame_of(line % DEEP)
     assert (frame.index, frame.events[0].topic, frame.events[0].key) == (1, "Node", "k")
     assert bytes(frame.events[0].payload) == DEEP
@@ -253,7 +253,7 @@ def test_nesting_around_the_limit_is_a_frame_or_reported(depth: int) -> None:
         (b"\xff", "\ufffd"),
     ],
 )
-def test_text_that_no_terminal_could_show_is_mended_in_place(written: bytes, shown: str) -> None:
+def test_invalid_text_is_repaired_in_place(written: bytes, shown: str) -> None:
     for line in (b'{"Index":1,"Events":[{"Key":"<%b>"}]}', b'{"Index":1,"Topic":"Job","Key":"<%b>"}'):
         frame = frame_of(line % written)
         assert frame.events[0].key == f"<{shown}>"
@@ -280,7 +280,7 @@ def test_an_envelope_field_of_another_type_is_shown_as_text(event: dict[str, Any
         assert frame.repaired == "fields of an unexpected type are shown as text"
 
 
-def test_a_frame_without_a_usable_index_is_shown_all_the_same() -> None:
+def test_a_frame_without_a_usable_index_is_still_shown() -> None:
     for index in ("7", True, None, 1.5):
         frame = frame_of(compact({"Index": index, "Events": [EVENT]}))
         assert frame.index == -1
@@ -303,7 +303,7 @@ surrogates = st.text(st.characters(categories=["Cs", "L"]), max_size=4).map(lamb
 
 
 def still_reads(line: bytes) -> None:
-    """Never raises, and what the history keeps of a frame, its line, gives the same frame again."""
+    """Decoding never raises, and the line that the history stores of a frame gives the same frame again."""
     outcome = decode(line)
     if not isinstance(outcome, Frame):
         return
@@ -346,7 +346,7 @@ def test_the_line_of_a_frame_gives_the_frame_again(name: str) -> None:
             assert by_value(frame_of(bytes(bytearray(line)))) == by_value(outcome)
 
 
-# The events of a frame as text
+# Text of a frame's events
 
 UNKNOWN_FIELDS = (
     b'{ "Index":7, "Future":{"Events":[1]}, "Events":[{"Key":"a","Topic":"Job","Since":"3.0", "Payload":{"b":1,"a":2}}'
@@ -354,7 +354,7 @@ UNKNOWN_FIELDS = (
 )
 
 
-def test_each_event_keeps_the_bytes_and_the_unknown_fields_it_came_with() -> None:
+def test_each_event_keeps_its_bytes_and_unknown_fields() -> None:
     assert event_lines(UNKNOWN_FIELDS) == [
         b'{"Key":"a","Topic":"Job","Since":"3.0", "Payload":{"b":1,"a":2}}',
         b'{"Payload":null,"Topic":"Node" ,"Key":"\\u0062","Future":[]}',
@@ -369,7 +369,7 @@ def test_a_frame_of_some_events_keeps_their_bytes_and_their_order() -> None:
     assert [event.key for event in frame_of(some.line).events] == ["a", "b"]
 
 
-def test_an_event_on_a_line_of_its_own_gives_itself() -> None:
+def test_an_event_on_its_own_line_gives_itself() -> None:
     for line in event_lines(UNKNOWN_FIELDS):
         assert event_lines(line) == [line]
         assert [event.key for event in frame_of(line).events] == [frame_of(line).events[0].key]
@@ -385,7 +385,7 @@ def test_some_events_of_a_recorded_frame_are_those_events(name: str) -> None:
                 assert [envelope(event) for event in again.events] == [envelope(event) for event in kept]
 
 
-def test_a_mended_event_written_anew_keeps_its_payload_and_any_index() -> None:
+def test_a_repaired_event_encoded_again_keeps_its_payload_and_any_index() -> None:
     line = b'{"Index":5,"Events":[{"Topic":1,"Index":%d,"Payload":{"b": 1,"a":2}},{"Topic":2}]}' % (1 << 70)
     first, second = frame_of(line).events
     assert event_text(first, 5).endswith(b'"Index":%d,"Payload":{"b": 1,"a":2}}' % (1 << 70))
@@ -434,8 +434,8 @@ HOSTILE: tuple[tuple[str, object], ...] = (
     ("the last good frame", (35, 1, None)),
     ("a cut line", "not JSON"),
 )
-"""What each line of the recording is, and what becomes of it: (index, events, repair) of a frame that is shown, the
-reason for a line that cannot be, nothing for a blank one."""
+"""The expected result of each line of the recording: (index, events, repair) of a frame that is shown, the reason for a
+line that cannot be shown, None for a blank one."""
 
 
 def test_every_line_of_the_hostile_recording_is_shown_or_reported() -> None:
@@ -444,7 +444,7 @@ def test_every_line_of_the_hostile_recording_is_shown_or_reported() -> None:
     for line, (what, expected) in zip(lines, HOSTILE, strict=True):
         outcome = decode(line)
         if isinstance(outcome, Frame):
-            # How deep msgspec unfolds is Python's business: 3.13 takes what 3.11 refuses.
+            # How deeply msgspec decodes depends on Python: 3.13 accepts what 3.11 refuses.
             repaired = TOO_DEEP if what == "10,000-deep payload" else outcome.repaired
             assert (outcome.index, len(outcome.events), repaired) == expected, what
         elif isinstance(outcome, Unreadable):
@@ -453,7 +453,7 @@ def test_every_line_of_the_hostile_recording_is_shown_or_reported() -> None:
             assert outcome is expected, what
 
 
-def test_hostile_events_keep_what_they_say() -> None:
+def test_hostile_events_keep_their_content() -> None:
     frames = recordings.frames("hostile")
     by_index = {frame.index: frame.events[0] for frame in reversed(frames) if frame.events}
     assert by_index[10].key == "esc-\x1b]2;OWNED\x1b\\-title"
@@ -469,7 +469,7 @@ def test_hostile_events_keep_what_they_say() -> None:
 @pytest.mark.parametrize(
     ("sent", "shown"), [("NaN", '"NaN"'), ("[-Infinity, 1]", '["-Infinity", 1]'), ('"a\tNaN"', '"a\\u0009NaN"')]
 )
-def test_what_other_programs_than_nomad_take_for_json_is_shown_as_text(sent: str, shown: str) -> None:
+def test_invalid_json_that_other_programs_emit_is_shown_as_text(sent: str, shown: str) -> None:
     frame = decode(b'{"Index":5,"Events":[{"Topic":"Job","Key":"k","Payload":%s}]}' % sent.encode())
     assert isinstance(frame, Frame)
     assert (bytes(frame.events[0].payload).decode(), frame.index) == (shown, 5)
