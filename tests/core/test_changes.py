@@ -259,7 +259,7 @@ def test_unset_fields_of_a_job_are_noise() -> None:
     assert described({"Node": {"Meta": None}}, {"Node": {"Meta": {}}}) == ["changed Node › Meta"]
 
 
-def test_secrets_are_recognised_by_keys_and_siblings() -> None:
+def test_secrets_are_recognized_by_keys_and_siblings() -> None:
     before: Any = {"Env": {"A": "1"}, "T": [{"Envvars": True, "EmbeddedTmpl": "a", "x": 1}], "p": {"password": "a"}}
     after: Any = {"Env": {"A": "2"}, "T": [{"Envvars": True, "EmbeddedTmpl": "b", "x": 2}], "p": {"password": "b"}}
     assert {change.label: change.is_secret for change in exact(before, after)} == {

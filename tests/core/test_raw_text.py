@@ -24,7 +24,7 @@ REPLACED = (
     (b"ledger", b"quux\\u003cledger"),
     (b"web", b"WEBSITE"),
 )
-"""Names of nodes and jobs in other forms: capitalised, and escaped as JSON encoders do."""
+"""Names of nodes and jobs in other forms: capitalized, and escaped as JSON encoders do."""
 
 
 def filled(name: str, replace: bool) -> History:

@@ -240,7 +240,7 @@ def test_masking_can_reveal_one_path_and_its_descendants() -> None:
     assert Masking(reveals_all=True).shows(())
 
 
-# Recognised by form, in texts without a telling key
+# Recognized by form, in texts without a telling key
 
 CASES = Path(__file__).parents[1] / "cases"
 ALPHABETS = {

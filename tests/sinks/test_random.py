@@ -29,8 +29,8 @@ def places(request: Request) -> list[int]:
     return [PLACE[orjson.dumps(event)] for event in request.events]
 
 
-def set_behaviour(hook: Receiver, chance: random.Random, poison: set[int]) -> None:
-    """Choose a receiver's behaviour for its next requests."""
+def set_behavior(hook: Receiver, chance: random.Random, poison: set[int]) -> None:
+    """Choose a receiver's behavior for its next requests."""
 
     def decide(request: Request) -> int | None:
         return 400 if poison.intersection(places(request)) else chance.choice((None, None, None, 204, 503))
@@ -68,7 +68,7 @@ async def test_no_event_is_lost_and_the_counts_are_right(tmp_path: Path, seed: i
         pid = await processes.start(*arguments)
         for _ in range(STEPS):
             for hook in hooks.values():
-                set_behaviour(hook, chance, poison)
+                set_behavior(hook, chance, poison)
             await asyncio.sleep(chance.expovariate(1 / 0.2))  # at a random moment
             if chance.random() < 0.5:
                 await processes.end(pid)

@@ -1,4 +1,4 @@
-"""A runner delivers the stream to every sink, once and in order, with any behaviour of the receivers."""
+"""A runner delivers the stream to every sink, once and in order, with any behavior of the receivers."""
 
 import asyncio
 import sqlite3
