@@ -391,6 +391,25 @@ def test_an_index_that_goes_back_within_a_connection_is_a_gap() -> None:
     assert len(reader.seen) == 4
 
 
+def test_a_node_that_a_leader_changed_in_its_memory_is_no_other_history() -> None:
+    """Seen with Nomad 1.6.5: the node's ports, for allocations that were preempted, are gone once it has restarted."""
+
+    def node(ports: list[int], since: int = 5) -> bytes:
+        now = {"ID": "n", "StatusUpdatedAt": since * 10**9, "NodeResources": {"Ports": ports}}
+        return line_of(4, event("n", {"Node": now}, topic="Node")).replace(b": ", b":")  # as servers write it
+
+    seen = [line_of(3, event("web", {"a": 1})), node([8080]), line_of(5, event("web", {"a": 2}))]
+    again = [seen[0], node([]), seen[2], line_of(6, event("web", {"a": 3}))]
+    reader = Reader()
+    reader.connect(seen)
+    reader.connect(again)
+    assert reader.seen == events_of([*seen, again[3]])
+    other = Reader()
+    other.connect(seen)
+    other.connect([seen[0], node([], since=9)])
+    assert [gap.reason for gap in other.gaps] == [GapReason.REBUILT]
+
+
 def test_another_server_with_other_events_under_an_index_that_was_seen_is_a_gap() -> None:
     reader = Reader()
     reader.connect([line_of(index, event("web", {"Status": index})) for index in (5, 6, 7)])
