@@ -109,6 +109,12 @@ def assert_readable(diagnosis: Trouble, address: str) -> None:
         (answer("403 Forbidden", "", "X-Consul-Index: 1"), Kind.NOT_NOMAD, "is a Consul agent", False),
         (answer("403 Forbidden", '{"errors":["permission denied"]}\n'), Kind.NOT_NOMAD, "is a Vault server", False),
         (answer("503 Service Unavailable", '{"errors":["Vault is sealed"]}'), Kind.NOT_NOMAD, "'.*sealed", False),
+        (
+            answer("500 Internal Server Error", "dial tcp 127.0.0.1:4647: connect: connection refused"),
+            Kind.UNAVAILABLE,
+            "cannot reach Nomad's servers: it is a client agent",
+            True,
+        ),
         (answer("500 Internal Server Error", "rpc error: EOF"), Kind.UNAVAILABLE, "it said 'rpc error: EOF'", True),
         (answer("502 Bad Gateway", "<html>"), Kind.IN_FRONT, "cannot reach Nomad", True),
         (answer("503 Service Unavailable"), Kind.IN_FRONT, "cannot reach Nomad", True),

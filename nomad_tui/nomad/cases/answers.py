@@ -136,6 +136,13 @@ FROM_PROXY_NO_SERVER: Final = Case(
     f"Start the Nomad server behind it, or {SET_ADDRESS} the server itself",
 )
 
+NO_SERVER: Final = Case(
+    Kind.UNAVAILABLE,
+    "{address} cannot reach Nomad's servers",
+    "it is a client agent or a server that passes requests on{quote}",
+    f"Check `nomad server members`, or {SET_ADDRESS} a server that runs",
+)
+
 STATUSES: Final[tuple[OnStatus, ...]] = (
     OnStatus(
         200,
@@ -168,6 +175,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
     OnStatus(400, 599, "event ?(broker|publisher) (is )?(not (configured|enabled)|disabled)", PUBLISHING_DISABLED),
     OnStatus(400, 599, "no cluster leader", NO_LEADER),
     OnStatus(500, 599, "failed to get conn|dial tcp|i/o timeout|connection refused", REGION_DOWN, names_region),
+    OnStatus(500, 500, "failed to get conn|dial tcp|no (known )?servers", NO_SERVER),
     OnStatus(403, 403, "", FROM_PROXY_DENIED, from_proxy=True),
     OnStatus(429, 429, "", FROM_PROXY_TOO_MANY, from_proxy=True),
     OnStatus(502, 504, "", FROM_PROXY_NO_SERVER, from_proxy=True),
