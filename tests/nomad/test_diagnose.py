@@ -429,6 +429,7 @@ def test_a_refusal_names_the_token_file(tmp_path: Path) -> None:
     ("last_text", "kind", "words"),
     [
         (None, Kind.ENDED, "without a reason: .*NOMAD_TOKEN"),
+        (b"EOF\n", Kind.ENDED, "the client agent that passes it on lost its connection.*it said 'EOF'"),
         (b"event dropped from buffer\n", Kind.ENDED, "fell behind the server's event buffer.*event_buffer_size"),
         (b"subscription closed by server, client should resubscribe", Kind.ENDED, "token or policy changed"),
         (b"ACL token expired\n", Kind.AUTHENTICATION, "has expired.*--token-file"),

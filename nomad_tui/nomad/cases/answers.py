@@ -54,6 +54,15 @@ LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
         ),
     ),
     (
+        "^(unexpected )?EOF$|connection reset|session shutdown",
+        Case(
+            Kind.ENDED,
+            "The server ended the stream",
+            "the client agent that passes it on lost its connection{quote}",
+            f"If reconnecting fails, check `nomad server members`, or {SET_ADDRESS} a server that runs",
+        ),
+    ),
+    (
         ".",
         Case(
             Kind.ENDED,
