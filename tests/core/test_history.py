@@ -149,6 +149,14 @@ def test_an_event_has_the_name_of_its_job_if_any() -> None:
     assert [history.event(sequence).job for sequence in range(5)] == ["web", "web", "web", "", ""]
 
 
+def test_a_host_volumes_deletion_belongs_to_its_volume_though_servers_leave_out_its_key() -> None:
+    """As the source of Nomad 2.0.5 has it."""
+    history = History()
+    history.append(frame(1, ("HostVolume", "v1", "v1"), ("HostVolume", "", "v1"), ("HostVolume", "", "v2")), 1)
+    assert [history.event(sequence).key for sequence in range(3)] == ["v1", "v1", "v2"]
+    assert history.newest("HostVolume", "", "v1") == 1
+
+
 # Bounds: a simple list against the history
 
 

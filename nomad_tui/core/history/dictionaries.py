@@ -62,7 +62,8 @@ class Subject:
     def __init__(self, number: int, identity: Identity, of: ObjectHistory) -> None:
         self.id = number
         self.identity = identity
-        topic, self.key, self.namespace, self.filter_keys = identity
+        topic, _, self.namespace, self.filter_keys = identity
+        self.key = of.key[2]
         self.topic = released_topic(topic)
         """The released name; the name as received is in the frame's line."""
         self.job = kind(self.topic).job_of(self.key, self.filter_keys or ())
@@ -127,8 +128,9 @@ class Subjects:
 
     def add(self, identity: Identity) -> Subject:
         """Add the subject of a new identity."""
-        topic, key, namespace, _ = identity
-        object_key = (released_topic(topic), namespace, key)
+        topic, key, namespace, filter_keys = identity
+        released = released_topic(topic)
+        object_key = (released, namespace, key or kind(released).key_of(filter_keys or ()))
         of = self._objects.get(object_key)
         if of is None:
             of = self._objects[object_key] = ObjectHistory(object_key)

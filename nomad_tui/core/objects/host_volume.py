@@ -43,6 +43,10 @@ class HostVolumeKind(Known[HostVolume]):
     written = ("create_time", "create_index")
     status = "state"
 
+    def key_of(self, filter_keys: tuple[str, ...]) -> str:
+        """Servers send the event of a deletion without its key (`eventFromChange`, up to 2.0.5 at least)."""
+        return filter_keys[0] if filter_keys else ""
+
     def sentence(self, event: ObjectEvent[HostVolume]) -> Sentence:
         now = event.now
         was = event.before.state if event.before is not None else ""

@@ -195,6 +195,10 @@ class Kind:
         """What to compare with the previous event; None if every event is a step."""
         return None
 
+    def key_of(self, filter_keys: tuple[str, ...]) -> str:
+        """The object's key where an event's envelope leaves it out; "" where nothing names it."""
+        return ""
+
     def job_of(self, key: str, filter_keys: tuple[str, ...]) -> str:
         """The job's ID in an event's envelope; "" for none."""
         return filter_keys[0] if self.is_of_job and filter_keys else ""
