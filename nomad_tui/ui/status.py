@@ -144,6 +144,20 @@ class Header(Static):
             self.update(line, layout=False)
 
 
+def state_of(session: Session) -> tuple[str, str]:
+    """The state of the source, such as `● live`, and its color."""
+    status, live = session.status, session.source.live
+    if not live and status.state in (State.CONNECTING, State.LIVE):
+        return "● reading", _STATES[status.state][1]
+    if status.state is State.RETRYING and not status.been_connected:
+        return _STATES[State.CONNECTING]
+    if status.state is State.LIVE and Concern.LEADER in status.warnings:
+        return "● no leader", "$warning"
+    if status.state is State.LIVE and Concern.LINE in status.warnings:
+        return "● stalled", "$warning"
+    return _STATES[status.state]
+
+
 def header(
     session: Session, scope: str, width: int, colors: Mapping[str, str] | None = None, mode: str = ""
 ) -> Content:
@@ -152,15 +166,7 @@ def header(
     `colors` are the theme's, by the names that a profile may use.
     """
     status, history, live = session.status, session.history, session.source.live
-    state, color = _STATES[status.state]
-    if not live and status.state in (State.CONNECTING, State.LIVE):
-        state = "● reading"
-    elif status.state is State.RETRYING and not status.been_connected:
-        state, color = _STATES[State.CONNECTING]
-    elif status.state is State.LIVE and Concern.LEADER in status.warnings:
-        state, color = "● no leader", "$warning"
-    elif status.state is State.LIVE and Concern.LINE in status.warnings:
-        state, color = "● stalled", "$warning"
+    state, color = state_of(session)
     version = f" {printable(status.version, 20)}" if status.version else ""
     # In display order, each with its rank: parts with a higher rank are omitted first.
     parts: list[tuple[int, Content]] = [

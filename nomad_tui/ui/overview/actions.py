@@ -1,15 +1,21 @@
 """Opens the overview, and applies what is chosen there."""
 
 import asyncio
+from typing import Final
 
 from nomad_tui.core.overview.index import OverviewIndex
 from nomad_tui.core.overview.listed import Seed
 from nomad_tui.core.readable import count
+from nomad_tui.core.text import printable
 from nomad_tui.ui.dashboard import Dashboard
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.filter.filtering import ages_clock
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.overview.page import Chosen, OverviewPage
+from nomad_tui.ui.status import Reaching, state_of
+
+LONGEST_NAME: Final = 40
+"""Characters of the cluster's name in the page's title."""
 
 
 class OverviewActions:
@@ -75,10 +81,18 @@ class OverviewActions:
 
     def page(self, as_of: int | None = None) -> OverviewPage:
         """The page as of now, or as of the event with this sequence number."""
-        view = self._filtering.view
+        view, now = self._filtering.view, ages_clock(self._session, self._clock)
         return OverviewPage(
-            self.index, view.history, ages_clock(self._session, self._clock), view.timezone, as_of, lambda: self._lists
+            self.index, view.history, now, view.timezone, as_of, lambda: self._lists, self._describe_source
         )
+
+    def _describe_source(self) -> str:
+        session = self._session
+        connection = session.source.connection if isinstance(session.source, Reaching) else None
+        name = session.status.to.removeprefix("http://")
+        if connection is not None and connection.profile is not None:
+            name = connection.profile.name
+        return f"{state_of(session)[0]}  {printable(name, LONGEST_NAME)}"
 
     def follow(self, chosen: Chosen | None) -> None:
         """Filters by the chosen term, or opens the chosen event's timeline."""

@@ -94,9 +94,11 @@ class OverviewPage(Modal[Chosen]):
         timezone: tzinfo | None,
         as_of: int | None = None,
         lists: Callable[[], str] = str,
+        source: Callable[[], str] = str,
     ) -> None:
         """`now` returns the time that ages are relative to, in ns since 1970. `as_of` is an event's sequence number, or
-        None for the current state. `lists` describes the result of reading the server's lists."""
+        None for the current state. `lists` describes the result of reading the server's lists, and `source` the
+        cluster and the connection's state, which the page covers."""
         super().__init__()
         self._index = index
         self._history = history
@@ -104,6 +106,7 @@ class OverviewPage(Modal[Chosen]):
         self._timezone = timezone
         self._as_of = as_of
         self._lists = lists
+        self._source = source
         self._as_of_time = None if as_of is None else latest_moment(history, as_of + 1)
         """Time of that event, or of the newest one before it whose time is known."""
         self._cluster: Cluster | None = None
@@ -230,7 +233,9 @@ class OverviewPage(Modal[Chosen]):
         known = cluster or Cluster()
         recovered = known.recovered_since(self.reference - RECOVERED_FOR)
         empty = "No event in memory shows a problem." if index.complete else READING
-        if index.complete and cluster is None:
+        if not len(self._history):
+            empty = "No events yet."
+        elif index.complete and cluster is None:
             empty = "The event was evicted."
         # The server's lists describe the time when they were read, not an earlier one.
         troubles = index.attention() if self._as_of is None else known.attention()
@@ -272,14 +277,15 @@ class OverviewPage(Modal[Chosen]):
     def _title(self) -> None:
         title = "Overview"
         at = self._as_of
-        if at is not None:
-            if at < self._history.first:
-                title += "  this event was evicted"
-            elif self._history.gap(at) is not None:
-                title += f"  as of the gap after index {count(self._history.gap(at).after)}"  # type: ignore[union-attr]
-            else:
-                time = f"{self._clock(self._as_of_time)}, " if self._as_of_time is not None else ""
-                title += f"  as of {time}index {self._history.event(at).index}"
+        if at is None:
+            title += f"  {self._source()}"
+        elif at < self._history.first:
+            title += "  this event was evicted"
+        elif self._history.gap(at) is not None:
+            title += f"  as of the gap after index {count(self._history.gap(at).after)}"  # type: ignore[union-attr]
+        else:
+            time = f"{self._clock(self._as_of_time)}, " if self._as_of_time is not None else ""
+            title += f"  as of {time}index {self._history.event(at).index}"
         if not self._index.complete:  # also as of an event: its activity may not be indexed yet
             title += f"  reading {int(self._index.progress * 100)} % …"
         box = self.query_one("#overview")

@@ -1,11 +1,13 @@
-"""The tables of the overview, line by line."""
+"""The overview: its tables, line by line, and its title."""
 
 from rich.cells import cell_len
 from textual.content import Content
 
 from nomad_tui.core.overview.index import Talker
 from nomad_tui.core.overview.state import GroupFigures, Job, Listing, Node
+from nomad_tui.core.updates import Retrying
 from nomad_tui.ui.overview import tables
+from tests.dashboard import CONNECTED, NARROW, ScriptedSource, dashboard, jobs
 
 NAMES = ("web", "日本語ジョブ", "e\u0301clair", "ｆｕｌｌ" * 20)
 
@@ -30,3 +32,13 @@ def test_figures_are_aligned_whatever_letters_a_name_has() -> None:
     assert len(columns(tables.nodes(listed, 80), "ready")) == 1
     assert columns(tables.talkers({Talker.JOB: [(name, 77) for name in NAMES]}, 40), "77") == {38}
     assert len(columns(tables.rates({name: [0, 5] for name in NAMES}, 40), "█")) == 1
+
+
+async def test_the_title_names_the_cluster_and_says_that_the_connection_is_lost() -> None:
+    source = ScriptedSource(CONNECTED, *jobs(range(1, 4)))
+    async with dashboard(source, NARROW) as opened:
+        await opened.shows(3)
+        await opened.press("0")
+        await opened.appears("Overview  ● live  nomad.example.com:4646")
+        source.send(Retrying("The server closed the stream.", "See whether it restarts.", 7.0, 1))
+        await opened.appears("Overview  ○ reconnecting  nomad.example.com:4646")
