@@ -90,7 +90,7 @@ DEFAULTS: Final = {
     "start_pane": StartPane.EVENTS.value,
     "follow": "true",
     "timezone": LOCAL,
-    "glyphs": "as the locale has them",
+    "glyphs": "by the locale",
     "facets_width": "by the window",
     "event_width": "by the window",
 }

@@ -32,6 +32,8 @@ def test_figures_are_aligned_whatever_letters_a_name_has() -> None:
     assert len(columns(tables.nodes(listed, 80), "ready")) == 1
     assert columns(tables.talkers({Talker.JOB: [(name, 77) for name in NAMES]}, 40), "77") == {38}
     assert len(columns(tables.rates({name: [0, 5] for name in NAMES}, 40), "█")) == 1
+    lines = tables.rates({"Job": [0, 5], "Node": [2_000, 15]}, 40).plain.splitlines()
+    assert len({cell_len(line) for line in lines}) == 1 and lines[0].endswith("     5"), lines
 
 
 async def test_the_title_names_the_cluster_and_says_that_the_connection_is_lost() -> None:

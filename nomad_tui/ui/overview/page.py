@@ -144,7 +144,7 @@ class OverviewPage(Modal[Chosen]):
     def on_mount(self) -> None:
         self.list.border_title = Content("Needs attention")
         self.query_one("#overview-tables-box").border_title = Content("Jobs and nodes")
-        self.query_one("#overview-side-box").border_title = Content("Rates and talkers")
+        self.query_one("#overview-side-box").border_title = Content("Rates and most active")
         self.list.focus()
         self.set_interval(ADVANCE_EVERY, self._advance)
         self.set_interval(REFRESH_INTERVAL, self._refresh_if_due)

@@ -99,12 +99,13 @@ def nodes(listed: Listing, width: int) -> Content:
 def rates(by_topic: dict[str, list[int]], width: int) -> Content:
     """A sparkline and the number of events for each topic."""
     parts: list[tuple[str, str]] = []
+    totals = {topic: count(sum(values)) for topic, values in by_topic.items()}
+    widest = max(map(len, totals.values()), default=0)
     for topic, values in by_topic.items():
-        total = count(sum(values))
         parts += [
             (_cell(topic, 12) + " ", ""),
-            (sparkline(values[-max(1, width - 14 - len(total)) :]), "$topic"),
-            (f" {total}\n", "$quiet"),
+            (sparkline(values[-max(1, width - 14 - widest) :]), "$topic"),
+            (f" {totals[topic]:>{widest}}\n", "$quiet"),
         ]
     return joined(parts)
 
