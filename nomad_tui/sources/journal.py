@@ -85,6 +85,8 @@ class Pages:
             position = reader.seek(since=now - start.since)
             self._beginning = StartFilter(start, now)
             self._note = self._note_late_start(now, start.since) if position < first else ""
+            if first <= position == reader.end:
+                self._note = self._note_nothing_since(now, start.since)
         elif start.index:
             position = reader.seek(index=start.index)
             self._note = self._note_index_below_start(start.index) if position < first else ""
@@ -101,6 +103,16 @@ class Pages:
         return (
             f"The journal begins {duration(max(0, now - oldest.received))} ago; the last "
             f"{duration(since)} were requested."
+        )
+
+    def _note_nothing_since(self, now: int, since: int) -> str:
+        newest = next(iter(self._reader.read(self._reader.end - 1, 1)), None)
+        if newest is None:
+            return ""
+        return (
+            f"The journal has nothing from the last {duration(since)}: its newest record is "
+            f"{duration(max(0, now - newest.received))} old. Raise --since, or check whether its runner runs "
+            "(`nomad-tui sink status`)."
         )
 
     def _note_index_below_start(self, index: int) -> str:

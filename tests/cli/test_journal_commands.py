@@ -130,6 +130,13 @@ def test_what_is_asked_for_is_chosen_of_a_journal(arguments: list[str], keys: li
     assert (result.code, result.err) == (0, "")
 
 
+def test_a_journal_that_ends_before_the_start_says_how_old_it_is(tmp_path: Path) -> None:
+    path = journal_of(tmp_path / "a.journal", frames_of(CHOICE), time_ns() - 7210 * SECOND)
+    result = invoke("tail", "--journal", str(path), "--since", "5m")
+    assert (result.code, result.lines) == (0, [])
+    assert "nothing from the last 5 m: its newest record is 2 h old" in result.err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

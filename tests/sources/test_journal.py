@@ -165,7 +165,13 @@ NEWEST_5 = "Only the newest 5 events of the journal are shown (--max-events)."
         (Start(index=41), None, 42, None),
         (Start(index=9), None, 10, "The journal begins at index 10; events from 9 on were requested."),
         (Start(index=10), None, 10, None),
-        (Start(since=3600 * SECOND), None, None, None),
+        (
+            Start(since=3600 * SECOND),
+            None,
+            None,
+            "The journal has nothing from the last 1 h: its newest record is 1 h 59 m old. Raise --since, or check "
+            "whether its runner runs (`nomad-tui sink status`).",
+        ),
         (Start(since=7200 * SECOND - SECOND // 2), None, 12, None),
         (
             Start(since=4 * 3600 * SECOND),
