@@ -26,7 +26,7 @@ from nomad_tui.ui.sinks.dead_letters import DeadLetters
 from nomad_tui.ui.sinks.page import SinksPage
 from nomad_tui.ui.sinks.place import place_of
 from tests import recordings
-from tests.dashboard import MEDIUM, NARROW, SIZES, Dashboard, dashboard
+from tests.dashboard import MEDIUM, NARROW, SIZES, WIDE, Dashboard, dashboard
 from tests.journals import write, writing
 from tests.pressing import at_rest, notes
 from tests.receiver import Fault, Receiver, receiver
@@ -129,7 +129,7 @@ async def put(journal: Journal, statuses: dict[str, SinkStatus], runner: RunnerS
 async def test_every_sink_is_a_row_and_details_of_one_are_below(tmp_path: Path, size: tuple[int, int]) -> None:
     define(tmp_path, "chat", webhook("https://user:s3cret@chat.example.com/hook", 'topics = ["Job:web"]\n'))
     define(tmp_path, "pager", webhook("https://pager.example.com", 'filter = "status:failed"\n'))
-    define(tmp_path, "never", 'type = "file"\naddress = "/var/log/nomad.ndjson"\n')
+    define(tmp_path, "never", 'type = "alertmanager"\naddress = "http://am:9093"\nalert_to = "nobody"\n')
     now = time_ns()
     error = "503 Service Unavailable, it said 'upstream is gone': it cannot take this now, and is asked again."
     async with writing(tmp_path / "test.journal") as journal:
@@ -149,6 +149,7 @@ async def test_every_sink_is_a_row_and_details_of_one_are_below(tmp_path: Path, 
             assert "retrying" in opened.row("pager")
             assert f" {EVENTS} " in opened.row("pager")
             assert "new" in opened.row("never")
+            assert size != WIDE or "alertmanager" in opened.row("never"), "there is room for it"
             assert "s3cret" not in opened.words()
             await opened.go_to("pager")
             await opened.says("failed 5 times in a row")
@@ -158,6 +159,10 @@ async def test_every_sink_is_a_row_and_details_of_one_are_below(tmp_path: Path, 
             await opened.says("defined in")
             await opened.press("pageup")
             await opened.says("next attempt in ")
+            await opened.go_to("never")
+            await opened.says(
+                "warning No failure of never is reported: its `alert_to` names nobody, which is not defined"
+            )
             assert max(map(len, opened.screen())) <= size[0]
 
 

@@ -98,7 +98,10 @@ def layout(width: int, sinks: Sequence[SinkReport]) -> dict[Column, int]:
     if Column.ADDRESS in widths:
         addresses = max((len(sink.address) for sink in sinks), default=0)
         widths[Column.SINK] = name = min(name, max(NAME_WIDTH_KEPT, width - taken - max(LEAST_ADDRESS, addresses)))
-        widths[Column.ADDRESS] = min(width - taken - name, max(LEAST_ADDRESS, addresses))
+        kinds = max((len(sink.kind) for sink in sinks), default=0)
+        longer = max(0, min(kinds - widths[Column.TYPE], width - taken - name - LEAST_ADDRESS))
+        widths[Column.TYPE] += longer
+        widths[Column.ADDRESS] = min(width - taken - name - longer, max(LEAST_ADDRESS, addresses))
     return widths
 
 
