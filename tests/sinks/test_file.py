@@ -130,6 +130,18 @@ async def test_a_full_file_is_rotated_and_compressed_and_the_oldest_removed(path
     assert all(stat.S_IMODE(each.stat().st_mode) == 0o600 for each in rotated)
 
 
+async def test_a_clock_that_is_set_back_makes_no_new_file_the_oldest(path: Path) -> None:
+    later = path.with_name("events-20991231T235959.999Z.ndjson")  # made before the clock was set back
+    path.parent.mkdir(parents=True)
+    later.write_bytes(b"{}\n")
+    path.with_name("events-99999999T999999Z.ndjson").write_bytes(b"{}\n")  # which is no time
+    events = items(most=4)
+    await written(path, *[[each] for each in events], rotation=Rotation(size=1, compress=False))
+    rotated = [each for each in sorted(path.parent.glob("events-*")) if each > later]
+    assert rotated[0].name == "events-21000101T000000.000Z.ndjson"
+    assert b"".join(each.read_bytes() for each in rotated[:3]).splitlines() == texts(events)[:3]
+
+
 async def test_without_compression_and_limit_all_files_are_kept(path: Path) -> None:
     events = items(most=60)
     await written(path, *[list(batch.items) for batch in batches(events, 6)], rotation=Rotation(size=1, compress=False))

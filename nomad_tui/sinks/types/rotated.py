@@ -6,6 +6,7 @@ All functions block, and are called in a thread.
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ CHUNK_BYTES: Final = 1024 * 1024
 LEVEL: Final = 3
 """zstandard's default: event streams shrink about twentyfold at some hundred MB/s."""
 MODE: Final = 0o600
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Rotated:
@@ -35,7 +37,7 @@ class Rotated:
         self._path = path
         self._keep = keep
         self._compress = compress
-        self._newest = ""
+        self._newest = _LONG_AGO
         """Time in the last name returned."""
         self._named = re.compile(
             rf"{re.escape(path.stem)}-(?P<time>\d{{8}}T\d{{6}}(?:\.\d{{3}})?)Z(?:-(?P<number>\d+))?{re.escape(path.suffix)}"
@@ -43,14 +45,16 @@ class Rotated:
         )
 
     def free_name(self, now: float) -> Path:
-        """An unused name for `now`, in seconds since 1970; names for the same time are in order."""
-        newest = max((self._newest, *(at for at, _, _ in self._found())))
+        """An unused name for `now`, in seconds since 1970.
+
+        It sorts after all others, because the first are removed: if the clock was set back, by a millisecond.
+        """
+        millisecond = timedelta(milliseconds=1)
+        newest = max((self._newest, *(_moment(time) for time, _, _ in self._found())))
         moment = datetime.fromtimestamp(now, UTC)
-        while (time := f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03}") <= newest and time[:15] == newest[
-            :15
-        ]:
-            moment += timedelta(milliseconds=1)
-        self._newest = time
+        moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        self._newest = moment = max(moment, newest + millisecond)
+        time = f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03}"
         return self._path.with_name(f"{self._path.stem}-{time}Z{self._path.suffix}")
 
     def tidy(self, stopping: Callable[[], bool]) -> None:
@@ -106,6 +110,15 @@ class Rotated:
         for file in files[: max(len(files) - keep, 0)]:
             file.unlink(missing_ok=True)
             log.info("rotated_file_removed", path=printable(str(file)))
+
+
+def _moment(time: str) -> datetime:
+    """The time in a name; 1970 for digits that are not a date, or leave no room for a later one."""
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(f"{time}Z")
+        if moment.year < datetime.max.year:
+            return moment
+    return _LONG_AGO
 
 
 def sync_folder(folder: Path) -> None:
