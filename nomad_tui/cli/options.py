@@ -165,7 +165,9 @@ class CommandGroup(Command, click.Group):
         try:
             name, command, rest = super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:  # click itself knows only imported commands
-            raise click.NoSuchCommand(error.command_name, possibilities=self.list_commands(ctx), ctx=ctx) from None
+            names = self.list_commands(ctx)
+            message = self._elsewhere(ctx, error.command_name)
+            raise click.NoSuchCommand(error.command_name, message, None if message else names, ctx) from None
         if name is not None and command is not None:
             given = _given_before(ctx)
             taken = {parameter.name for parameter in command.params}
@@ -175,6 +177,18 @@ class CommandGroup(Command, click.Group):
                         raise click.UsageError(f"The command {name} has no option {flag}: leave it out.")
             ctx.default_map = {name: {option: value for option, (_, value) in given.items()}}
         return name, command, rest
+
+    def _elsewhere(self, ctx: click.Context, asked: str) -> str | None:
+        """Says where a word belongs that is a nested command, or a file for `open`."""
+        from pathlib import Path
+
+        for name in self.list_commands(ctx):
+            group = self.get_command(ctx, name)
+            if isinstance(group, click.Group) and asked in group.list_commands(ctx):
+                return f"No such command {asked!r}. Did you mean '{name} {asked}'?"
+        if "open" in self.list_commands(ctx) and Path(asked).is_file():
+            return f"No such command {asked!r}. To open that file, write 'open' before it."
+        return None
 
 
 def _given_before(context: click.Context) -> dict[str, tuple[str, Any]]:

@@ -258,6 +258,8 @@ async def test_where_to_start_counts_before_the_command_too(arguments: list[str]
         (["--since", "2026-11-23 14:30..14:45"], "write --filter 'time:2026-11-23T14:30..14:45'"),
         (["completion"], "Choose from: bash, zsh, fish"),
         (["confg"], "Did you mean 'config'?"),
+        (["pause", "all"], "Did you mean 'sink pause'?"),
+        ([__file__], "To open that file, write 'open' before it."),
         (["sink", "stauts"], "Did you mean 'status'?"),
         (["tail", "--output", "yaml"], "'yaml' is not one of 'line', 'csv', 'markdown', 'report', 'ndjson', 'frames'"),
         (["tail", "--topic", "Job:a:b"], "colon"),
