@@ -33,6 +33,13 @@ def _table() -> dict[int, str | None]:
 _PRINTABLE: Final = _table()
 
 
+def truncated(text: str, limit: int) -> str:
+    """`text` cut to `limit` characters, the last of which is an ellipsis then."""
+    if len(text) <= limit:
+        return text
+    return text[: limit - 1] + ELLIPSIS if limit > 0 else ""
+
+
 def printable(text: str, limit: int | None = None) -> str:
     """`text` without anything a terminal would interpret, cut to `limit` characters with an ellipsis.
 
@@ -40,7 +47,7 @@ def printable(text: str, limit: int | None = None) -> str:
     reordering characters by U+FFFD, so that a forged name still looks forged.
     """
     if limit is not None and len(text) > limit:
-        text = text[: limit - 1] + ELLIPSIS if limit > 0 else ""
+        text = truncated(text, limit)
     if text.isascii() and text.isprintable():
         return text
     return text.translate(_PRINTABLE)

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import Final
 
 from nomad_tui.core.readable import number_of
+from nomad_tui.core.text import truncated
 from nomad_tui.doctor.findings import Access, Begun, Cell, Examination, Finding, Verdict
 
 
@@ -99,7 +100,7 @@ def running_line(begun: Begun, cells: int, width: int) -> Line:
     progress = f", {cells} answers so far" if begun.check == "topics" and cells else ""
     text = f"{begun.what}{progress}"
     room = max(1, width - INDENT)
-    shown = text if len(text) <= room else f"{text[: room - 1]}…"
+    shown = truncated(text, room)
     return ((f"{RUNNING} ", Ink.NOTE), (f"{begun.check:<{NAME_WIDTH}} ", Ink.QUIET), (shown, Ink.QUIET))
 
 
@@ -135,8 +136,7 @@ def _need(row: Mapping[str, Cell]) -> str:
 
 def _heading(namespace: str) -> str:
     """A namespace as a heading of the table, shortened."""
-    name = namespace if namespace != "*" else "* (all)"
-    return name if len(name) <= NAMESPACE_WIDTH else f"{name[: NAMESPACE_WIDTH - 1]}…"
+    return truncated(namespace if namespace != "*" else "* (all)", NAMESPACE_WIDTH)
 
 
 def _columns(namespaces: Sequence[str], room: int) -> Iterator[list[str]]:
@@ -169,7 +169,7 @@ def verdict_lines(examination: Examination, width: int) -> list[Line]:
         running = examination.running
         text = f"running: {running.what}" if running is not None else "examining"
         found = f"{number_of(len(troubles), 'trouble')} so far; " if troubles else ""
-        return [((f"{RUNNING} ", Ink.NOTE), (_shortened(f"{found}{text}", width - 2), Ink.QUIET))]
+        return [((f"{RUNNING} ", Ink.NOTE), (truncated(f"{found}{text}", width - 2), Ink.QUIET))]
     glyph, ink = GLYPHS[examination.verdict]
     if troubles:
         first = troubles[0]
@@ -219,7 +219,3 @@ def _entry(glyph: str, ink: Ink, name: str, sentence: str, sentence_ink: Ink, wi
 
 def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, max(20, width), break_on_hyphens=False) or [""]
-
-
-def _shortened(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"

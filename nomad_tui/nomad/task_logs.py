@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nomad_tui.config.connection import Connection
-from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.core.text import printable, truncated
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.diagnose import NomadError
 
@@ -72,7 +72,7 @@ def cleaned(line: str) -> str:
     line = line[: 4 * LONGEST_LINE]
     if not (line.isascii() and line.isprintable()):
         line = printable(_SEQUENCES.sub("", line.rstrip("\r")).expandtabs(TAB))
-    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + ELLIPSIS
+    return truncated(line, LONGEST_LINE)
 
 
 LOGS: Final = "/v1/client/fs/logs/"

@@ -13,7 +13,7 @@ import msgspec
 from nomad_tui.core.objects.parts import MESSAGE_LIMIT, VALUE_LIMIT, Part, Role, bad, dim, good, plain, short, warn
 from nomad_tui.core.readable import DAY, SECOND, age, count, duration
 from nomad_tui.core.secrets import masked_text
-from nomad_tui.core.text import ELLIPSIS
+from nomad_tui.core.text import ELLIPSIS, truncated
 
 MAX_FACTS: Final = 40
 """Facts in one summary. Six lines of 120 columns hold fewer."""
@@ -159,18 +159,16 @@ def _name(item: tuple[str, object]) -> str:
 def listed(texts: Iterable[str], most: int = 6) -> str:
     """`a, b, c and 4 more`, each masked and at most `VALUE_LIMIT` long."""
     known = [text for text in texts if text]
-    named = ", ".join(_cut(masked(text, VALUE_LIMIT)) for text in known[:most])
+    named = ", ".join(truncated(masked(text, VALUE_LIMIT), VALUE_LIMIT) for text in known[:most])
     return f"{named} and {count(len(known) - most)} more" if len(known) > most else named
 
 
 def counted(counts: dict[str, int] | None) -> str:
     """`memory 2, cpu 1`, the largest first; empty for none."""
     found = sorted((-number, text) for text, number in (counts or {}).items() if number)
-    return listed([f"{_cut(masked(text, VALUE_LIMIT))} {count(-number)}" for number, text in found], 4)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + ELLIPSIS
+    return listed(
+        [f"{truncated(masked(text, VALUE_LIMIT), VALUE_LIMIT)} {count(-number)}" for number, text in found], 4
+    )
 
 
 def of(number: int, whole: int) -> str:

@@ -54,11 +54,8 @@ class Loki(Webhook):
     def target(self, url: str) -> str:
         return url if url.rstrip("/").endswith(PATH) else f"{url.rstrip('/')}{PATH}"
 
-    def encode(self, delivery: Delivery, settings: Settings) -> Body:
+    def _body(self, delivery: Delivery) -> Body:
         return Body(orjson.dumps({"streams": self.streams(delivery)}), JSON)
-
-    def messages(self, delivery: Delivery) -> list[Body]:
-        return [Body(orjson.dumps({"streams": self.streams(delivery)}), JSON)]
 
     def streams(self, delivery: Delivery) -> list[dict[str, Any]]:
         streams: dict[str, dict[str, Any]] = {}

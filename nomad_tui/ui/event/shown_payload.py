@@ -25,7 +25,7 @@ from nomad_tui.core.payload.find import PayloadFind, Wanted
 from nomad_tui.core.payload.flattening import KeyOrder, flatten
 from nomad_tui.core.payload.showing import Showing, Texts, without_secrets, written
 from nomad_tui.core.secrets import MASK, Masking, can_hide
-from nomad_tui.core.text import ELLIPSIS, printable
+from nomad_tui.core.text import ELLIPSIS, printable, truncated
 from nomad_tui.ui.event.row_view import INDENT
 
 _GAP: Final = 2
@@ -228,7 +228,7 @@ def _truncated(pieces: tuple[str, ...], length: int) -> str:
     text = ""
     for piece in pieces:
         text += piece[: length + 1 - len(text)]
-    return text if len(text) <= length else f"{text[: length - 1]}{ELLIPSIS}"
+    return truncated(text, length)
 
 
 class ShownPayload:
