@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import replace
 from http import HTTPStatus
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from nomad_tui.core.objects.registry import kind
 from nomad_tui.nomad import releases
@@ -338,16 +338,8 @@ class StandIn:
         refused = denied() if isinstance(token, Doubt) else self.logs.refusal(request, token)
         if refused is not None:
             return refused
-        serving = asyncio.create_task(self.logs.serve(request, connection.writer))
-        gone = asyncio.create_task(connection.gone())
-        try:
-            await asyncio.wait({serving, gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            serving.cancel()
-            gone.cancel()
-            await asyncio.wait({serving, gone})
-        if not serving.cancelled():
-            serving.result()
+        async with _serving(connection, self.logs.serve(request, connection.writer)) as tasks:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         return None
 
     async def _linger(self, gone: asyncio.Task[None], seconds: float | None) -> None:
@@ -382,26 +374,20 @@ class StandIn:
         stream.number = self._streams_opened
         stream.position = self._buffer.next_position if options.from_start else self._buffer.start(query.index)
         stream.begin(head(options.status_line))
-        serving = asyncio.create_task(self._serve_frames(stream))
-        gone = asyncio.create_task(connection.gone())
-        stream.served_by(serving)
-        self.streams.append(stream)
-        self._notify()
-        try:
-            await asyncio.wait({serving, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if stream.silent and not stream.over:
-                if stream.lingers is not None:
-                    self.streams.remove(stream)
-                await self._linger(gone, stream.lingers)
-        finally:
-            if stream in self.streams:
-                self.streams.remove(stream)
+        async with _serving(connection, self._serve_frames(stream)) as (serving, gone):
+            stream.served_by(serving)
+            self.streams.append(stream)
             self._notify()
-            serving.cancel()
-            gone.cancel()
-            await asyncio.wait({serving, gone})
-        if not serving.cancelled():
-            serving.result()
+            try:
+                await asyncio.wait((serving, gone), return_when=asyncio.FIRST_COMPLETED)
+                if stream.silent and not stream.over:
+                    if stream.lingers is not None:
+                        self.streams.remove(stream)
+                    await self._linger(gone, stream.lingers)
+            finally:
+                if stream in self.streams:
+                    self.streams.remove(stream)
+                self._notify()
 
     def _applies(self, fault: Scheduled) -> bool:
         return fault.stream is None or fault.stream == self._streams_opened
@@ -431,3 +417,19 @@ class StandIn:
 
     def _end(self, stream: Stream, reason: bytes) -> None:
         stream.end(b"" if self.options.refusals is Release.MODERN else reason)
+
+
+@contextlib.asynccontextmanager
+async def _serving(
+    connection: Connection, work: Coroutine[Any, Any, None]
+) -> AsyncIterator[tuple[asyncio.Task[None], asyncio.Task[None]]]:
+    """A task that serves a connection, and one that waits for its end; both are over after the context."""
+    serving, gone = asyncio.create_task(work), asyncio.create_task(connection.gone())
+    try:
+        yield serving, gone
+    finally:
+        serving.cancel()
+        gone.cancel()
+        await asyncio.wait((serving, gone))
+    if not serving.cancelled():
+        serving.result()
