@@ -1,8 +1,7 @@
-"""A connection to NATS, for publishing to a stream or reading one, and explanations of its errors."""
+"""A connection to NATS, for publishing to a stream or reading one."""
 
 import asyncio
 import logging
-import socket
 import ssl
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -14,13 +13,12 @@ from typing import Any, Final, Self, TypeVar
 import nats.errors
 from nats.aio.client import Client, RawCredentials
 from nats.js import JetStreamManager, api
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
+from nats.js.errors import NotFoundError
 
 from nomad_tui.core.text import printable
 from nomad_tui.nats.address import JetStreamAddress
+from nomad_tui.nats.errors import LONGEST_REASON, NatsError, explain
 
-LONGEST_REASON: Final = 200
-"""Characters of a server's message that are quoted."""
 PING_INTERVAL: Final = 10
 """Seconds; after two unanswered pings the connection is closed."""
 API_TIMEOUT: Final = 5.0
@@ -42,22 +40,6 @@ logging.getLogger("nats").addHandler(logging.NullHandler())
 logging.getLogger("nats").propagate = False
 # The library's TLS upgrade makes asyncio print a warning on standard error when the server closes the connection.
 logging.getLogger("asyncio").addFilter(lambda record: "eof_received() has no effect" not in str(record.msg))
-
-
-class NatsError(Exception):
-    """What happened, why, and what to do: plain text, safe to display. No part ends with a full stop."""
-
-    def __init__(self, what: str, why: str, remedy: str, *, refused: bool = False) -> None:
-        super().__init__(f"{what}: {why}. {remedy}.")
-        self.what = what
-        self.why = why
-        self.remedy = remedy
-        self.refused = refused
-        """Retrying does not help: a setting, a credential or the server must change first."""
-
-    @property
-    def summary(self) -> str:
-        return f"{self.what}: {self.why}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +116,7 @@ class NatsLink:
                 return link
             except (OSError, nats.errors.Error, TimeoutError, ValueError) as error:
                 seen = client.last_error if isinstance(error, nats.errors.NoServersError) else error
-                failure = trouble(client.first_error or seen or error, shown)
+                failure = explain(client.first_error or seen or error, shown)
                 await link.close()
             except BaseException:
                 await link.close()
@@ -198,7 +180,7 @@ class NatsLink:
         except (nats.errors.Error, OSError, TimeoutError) as error:
             if may_time_out and isinstance(error, TimeoutError):
                 raise
-            raise trouble(error, self.server) from None
+            raise explain(error, self.server) from None
         finally:
             lost.cancel()
             answer.cancel()
@@ -212,10 +194,10 @@ class NatsLink:
     async def _report(self, error: Exception) -> None:
         """Handles an asynchronous error from the server: a missing permission, or why it closes the connection."""
         if not self.client.is_connecting and "permissions violation" in str(error).lower():
-            self._fail(trouble(error, self.server))
+            self._fail(explain(error, self.server))
 
     async def _on_disconnected(self) -> None:
-        self._fail(trouble(self.client.last_error or nats.errors.ConnectionClosedError(), self.server))
+        self._fail(explain(self.client.last_error or nats.errors.ConnectionClosedError(), self.server))
 
     def _fail(self, error: NatsError) -> None:
         for future in list(self._watched):
@@ -328,96 +310,6 @@ def _context(keys: Keys) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def trouble(error: BaseException, server: str) -> NatsError:
-    """Explains an error of the library or the system; `server` is the server's address as displayed."""
-    if isinstance(error, NatsError):
-        return error
-    text = printable(str(error).removeprefix("nats: ").strip("'\" \r\n"), LONGEST_REASON)
-    lower = str(error).lower()
-    match error:
-        case ssl.SSLCertVerificationError():
-            return NatsError(
-                f"The certificate of {server} is not trusted",
-                printable(error.verify_message or text, LONGEST_REASON).rstrip("."),
-                "Name the CA that signed it, or the name in it",
-                refused=True,
-            )
-        case ssl.SSLError():
-            return NatsError(
-                f"TLS with {server} failed",
-                printable((error.reason or text).replace("_", " ").lower(), LONGEST_REASON),
-                "Check its certificates, and whether it asks for a client certificate",
-                refused=True,
-            )
-        case nats.errors.SecureConnWantedError():
-            return NatsError(
-                f"{server} was left at once",
-                "it offers no TLS, and nothing is sent to it in clear",
-                "Write nats:// for a plain connection, or switch TLS on there",
-                refused=True,
-            )
-        case socket.gaierror():
-            return NatsError(
-                f"{server} cannot be found",
-                f"no address is known for its name ({text})",
-                "Correct the name, or this machine's DNS",
-            )
-        case ConnectionRefusedError():
-            return NatsError(
-                f"{server} cannot be reached",
-                "connection refused",
-                "Start the NATS server, or correct the address",
-            )
-        case nats.errors.NoRespondersError() | NoStreamResponseError() | ServiceUnavailableError():
-            return NatsError(
-                f"JetStream of {server} does not answer",
-                "it is not switched on for this account, or has no leader at the moment",
-                "Start nats-server with JetStream (-js), or wait until the cluster has elected one",
-            )
-        case APIError():
-            return _api_trouble(error, server)
-        case TimeoutError():
-            return NatsError(
-                f"{server} timed out",
-                "it is overloaded, or something between holds the connection back",
-                "Check the server and the network",
-            )
-        case nats.errors.UnexpectedEOF() | nats.errors.ConnectionClosedError() | nats.errors.StaleConnectionError():
-            return NatsError(
-                f"The connection to {server} was lost", "the server closed it", "Reconnecting; check the server"
-            )
-        case OSError():
-            reason = printable((error.strerror or text).lower(), LONGEST_REASON)
-            return NatsError(f"{server} cannot be reached", reason, "Check the address and the network")
-    if "permissions violation" in lower:
-        return NatsError(
-            f"{server} does not permit it",
-            text,
-            "Have the user's permissions extended, or use another",
-            refused=True,
-        )
-    if "authorization violation" in lower or "authentication" in lower or "user authentication" in lower:
-        return NatsError(
-            f"{server} refused the connection",
-            "it rejects the user, token or key, or requires one",
-            "Put user:password@ or a token@ before the host, or name a .creds or nkey file",
-            refused=True,
-        )
-    if "expecting info" in lower:
-        return NatsError(
-            f"What answers at {server} is no NATS server",
-            "its greeting is not NATS",
-            "Correct the address; 4222 is the usual port",
-            refused=True,
-        )
-    return NatsError(f"{server} failed", text or type(error).__name__, "Check the server's log")
-
-
-def _api_trouble(error: APIError, server: str) -> NatsError:
-    text = printable(error.description or "", LONGEST_REASON) or f"error {error.err_code or error.code}"
-    return NatsError(f"JetStream of {server} refused", text, "See nats stream info, and the server's log")
 
 
 def leader(stream: api.StreamInfo) -> str:

@@ -12,7 +12,8 @@ from nats.js.api import PubAck
 from nats.js.errors import APIError, NoStreamResponseError
 
 from nomad_tui.core.text import printable
-from nomad_tui.nats.link import INVALID_RESPONSE, NatsLink, trouble
+from nomad_tui.nats.errors import explain
+from nomad_tui.nats.link import INVALID_RESPONSE, NatsLink
 
 LONGEST_TOKEN: Final = 128
 """Characters; a server accepts subjects of about 4 KB."""
@@ -62,7 +63,7 @@ class Publisher:
         try:
             await self.link.client.subscribe(f"{self._inbox}.*", cb=self._on_reply)
         except (nats.errors.Error, OSError) as error:
-            raise trouble(error, self.link.server) from None
+            raise explain(error, self.link.server) from None
 
     async def publish(self, subject: str, content: bytes, headers: Mapping[str, str]) -> "asyncio.Future[PubAck]":
         """Publishes a message; messages reach the server in the order of the calls. Raises `NatsError`.
@@ -80,7 +81,7 @@ class Publisher:
             await self.link.client.publish(subject, content, reply=reply, headers=dict(headers))
         except (nats.errors.Error, OSError) as error:
             future.cancel()
-            raise trouble(error, self.link.server) from None
+            raise explain(error, self.link.server) from None
         return future
 
     def _forget(self, reply: str, done: "asyncio.Future[PubAck]") -> None:

@@ -16,7 +16,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js import api
 
-from nomad_tui.nats.link import NatsLink, trouble
+from nomad_tui.nats.errors import explain
+from nomad_tui.nats.link import NatsLink
 
 BATCH: Final = 256
 """Messages per pull request."""
@@ -108,7 +109,7 @@ class Reading:
                 f"{self._inbox}.*", cb=self._on_message, pending_msgs_limit=0, pending_bytes_limit=0
             )
         except (nats.errors.Error, OSError) as error:
-            raise trouble(error, self._link.server) from None
+            raise explain(error, self._link.server) from None
         self.heard = asyncio.get_running_loop().time()
         return consumer.num_pending or 0
 
@@ -133,7 +134,7 @@ class Reading:
                 await asyncio.gather(word, lost, return_exceptions=True)
         if not self._received:
             if self._link.broken:
-                raise trouble(nats.errors.ConnectionClosedError(), self._link.server)
+                raise explain(nats.errors.ConnectionClosedError(), self._link.server)
             if self._lost:
                 raise ReadingLostError(self._lost)
             if loop.time() - self.heard > SILENCE:
@@ -174,7 +175,7 @@ class Reading:
                 reply=f"{self._inbox}.{self._requests}",
             )
         except (nats.errors.Error, OSError) as error:
-            raise trouble(error, self._link.server) from None
+            raise explain(error, self._link.server) from None
 
     async def _on_message(self, msg: Msg) -> None:
         self.heard = asyncio.get_running_loop().time()

@@ -27,7 +27,8 @@ from nomad_tui.core.updates import (
 )
 from nomad_tui.core.wire import HEARTBEAT, Frame, Unreadable, decode, event_lines
 from nomad_tui.nats.address import JetStreamAddress, JetStreamAddressError
-from nomad_tui.nats.link import Keys, NatsError, NatsLink
+from nomad_tui.nats.errors import NatsError
+from nomad_tui.nats.link import Keys, NatsLink
 from nomad_tui.nats.reading import KnownIds, Message, Reading, ReadingLostError
 from nomad_tui.stream.start import Start
 

@@ -17,7 +17,8 @@ from typing import Final
 from nats.js.errors import NotFoundError
 
 from nomad_tui.journal.log import Log
-from nomad_tui.nats.link import NatsError, NatsLink
+from nomad_tui.nats.errors import NatsError
+from nomad_tui.nats.link import NatsLink
 from nomad_tui.nats.reading import KnownIds, Reading, ReadingLostError
 
 log = Log("nomad_tui.sinks.nats")

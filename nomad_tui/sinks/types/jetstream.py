@@ -14,7 +14,8 @@ from nomad_tui.config.references import ValueUnavailableError, resolve
 from nomad_tui.core.text import printable
 from nomad_tui.journal.log import Log
 from nomad_tui.nats.address import JetStreamAddress, JetStreamAddressError
-from nomad_tui.nats.link import API_TIMEOUT, LONGEST_REASON, Keys, NatsError, NatsLink, leader
+from nomad_tui.nats.errors import LONGEST_REASON, NatsError
+from nomad_tui.nats.link import API_TIMEOUT, Keys, NatsLink, leader
 from nomad_tui.nats.publishing import (
     ANOTHER_STREAM,
     FULL,
