@@ -14,19 +14,8 @@ from textual.message import Message
 
 from nomad_tui.core.changes import Change, ChangeKind, Changes, Place
 from nomad_tui.core.changes.model import TextLine
-from nomad_tui.core.changes.rows import (
-    LONGEST_SHOWN,
-    ChangeRows,
-    ChangesFolding,
-    Item,
-    Member,
-    changes_lines,
-    event_of,
-    hides,
-    rows_of,
-    shown_value,
-    title,
-)
+from nomad_tui.core.changes.row_texts import LONGEST_SHOWN, event_of, hides, shown_value, title
+from nomad_tui.core.changes.rows import ChangeRows, ChangesFolding, Item, Member, changes_lines, rows_of
 from nomad_tui.core.objects.registry import kind as kind_of
 from nomad_tui.core.payload import SEPARATOR, Members, Number, Path, RawText, Value, annotation, is_time
 from nomad_tui.core.secrets import MASK, Masking
