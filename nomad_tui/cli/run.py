@@ -77,8 +77,8 @@ nomad-tui sink run deployments --http 127.0.0.1:9646""",
 def run(connections: Connections, folders: Folders, ids: Sequence[str], **options: Any) -> int:
     """Run all sinks, or those named, from a journal of the stream.
 
-    SIGTERM delivers what has come and exits, SIGHUP reads the definitions again. --index and --live are for a journal
-    that is still empty.
+    SIGTERM delivers the events received so far and exits; SIGHUP reads the definitions again. --index and --live
+    apply only to an empty journal.
 
     Exit codes: 0 stopped, 1 journal or HTTP address not usable, 2 wrong usage.
     """

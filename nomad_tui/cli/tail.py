@@ -249,11 +249,11 @@ class _Tail:
         self._count_idleness(connected=False)
         waiting = byte_count(self._writer.size)
         self._notice(
-            f"Whoever reads the output is too slow: {waiting} wait. Disconnected from the server until half of that is "
-            "read; then it is asked for what came meanwhile."
+            f"The output is read too slowly: {waiting} are waiting. Disconnected from the server until half of that is "
+            "read; the stream then resumes at the last event."
         )
         await self._writer.until_below(max(1, self._options.buffered // 2))
-        self._notice("The output is read again: reconnecting.")
+        self._notice("The output is being read again: reconnecting.")
         return LiveServer(
             source.connection, source.subscription, source.settings, seen=tuple(self._newest), seen_until=left
         )

@@ -90,8 +90,8 @@ DEFAULTS: Final = {
     "start_pane": StartPane.EVENTS.value,
     "follow": "true",
     "timezone": LOCAL,
-    "glyphs": "by the locale",
-    "facets_width": "by the window",
-    "event_width": "by the window",
+    "glyphs": "depends on the locale",
+    "facets_width": "depends on the window",
+    "event_width": "depends on the window",
 }
 """The defaults in words, for the manual; the default columns are defined by the list."""
