@@ -1,4 +1,4 @@
-"""What a token may read is read, whatever it may not: topic by topic, namespace by namespace, while both change."""
+"""Everything a token may read is read, topic by topic and namespace by namespace, while both change."""
 
 import asyncio
 from contextlib import aclosing
@@ -66,7 +66,7 @@ async def until_keys(reader: Reader, *wanted: str) -> None:
 # Topics
 
 
-async def test_what_may_be_read_comes_and_the_rest_is_named_once() -> None:
+async def test_readable_topics_arrive_and_the_others_are_reported_once() -> None:
     lines = [job(1), node(2), job(3, "web")]
     async with following(lines, allowing(READS_JOBS, namespaces=("web",)), flags=FLAGS) as (server, reader):
         await until_keys(reader, "job-3")
@@ -83,7 +83,7 @@ async def test_what_may_be_read_comes_and_the_rest_is_named_once() -> None:
     assert [each.first("namespace") for each in asked(server) if len(each.all("topic")) > 1] == ["*"]
 
 
-async def test_a_policy_that_is_widened_is_used_at_the_next_connection() -> None:
+async def test_a_widened_policy_is_used_at_the_next_connection() -> None:
     lines = [node(1), job(2), node(3), job(4), node(5)]
     async with following(lines, allowing(READS_JOBS), flags=FLAGS) as (server, reader):
         await until_keys(reader, "job-4")
@@ -98,7 +98,7 @@ async def test_a_policy_that_is_widened_is_used_at_the_next_connection() -> None
     assert [each.permissions.everything for each in reader.all(Permitted)] == [False, True]
 
 
-async def test_a_policy_that_is_narrowed_leaves_the_rest_of_the_stream() -> None:
+async def test_a_narrowed_policy_keeps_the_rest_of_the_stream() -> None:
     async with following([job(1), node(2)], allowing(READS_JOBS_AND_NODES), flags=FLAGS) as (server, reader):
         await until_keys(reader, "node-2")
         server.put_token(FIRST_TOKEN, READS_JOBS)
@@ -111,14 +111,14 @@ async def test_a_policy_that_is_narrowed_leaves_the_rest_of_the_stream() -> None
     assert "Node" in reader.all(Permitted)[-1].permissions.refused
 
 
-async def test_an_unknown_topic_is_warned_of() -> None:
+async def test_an_unknown_topic_causes_a_warning() -> None:
     async with following([job(1)], Options(lead=ALL_FRAMES), "Job", "Jobb") as (_, reader):
         await until_keys(reader, "job-1")
     [warned] = warnings_of(reader, Concern.TOPIC)
     assert "Jobb" in warned.what and "--topic" in warned.remedy
 
 
-async def test_a_topic_that_is_newer_than_the_server_is_warned_of() -> None:
+async def test_a_topic_newer_than_the_server_causes_a_warning() -> None:
     """Nomad 1.6.5 accepts a subscription to Variable and sends nothing."""
     options = Options(lead=ALL_FRAMES, version="1.6.5")
     async with following([job(1)], options, "Job", "Variable") as (_, reader):
@@ -131,7 +131,7 @@ async def test_a_topic_that_is_newer_than_the_server_is_warned_of() -> None:
 # Namespaces
 
 
-async def test_each_namespace_that_may_be_read_has_a_stream_of_its_own() -> None:
+async def test_each_readable_namespace_has_its_own_stream() -> None:
     lines = [job(1, "web"), job(2), node(3), job(4, "secret"), plugin(5), job(6, "web"), job(7)]
     async with following(lines, allowing(READS_TWO), flags=FLAGS) as (server, reader):
         await until_keys(reader, "job-7")
@@ -149,7 +149,7 @@ async def test_each_namespace_that_may_be_read_has_a_stream_of_its_own() -> None
     assert reader.updates.index(permitted) < reader.updates.index(connected)
 
 
-async def test_a_stream_of_one_namespace_that_ends_neither_loses_nor_repeats() -> None:
+async def test_when_one_namespaces_stream_ends_nothing_is_lost_or_repeated() -> None:
     lines = [job(1, "web"), job(2), node(3)]
     async with following(lines, allowing(READS_TWO), flags=FLAGS) as (server, reader):
         await until_keys(reader, "node-3")
@@ -162,7 +162,7 @@ async def test_a_stream_of_one_namespace_that_ends_neither_loses_nor_repeats() -
     assert reader.all(Gap) == []
 
 
-async def test_a_stream_that_goes_on_leaves_the_warning_of_another_whose_line_does_not_end() -> None:
+async def test_a_healthy_stream_keeps_the_warning_about_an_unfinished_line_of_another() -> None:
     options = allowing(READS_TWO, heartbeat=30.0)
     async with following([job(1, "web"), job(2)], options, flags=FLAGS, unfinished_line=0.1) as (server, reader):
         await until_keys(reader, "job-1", "job-2")
@@ -178,7 +178,7 @@ async def test_a_stream_that_goes_on_leaves_the_warning_of_another_whose_line_do
         await reader.until(lambda: warnings_of(reader, Concern.LINE)[-1].what == "")
 
 
-async def test_a_namespace_that_may_no_longer_be_read_leaves_the_others() -> None:
+async def test_the_others_continue_when_a_namespace_is_no_longer_readable() -> None:
     lines = [job(1, "web"), job(2), node(3)]
     async with following(lines, allowing(READS_TWO), flags=FLAGS) as (server, reader):
         await until_keys(reader, "node-3")
@@ -200,7 +200,7 @@ async def test_a_namespace_that_may_no_longer_be_read_leaves_the_others() -> Non
     assert reader.all(Gap) == []
 
 
-async def test_a_right_for_all_namespaces_makes_it_one_stream_again() -> None:
+async def test_with_permission_for_all_namespaces_it_is_one_stream_again() -> None:
     lines = [job(1, "secret"), job(2, "web"), job(3), node(4), job(5, "secret"), job(6, "web")]
     async with following(lines, allowing(READS_TWO), flags=FLAGS) as (server, reader):
         await until_keys(reader, "job-6")
@@ -219,7 +219,7 @@ async def test_a_right_for_all_namespaces_makes_it_one_stream_again() -> None:
     assert reader.all(Permitted)[-1].permissions.everything
 
 
-async def test_a_right_that_goes_and_comes_back_repeats_nothing() -> None:
+async def test_a_permission_revoked_and_restored_repeats_nothing() -> None:
     lines = [job(1, "secret"), job(2, "web"), job(3), node(4)]
     async with following(lines, allowing(MANAGEMENT, namespaces=THREE), flags=FLAGS) as (server, reader):
         await until_keys(reader, "node-4")
@@ -236,7 +236,7 @@ async def test_a_right_that_goes_and_comes_back_repeats_nothing() -> None:
     assert reader.all(Gap) == []
 
 
-async def test_what_a_lost_namespace_may_lack_is_reported_for_it_alone() -> None:
+async def test_each_gap_is_reported_for_its_namespace() -> None:
     lines = [job(1, "web"), job(2)]
     options = allowing(READS_TWO, buffer_size=4)
     async with following(lines, options, flags=FLAGS) as (server, reader):
@@ -251,7 +251,7 @@ async def test_what_a_lost_namespace_may_lack_is_reported_for_it_alone() -> None
     assert reader.updates.index(reader.all(Frame)[1]) < min(at), "a gap comes after what was seen before it"
 
 
-async def test_one_namespace_that_may_be_read_is_read() -> None:
+async def test_a_single_readable_namespace_is_read() -> None:
     token = Token(namespaces={"web": JOBS})
     async with following([job(1), job(2, "web")], allowing(token), flags=FLAGS) as (server, reader):
         await until_keys(reader, "job-2")
@@ -263,15 +263,15 @@ async def test_one_namespace_that_may_be_read_is_read() -> None:
     assert len(reader.all(Connected)) == 1
 
 
-# Namespaces made later
+# Namespaces created later
 
 
 async def until_watched(server: StandIn) -> None:
-    """Wait until the server is asked whether there are other namespaces."""
+    """Wait until the server is asked whether there are new namespaces."""
     await server.until(lambda: any(each.path == "/v1/namespaces" and each.first("index") for each in server.requests))
 
 
-async def test_a_namespace_made_later_is_read_from_its_first_event() -> None:
+async def test_a_namespace_created_later_is_read_from_its_first_event() -> None:
     options = Options(lead=ALL_FRAMES, namespaces=())
     async with following([job(1), node(2), job(3)], options) as (server, reader):
         await until_keys(reader, "job-3")
@@ -287,7 +287,7 @@ async def test_a_namespace_made_later_is_read_from_its_first_event() -> None:
     assert reader.all(Refused) == [] and len(asked(server)) == 2
 
 
-async def test_a_namespace_made_by_hand_is_subscribed_to_before_its_first_event() -> None:
+async def test_a_namespace_created_manually_is_subscribed_to_before_its_first_event() -> None:
     async with following([job(1)], Options(lead=ALL_FRAMES, namespaces=())) as (server, reader):
         await until_keys(reader, "job-1")
         await until_watched(server)
@@ -299,7 +299,7 @@ async def test_a_namespace_made_by_hand_is_subscribed_to_before_its_first_event(
     assert reader.all(Gap) == []
 
 
-async def test_what_may_be_missing_of_a_namespace_made_later_is_reported() -> None:
+async def test_a_gap_in_a_namespace_created_later_is_reported() -> None:
     options = Options(lead=ALL_FRAMES, namespaces=(), buffer_size=3)
     async with following([job(1), job(2)], options) as (server, reader):
         await until_keys(reader, "job-2")
@@ -327,7 +327,7 @@ async def test_a_namespace_granted_later_joins_the_others() -> None:
     assert reader.all(Gap) == []
 
 
-async def test_a_namespace_that_does_not_exist_is_warned_of_until_it_is_made() -> None:
+async def test_a_missing_namespace_causes_a_warning_until_it_is_created() -> None:
     options = Options(lead=ALL_FRAMES, namespaces=("web",), heartbeat=0.1)
     async with following([job(1)], options, flags={"namespace": "missing"}) as (server, reader):
         await reader.until(lambda: bool(warnings_of(reader, Concern.NAMESPACE)))
@@ -342,7 +342,7 @@ async def test_a_namespace_that_does_not_exist_is_warned_of_until_it_is_made() -
     assert reader.all(Gap) == []
 
 
-async def test_a_namespace_made_while_single_ones_are_read_is_read_too() -> None:
+async def test_a_namespace_created_while_single_ones_are_read_is_read_too() -> None:
     token = Token(namespaces={**READS_TWO.namespaces, "later": JOBS}, node_read=True)
     async with following([job(1, "web"), job(2)], allowing(token), flags=FLAGS) as (server, reader):
         await until_keys(reader, "job-1", "job-2")
@@ -356,7 +356,7 @@ async def test_a_namespace_made_while_single_ones_are_read_is_read_too() -> None
     assert reader.all(Gap) == []
 
 
-async def test_only_what_is_new_is_shown_however_the_streams_change() -> None:
+async def test_only_new_events_are_shown_when_the_streams_change() -> None:
     settings = Settings(start=Start(live=True), shortest_delay=SOON, first_window=0.5, namespaces_again=0.1)
     async with asyncio.timeout(SECONDS), StandIn([job(1, "web"), job(2)], allowing(READS_TWO)) as server:
         connection = Connection.from_environment({"address": server.address, **FLAGS}, environ={})
@@ -394,8 +394,8 @@ async def test_single_namespaces_of_a_rebuilt_server_become_one_stream_of_it() -
     assert {gap.reason for gap in reader.all(Gap)} == {GapReason.REBUILT}
 
 
-async def test_nothing_on_its_way_is_lost_when_the_streams_change() -> None:
-    """The streams are given up while frames wait for those of the others."""
+async def test_no_frame_in_flight_is_lost_when_the_streams_change() -> None:
+    """The streams are closed while some frames wait for those of other streams."""
     lines = [job(1, "web"), job(2)]
     async with following(lines, allowing(READS_TWO, buffer_size=500), flags=FLAGS) as (server, reader):
         await until_keys(reader, "job-1", "job-2")
@@ -415,7 +415,7 @@ async def test_nothing_on_its_way_is_lost_when_the_streams_change() -> None:
     assert reader.all(Gap) == []
 
 
-# Several streams as one
+# Merging several streams
 
 
 def seen(line: bytes) -> Frame:
@@ -445,7 +445,7 @@ def test_a_namespace_that_appears_while_a_connection_catches_up_is_read_by_the_n
     assert [each.gap or each.unread for each in joined] == [None, None, None]
 
 
-def test_a_stream_that_was_lost_when_another_took_over_has_a_gap_of_its_own() -> None:
+def test_a_stream_lost_during_a_takeover_has_its_own_gap() -> None:
     jobs = frozenset({"Job"})
     parts = [
         (has_read(job(10), job(60)), ReadProgress("default", jobs, 60)),
@@ -465,7 +465,7 @@ def test_a_stream_that_was_lost_when_another_took_over_has_a_gap_of_its_own() ->
     stopped_after=st.integers(0, 30),
 )
 @examples(max_examples=10)
-def test_streams_put_together_keep_their_order_and_lose_nothing(shares: list[list[int]], stopped_after: int) -> None:
+def test_merged_streams_keep_their_order_and_lose_nothing(shares: list[list[int]], stopped_after: int) -> None:
     async def run() -> None:
         lines = [
             frame(index, event("Job", f"{number}-{index}", Namespace=f"space-{number}"))
@@ -489,7 +489,7 @@ def test_streams_put_together_keep_their_order_and_lose_nothing(shares: list[lis
             for number, reader in enumerate(readers):
                 mine = [index for index, each in got if each == number]
                 assert mine == sorted(mine)
-                # All that the reader holds to have been seen was passed on.
+                # Everything that the reader counts as seen was passed on.
                 assert mine == [index for index in sorted(set(shares[number])) if index <= reader.last_index]
             indexes = [index for index, _ in got]
             assert indexes == sorted(indexes) and len(got) >= min(stopped_after, len(lines))

@@ -1,7 +1,6 @@
-"""Recordings through a client that is cut, restarted and rebuilt at random, against a plain model of the history.
+"""Recordings through a client that is cut off while servers restart and are rebuilt at random, against a plain model.
 
-What came and what a gap covers is what was sent: nothing is missing without a gap, nothing comes twice, no gap is
-false.
+Every event sent is received or within a gap, exactly once, and no gap is false.
 """
 
 import asyncio
@@ -26,8 +25,8 @@ from nomad_tui.stream.settings import Settings
 from tests import recordings
 from tests.thorough import times
 
-SECONDS = 60
-"""How long an example may take before it counts as hung."""
+TIMEOUT = 60
+"""Seconds after which an example counts as hung."""
 NAMES = ("restart-before", "rebuilt-1-old", "rebuilt-2-new", "tour")
 UUID = re.compile(rb"\b[0-9a-f]{8}(?=-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)")
 TIME = re.compile(rb"(?<=ModifyTime\":)\d{19}")
@@ -41,7 +40,7 @@ def recorded(name: str) -> tuple[bytes, ...]:
 
 
 def history(number: int) -> list[bytes]:
-    """Each is another: other generated IDs, written at another time."""
+    """Return a history with its own generated IDs and times."""
     lines = recorded(NAMES[number % len(NAMES)])
     salt = b"%08x" % (0xA0000000 + number)
     return [TIME.sub(lambda found: b"%d" % (int(found[0]) + number * 10**11), UUID.sub(salt, line)) for line in lines]
@@ -53,16 +52,16 @@ def index_of(line: bytes) -> int:
 
 @dataclass
 class Model:
-    """What a server has published since its data was last deleted."""
+    """Everything that a server has published since its data was last deleted."""
 
     lines: list[bytes]
     sent: list[bytes] = field(default_factory=list)
     since: int = 0
-    """How many updates had come before."""
+    """Number of updates received before."""
     last_before: int = 0
-    """The newest index of the history before."""
+    """Newest index of the previous history."""
     is_provable: bool = False
-    """Whether the server still held something as old as what was seen last of the history before."""
+    """Whether the server still held a frame at least as old as the last one seen of the previous history."""
 
     def take(self, count: int) -> list[bytes]:
         taken = self.lines[len(self.sent) : len(self.sent) + count]
@@ -94,7 +93,7 @@ async def live(actions: list[Action], buffer_size: int) -> tuple[list[Model], li
             await arrived.wait()
 
     options = Options(buffer_size=buffer_size, next_eval_differs=3)
-    async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
+    async with asyncio.timeout(TIMEOUT), StandIn(options=options) as server:
         connection = Connection.from_environment({"address": server.address}, environ={})
         source = LiveServer(connection, settings=Settings(shortest_delay=0.001, replay_patience=0.05))
         reading = asyncio.create_task(read(source))
@@ -144,14 +143,14 @@ async def live(actions: list[Action], buffer_size: int) -> tuple[list[Model], li
 
 
 def identity(text: bytes) -> str:
-    """An event by what every reader gets of it."""
+    """Return an event without what differs between readers."""
     event = json.loads(text)
     body = json.dumps(event, sort_keys=True)
     return re.sub(r'"NextEval": "[^"]*"', "", body)
 
 
 def eras(models: list[Model], updates: list[Update]) -> list[list[Frame | Gap]]:
-    """What came of each history."""
+    """Return the updates received of each history."""
     ends = [*(model.since for model in models[1:]), len(updates)]
     return [
         [each for each in updates[model.since : end] if isinstance(each, Frame | Gap)]
@@ -192,12 +191,12 @@ actions = st.lists(
 
 @settings(max_examples=times(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(actions=actions, buffer_size=st.sampled_from([4, 9, 100]))
-def test_what_came_and_what_gaps_cover_is_what_was_sent(actions: list[Action], buffer_size: int) -> None:
+def test_received_events_and_gaps_cover_exactly_what_was_sent(actions: list[Action], buffer_size: int) -> None:
     models, updates = asyncio.run(live(actions, buffer_size))
     for number, (model, came) in enumerate(zip(models, eras(models, updates), strict=True)):
         if number:
             if not model.is_provable and isinstance(came[0], Frame) and came[0].index == model.last_before:
-                continue  # the oldest frame held looks like the second of the last index seen
+                continue  # the oldest held frame looks like the second one of the last index seen
             first = came.pop(0)
             assert isinstance(first, Gap), "a history that was deleted is reported"
             assert first.reason is GapReason.REBUILT or not model.is_provable

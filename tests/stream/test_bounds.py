@@ -1,4 +1,4 @@
-"""What a hostile, endless or broken stream may cost: memory that is counted, pieces that are small, a clear end."""
+"""Limits for a hostile, endless or broken stream: bounded memory, small chunks, a definite end."""
 
 import asyncio
 import gzip
@@ -31,10 +31,10 @@ from tests.scenes import Script, until
 SECONDS = 60
 
 
-# What is held
+# Memory
 
 
-def test_long_names_count_towards_the_memory_that_may_be_held() -> None:
+def test_long_names_count_towards_the_memory_limit() -> None:
     history = History(max_bytes=20_000_000)
     for number in range(100):
         history.append(frame(number, ("Job", f"{number}-" + "x" * 1_000_000)), received=number)
@@ -43,7 +43,7 @@ def test_long_names_count_towards_the_memory_that_may_be_held() -> None:
     assert kept <= history.retained_bytes <= history.max_bytes
 
 
-def test_an_object_none_of_whose_events_is_held_leaves_no_name_behind() -> None:
+def test_the_name_of_an_evicted_object_is_removed() -> None:
     history = History(max_events=32)
     for number in range(500):
         history.append(frame(number, ("Job", f"job-{number}")), received=number)
@@ -51,7 +51,7 @@ def test_an_object_none_of_whose_events_is_held_leaves_no_name_behind() -> None:
     assert len(names) == history.held <= 32
 
 
-def test_any_number_of_topics_and_types_is_held_under_a_bounded_number_of_names() -> None:
+def test_the_number_of_names_of_topics_and_types_is_bounded() -> None:
     history = History()
     for number in range(12_000):
         event = {"Topic": f"Topic{number}", "Type": f"Type{number}" + "x" * (number % 300), "Key": "k", "Payload": {}}
@@ -66,7 +66,7 @@ def test_any_number_of_topics_and_types_is_held_under_a_bounded_number_of_names(
     assert history.event(11_999).frame.events[0].type.startswith("Type11999")
 
 
-def test_gaps_count_towards_the_memory_that_may_be_held() -> None:
+def test_gaps_count_towards_the_memory_limit() -> None:
     history = History(max_bytes=2_000_000)
     for number in range(100_000):
         history.append_gap(Gap(GapReason.BUFFER, number, number + 2, 1.0), received=number)
@@ -74,7 +74,7 @@ def test_gaps_count_towards_the_memory_that_may_be_held() -> None:
     assert history.gaps == 100_000
 
 
-async def test_the_list_shows_the_newest_events_when_as_many_went_as_came() -> None:
+async def test_the_list_shows_the_newest_events_when_as_many_were_evicted_as_added() -> None:
     async with dashboard(Script((Connected("here"),)), history=History(max_events=16)) as opened:
         for first in range(0, 160, 16):
             for each in jobs(range(first, first + 16)):
@@ -84,10 +84,10 @@ async def test_the_list_shows_the_newest_events_when_as_many_went_as_came() -> N
             assert f"job-{first + 15}" in opened
 
 
-# What comes again
+# Repeats
 
 
-def test_a_server_that_never_changes_its_index_is_remembered_within_bounds() -> None:
+def test_memory_is_bounded_for_a_server_that_never_changes_its_index() -> None:
     continuity = Continuity()
     before = alive(Frame)
     for number in range(MAX_FRAMES + 500):
@@ -96,7 +96,7 @@ def test_a_server_that_never_changes_its_index_is_remembered_within_bounds() -> 
     assert continuity.seen.last_index == 7
 
 
-def test_a_server_that_was_set_back_and_went_on_is_not_taken_for_the_same() -> None:
+def test_a_server_rolled_back_and_continued_is_detected() -> None:
     continuity = Continuity()
     for index in range(90, 101):
         continuity.join(frame(index, ("Job", f"before-{index}")))
@@ -111,15 +111,15 @@ def test_a_server_that_was_set_back_and_went_on_is_not_taken_for_the_same() -> N
     assert {gap.reason for gap in gaps} == {GapReason.REBUILT}
 
 
-# What cannot be read
+# Unreadable input
 
 
 @pytest.mark.parametrize("content", [b"[" * (LONGEST_REPAIRED + 1), b'{"Events":[' + b"1," * LONGEST_REPAIRED + b"1]}"])
-def test_a_long_line_that_is_no_frame_is_given_up_at_once(content: bytes) -> None:
+def test_a_long_line_that_is_not_a_frame_is_rejected_fast(content: bytes) -> None:
     assert isinstance(decode(content), Unreadable)
 
 
-def test_a_long_frame_with_bytes_that_are_no_text_is_shown_all_the_same() -> None:
+def test_a_long_frame_with_invalid_utf_8_is_still_shown() -> None:
     payload = b'{"Long":"' + b"x" * LONGEST_REPAIRED + b'"}'
     decoded = decode(b'{"Index":5,"Events":[{"Topic":"Job","Key":"bad-\xff","Payload":' + payload + b"}]}")
     assert isinstance(decoded, Frame)
@@ -129,7 +129,7 @@ def test_a_long_frame_with_bytes_that_are_no_text_is_shown_all_the_same() -> Non
 
 @pytest.mark.parametrize("compress", [gzip.compress, zstandard.ZstdCompressor(level=19).compress])
 @pytest.mark.parametrize("filler", [b"\n", b"x"])
-def test_an_archive_made_to_do_harm_is_unpacked_in_small_pieces(
+def test_a_decompression_bomb_is_read_in_small_chunks(
     compress: Callable[[bytes], bytes], filler: bytes, tmp_path: Path
 ) -> None:
     file = tmp_path / "harmful"
@@ -141,7 +141,7 @@ def test_an_archive_made_to_do_harm_is_unpacked_in_small_pieces(
     assert max(sizes) <= CHUNK_BYTES
 
 
-async def test_a_recording_that_is_left_early_is_closed() -> None:
+async def test_a_recording_that_is_abandoned_is_closed() -> None:
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb", buffering=0) as pipe, os.fdopen(reading, "rb") as file:
         pipe.write(b'{"Index":1,"Events":[]}\n')
@@ -152,7 +152,7 @@ async def test_a_recording_that_is_left_early_is_closed() -> None:
         assert file.closed
 
 
-# How it ends
+# Endings
 
 
 class Broken(Script):
@@ -163,7 +163,7 @@ class Broken(Script):
         raise ZeroDivisionError("a bug of ours \x1b]0;title\x07")
 
 
-async def test_a_bug_while_reading_ends_the_dashboard_with_a_failure() -> None:
+async def test_an_unexpected_exception_while_reading_ends_the_dashboard_with_a_failure() -> None:
     async with dashboard(Broken(())) as opened:
         await until(opened.pilot, lambda: opened.app.return_code is not None)
         assert opened.app.return_code == 1
@@ -172,7 +172,7 @@ async def test_a_bug_while_reading_ends_the_dashboard_with_a_failure() -> None:
         assert "\x1b" not in message
 
 
-async def test_a_filter_from_the_command_line_holds_nothing_that_a_terminal_acts_on() -> None:
+async def test_a_filter_from_the_command_line_contains_no_control_characters() -> None:
     async with dashboard(Script((Connected("here"),)), filter_text="web \x1b]0;OWNED\x07") as opened:
         assert opened.dashboard.filter_line.value.isprintable()
 
@@ -183,7 +183,7 @@ class Unwritable(StringIO):
 
 
 @pytest.mark.parametrize("errors", [None, Unwritable()])
-async def test_nobody_reading_the_errors_of_tail_changes_neither_its_events_nor_its_code(
+async def test_a_closed_stderr_affects_neither_the_events_nor_the_exit_code_of_tail(
     errors: StringIO | None,
 ) -> None:
     updates = (Connecting("here"), Refused("It refused.", "Ask again.", 5.0, 1))
@@ -192,7 +192,7 @@ async def test_nobody_reading_the_errors_of_tail_changes_neither_its_events_nor_
 
 
 @pytest.mark.parametrize("size", ["9" * 400, "1" * 20 + "MiB"])
-def test_a_size_of_endless_digits_is_a_sentence(size: str) -> None:
+def test_a_size_with_endless_digits_is_reported(size: str) -> None:
     result = CliRunner().invoke(main, ["demo", "--max-memory", size])
     assert result.exit_code == 2
     assert result.stderr.startswith("nomad-tui: ") and result.stderr.count("\n") == 1

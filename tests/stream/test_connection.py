@@ -1,4 +1,4 @@
-"""A connection without its socket: bytes in, updates out, however they are cut."""
+"""A connection without its socket: the same updates for the bytes however they are split."""
 
 from itertools import pairwise
 
@@ -23,7 +23,7 @@ def indexes(updates: list[Update]) -> list[int]:
 
 
 @given(cuts=st.lists(st.integers(0, 400), max_size=8))
-def test_bytes_mean_the_same_however_they_are_cut(cuts: list[int]) -> None:
+def test_bytes_give_the_same_updates_however_they_are_split(cuts: list[int]) -> None:
     data = b"{}\n" + b"".join(line + b"\n" for line in frames(range(5, 9))) + b"{}\n"
     connection = StreamConnection(to="here")
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
@@ -39,7 +39,7 @@ def test_nothing_is_accepted_before_the_first_line() -> None:
     assert [type(each) for each in connection.feed(b'3,"Events":[]}\n', 1.0)] == [Connected, Frame]
 
 
-def test_a_connection_goes_on_where_the_one_before_stopped() -> None:
+def test_a_connection_resumes_where_the_previous_one_stopped() -> None:
     continuity = Continuity()
     first = StreamConnection(continuity)
     assert first.request() == [("index", "0"), ("topic", "*:*")]
@@ -50,7 +50,7 @@ def test_a_connection_goes_on_where_the_one_before_stopped() -> None:
     assert indexes(fed(again, frame(5))) == [5] and again.progressed
 
 
-def test_an_index_that_no_server_sends_is_shown_and_not_asked_for() -> None:
+def test_an_index_that_no_server_sends_is_shown_but_not_requested() -> None:
     continuity = Continuity()
     updates = fed(StreamConnection(continuity), frame(3), frame(1 << 64), frame(10**40), frame(4))
     assert indexes(updates) == [3, -1, -1, 4]
@@ -58,7 +58,7 @@ def test_an_index_that_no_server_sends_is_shown_and_not_asked_for() -> None:
     assert StreamConnection(continuity).request()[0] == ("index", "4")
 
 
-def test_what_was_not_taken_comes_again() -> None:
+def test_updates_that_were_not_consumed_are_requested_again() -> None:
     continuity = Continuity()
     updates = StreamConnection(continuity).feed(b"".join(line + b"\n" for line in frames([3, 4, 5])), 1.0)
     assert isinstance(next(updates), Connected) and isinstance(next(updates), Frame)
@@ -66,7 +66,7 @@ def test_what_was_not_taken_comes_again() -> None:
     assert StreamConnection(continuity).request()[0] == ("index", "3")
 
 
-def test_a_buffer_that_no_longer_holds_the_last_index_is_a_doubt_and_then_a_gap() -> None:
+def test_a_buffer_without_the_last_index_is_a_possible_gap_and_then_a_gap() -> None:
     continuity = Continuity()
     fed(StreamConnection(continuity), *frames([3, 4]), now=10.0)
     connection = StreamConnection(continuity, last_byte=10.0)
@@ -77,7 +77,7 @@ def test_a_buffer_that_no_longer_holds_the_last_index_is_a_doubt_and_then_a_gap(
     assert indexes(after) == [7, 8]
 
 
-def test_a_server_with_lower_indexes_is_left_unless_it_is_still_starting() -> None:
+def test_a_server_with_lower_indexes_is_disconnected_unless_it_is_still_starting() -> None:
     continuity = Continuity()
     fed(StreamConnection(continuity), *frames([30, 40]))
     connection = StreamConnection(continuity)
@@ -89,7 +89,7 @@ def test_a_server_with_lower_indexes_is_left_unless_it_is_still_starting() -> No
     assert continuity.seen.last_index == 40, "nothing is forgotten before the next connection"
 
 
-def test_only_what_was_asked_for_comes() -> None:
+def test_only_subscribed_events_are_passed_on() -> None:
     connection = StreamConnection(subscription=Subscription.parse(["Job:web"]))
     line = frame(3, event("Job", "web"), event("Job", "db"))
     [_, update] = fed(connection, line)
@@ -100,14 +100,14 @@ def test_only_what_was_asked_for_comes() -> None:
 @pytest.mark.parametrize(
     ("rest", "last"), [(b'{"Index":9,"Ev', None), (b"event dropped from buffer", b"event dropped from buffer")]
 )
-def test_the_end_keeps_the_servers_last_words_and_no_cut_frame(rest: bytes, last: bytes | None) -> None:
+def test_the_end_keeps_the_servers_last_message_but_no_truncated_frame(rest: bytes, last: bytes | None) -> None:
     connection = StreamConnection()
     list(connection.feed(frame(3) + b"\n" + rest, 1.0))
     assert list(connection.close()) == []
     assert connection.last_text == last
 
 
-def test_a_line_of_text_is_unreadable_and_the_last_words() -> None:
+def test_a_line_of_text_is_unreadable_and_the_last_message() -> None:
     connection = StreamConnection()
     updates = fed(connection, frame(3), b"ACL token expired")
     assert isinstance(updates[-1], Unreadable)

@@ -1,4 +1,4 @@
-"""What is watched beside the events: sleep of this machine, proxies, the clocks; and being asked anew."""
+"""Monitoring besides events: suspension of this machine, proxies, clocks; and reconnecting on request."""
 
 import asyncio
 import time
@@ -24,15 +24,15 @@ from nomad_tui.stream.timing import SUSPENSION_THRESHOLD, Suspension
 from tests.odd_servers import buffering_proxy
 from tests.stream.test_live import SECONDS, SOON, Reader, asked, event, following, frame, frames
 
-BEAT = 0.2
-"""Seconds between the heartbeats of the servers here."""
+HEARTBEAT = 0.2
+"""Seconds between heartbeats of the servers in these tests."""
 
 
 @asynccontextmanager
 async def reading(address: str, **settings: Any) -> AsyncIterator[Reader]:
-    """A reader that expects heartbeats as often as they come here."""
+    """Open a reader that expects heartbeats at that interval."""
     connection = Connection.from_environment({"address": address}, environ={})
-    source = LiveServer(connection, None, Settings(shortest_delay=SOON, heartbeat=BEAT, **settings))
+    source = LiveServer(connection, None, Settings(shortest_delay=SOON, heartbeat=HEARTBEAT, **settings))
     async with asyncio.timeout(SECONDS), aclosing(source.updates()) as stream:
         yield Reader(source, stream)
 
@@ -56,7 +56,7 @@ def test_a_suspension_is_noticed_once_and_the_odd_delay_is_not() -> None:
     assert suspension.noticed() == 0
 
 
-async def test_after_the_sleep_of_this_machine_the_server_is_asked_at_once_for_what_came_meanwhile() -> None:
+async def test_after_a_suspension_missed_events_are_requested_at_once() -> None:
     slept = 0.0
     sleeping: dict[str, Any] = {"clock": lambda: time.monotonic() + slept, "sleep_checked_every": 0.01}
     async with following(frames([1, 2]), Options(lead=ALL_FRAMES), **sleeping) as (server, reader):
@@ -73,7 +73,7 @@ async def test_after_the_sleep_of_this_machine_the_server_is_asked_at_once_for_w
     assert reader.all(Retrying) == [] and reader.all(Gap) == []
 
 
-async def test_after_sleep_nobody_waits_for_the_next_attempt() -> None:
+async def test_after_a_suspension_the_next_attempt_is_made_at_once() -> None:
     slept = 0.0
     async with asyncio.timeout(SECONDS), StandIn(frames([1]), Options(lead=1)) as server:
         connection = Connection.from_environment({"address": server.address}, environ={})
@@ -89,9 +89,9 @@ async def test_after_sleep_nobody_waits_for_the_next_attempt() -> None:
 
 
 @pytest.mark.parametrize("first", ["the connection ended", "the sleep was noticed"])
-async def test_a_gap_after_sleep_says_for_how_long_nothing_came(first: str) -> None:
+async def test_a_gap_after_a_suspension_shows_its_duration(first: str) -> None:
     now = 1000.0
-    # The sleep is reported by hand here, or not at all.
+    # The suspension is reported manually here, or not at all.
     async with following(frames([3]), Options(lead=1), clock=lambda: now, sleep_checked_every=SECONDS) as (
         server,
         reader,
@@ -110,11 +110,11 @@ async def test_a_gap_after_sleep_says_for_how_long_nothing_came(first: str) -> N
     assert (gap.after, gap.before, gap.away) == (3, 100, 3600)
 
 
-# What holds the stream back
+# Buffering
 
 
-async def test_heartbeats_that_come_in_bulk_are_named() -> None:
-    async with StandIn(options=Options(heartbeat=BEAT)) as server:
+async def test_heartbeats_in_bulk_are_reported() -> None:
+    async with StandIn(options=Options(heartbeat=HEARTBEAT)) as server:
         with buffering_proxy(server.address, held=9) as proxy:
             async with reading(f"http://127.0.0.1:{proxy.port}") as reader:
                 warned = await reader.until_kind(Warned)
@@ -125,8 +125,8 @@ async def test_heartbeats_that_come_in_bulk_are_named() -> None:
     assert warnings(reader, Concern.BUFFERED) == [warned], "once is enough"
 
 
-async def test_what_a_proxy_holds_back_at_first_is_waited_for() -> None:
-    async with StandIn(options=Options(heartbeat=BEAT)) as server:
+async def test_a_stream_that_a_proxy_buffers_at_first_is_waited_for() -> None:
+    async with StandIn(options=Options(heartbeat=HEARTBEAT)) as server:
         with buffering_proxy(server.address) as proxy:
             async with reading(f"http://127.0.0.1:{proxy.port}", first_line=0.1) as reader:
                 warned = await reader.until_kind(Warned)
@@ -136,8 +136,8 @@ async def test_what_a_proxy_holds_back_at_first_is_waited_for() -> None:
     assert reader.all(Retrying) == []
 
 
-async def test_a_warning_of_bulk_is_taken_back_when_the_heartbeats_come_one_by_one() -> None:
-    async with StandIn(options=Options(heartbeat=BEAT)) as server:
+async def test_a_warning_about_bulk_is_withdrawn_when_heartbeats_arrive_one_by_one() -> None:
+    async with StandIn(options=Options(heartbeat=HEARTBEAT)) as server:
         with buffering_proxy(server.address, held=9) as proxy:
             async with reading(f"http://127.0.0.1:{proxy.port}") as reader:
                 first = await reader.until_kind(Warned)
@@ -150,8 +150,8 @@ async def test_a_warning_of_bulk_is_taken_back_when_the_heartbeats_come_one_by_o
     assert again == Warned(Concern.BUFFERED)
 
 
-async def test_a_healthy_stream_is_not_warned_of() -> None:
-    options = Options(heartbeat=BEAT, lead=ALL_FRAMES)
+async def test_a_healthy_stream_causes_no_warning() -> None:
+    options = Options(heartbeat=HEARTBEAT, lead=ALL_FRAMES)
     async with StandIn(frames(range(1, 4)), options) as server, reading(server.address) as reader:
         for number in range(6):
             await reader.until_kind(Heartbeat)
@@ -159,22 +159,22 @@ async def test_a_healthy_stream_is_not_warned_of() -> None:
     assert warnings(reader, Concern.BUFFERED) == []
 
 
-async def test_a_stop_of_this_program_is_not_taken_for_a_proxy() -> None:
+async def test_suspending_this_program_is_not_mistaken_for_a_proxy() -> None:
     settings: dict[str, Any] = {"sleep_noticed_from": 0.2, "sleep_checked_every": 0.02}
-    async with StandIn(options=Options(heartbeat=BEAT)) as server, reading(server.address, **settings) as reader:
+    async with StandIn(options=Options(heartbeat=HEARTBEAT)) as server, reading(server.address, **settings) as reader:
         await reader.until_kind(Heartbeat)
         await reader.until_kind(Heartbeat)
         reading_on = asyncio.create_task(reader.until_kind(Noted))
         await asyncio.sleep(0.03)
-        time.sleep(0.7)  # noqa: ASYNC251 - as a program that is stopped
+        time.sleep(0.7)  # noqa: ASYNC251 - blocks like a program that is stopped
         await reading_on
         for _ in range(4):
             await reader.until_kind(Heartbeat)
     assert warnings(reader, Concern.BUFFERED) == []
 
 
-async def test_a_slow_reader_is_not_taken_for_a_proxy() -> None:
-    async with StandIn(options=Options(heartbeat=BEAT)) as server, reading(server.address) as reader:
+async def test_a_slow_reader_is_not_mistaken_for_a_proxy() -> None:
+    async with StandIn(options=Options(heartbeat=HEARTBEAT)) as server, reading(server.address) as reader:
         await reader.until_kind(Heartbeat)
         await asyncio.sleep(0.7)
         for _ in range(6):
@@ -187,7 +187,7 @@ arrivals = st.lists(st.floats(0.0, 3600.0), max_size=60)
 
 
 @given(delays=st.lists(late, min_size=2, max_size=120), others=arrivals)
-def test_heartbeats_that_come_regularly_are_never_taken_for_bulk(delays: list[float], others: list[float]) -> None:
+def test_regular_heartbeats_are_never_mistaken_for_bulk(delays: list[float], others: list[float]) -> None:
     beats = [(30.0 * number + delay, 1) for number, delay in enumerate(delays)]
     heartbeats = Heartbeats(30.0)
     for now, count in sorted([*beats, *((at, 0) for at in others)]):
@@ -195,7 +195,7 @@ def test_heartbeats_that_come_regularly_are_never_taken_for_bulk(delays: list[fl
 
 
 @given(together=st.integers(2, 9), pieces=st.booleans(), before=st.integers(1, 5))
-def test_heartbeats_that_waited_for_each_other_are_bulk(together: int, pieces: bool, before: int) -> None:
+def test_delayed_heartbeats_are_bulk(together: int, pieces: bool, before: int) -> None:
     heartbeats = Heartbeats(30.0)
     for number in range(before):
         assert heartbeats.heard(1, 30.0 * number) == 0
@@ -212,7 +212,7 @@ def test_heartbeats_that_waited_for_each_other_are_bulk(together: int, pieces: b
 # The clocks
 
 
-async def test_a_clock_that_is_wrong_is_named_until_it_is_right() -> None:
+async def test_a_wrong_clock_is_reported_until_it_is_right() -> None:
     async with asyncio.timeout(SECONDS), StandIn(options=Options(clock_offset=90.0)) as wrong:
         connection = Connection.from_environment({"address": wrong.address}, environ={})
         port = int(wrong.address.rpartition(":")[2])
@@ -239,7 +239,7 @@ async def test_a_clock_that_is_wrong_is_named_until_it_is_right() -> None:
         ([30.0, 0.3, 0.2], ["30 s ahead", ""]),
     ],
 )
-def test_the_warning_of_a_clock_changes_only_with_the_clock(ahead: list[float], notices: list[str]) -> None:
+def test_the_warning_about_a_clock_changes_only_with_the_clock(ahead: list[float], notices: list[str]) -> None:
     reader = OneReader(Connection.from_environment({}, environ={}), Subscription(), Settings())
     reports = Reports(reader.connection, reader.selection, reader.harm)
     warned = [each for seconds in ahead for each in reports.clock(seconds)]
@@ -249,10 +249,10 @@ def test_the_warning_of_a_clock_changes_only_with_the_clock(ahead: list[float], 
     )
 
 
-# Being asked to connect again
+# Reconnecting on request
 
 
-async def test_asked_for_it_connects_again_at_once_and_loses_nothing() -> None:
+async def test_on_request_it_reconnects_at_once_and_loses_nothing() -> None:
     async with following(frames([1, 2]), Options(lead=ALL_FRAMES)) as (server, reader):
         await reader.until_index(2)
         for index in range(3, 12, 3):
@@ -269,7 +269,7 @@ async def test_asked_for_it_connects_again_at_once_and_loses_nothing() -> None:
     assert {connected.reconnects for connected in reader.all(Connected)} == {0}, "nothing was lost"
 
 
-async def test_asked_while_it_waits_it_tries_at_once() -> None:
+async def test_on_request_during_backoff_it_retries_at_once() -> None:
     async with asyncio.timeout(SECONDS), StandIn(frames([1]), Options(lead=1)) as server:
         connection = Connection.from_environment({"address": server.address}, environ={})
         source = LiveServer(connection, None, Settings(shortest_delay=600.0))
@@ -282,7 +282,7 @@ async def test_asked_while_it_waits_it_tries_at_once() -> None:
     assert len(reader.all(Retrying)) == 1
 
 
-async def test_asked_before_anything_came_it_connects_again_too() -> None:
+async def test_on_request_before_the_first_line_it_reconnects_too() -> None:
     async with following() as (server, reader):
         await reader.until_kind(Connected)
         reader.source.retry_now()
@@ -296,7 +296,7 @@ async def test_asked_before_anything_came_it_connects_again_too() -> None:
 # Odd servers and slow readers
 
 
-async def test_a_broken_status_line_is_noted_once() -> None:
+async def test_a_broken_status_line_is_reported_once() -> None:
     async with following(frames([1]), Options(protocol="HTTP/0.0", lead=1)) as (server, reader):
         await reader.until_index(1)
         server.inject(End())
@@ -308,7 +308,7 @@ async def test_a_broken_status_line_is_noted_once() -> None:
     assert reader.indexes == [1, 2]
 
 
-async def test_a_reader_that_is_cut_off_for_not_reading_learns_why() -> None:
+async def test_a_reader_disconnected_for_not_reading_is_given_the_reason() -> None:
     large = [frame(index, event("Job", "x" * 100_000)) for index in range(1, 120)]
     options = Options(buffer_size=5, send_buffer=4096, write_timeout=0.1)
     async with following(options=options, standstill=0.2) as (server, reader):
@@ -325,8 +325,8 @@ async def test_a_reader_that_is_cut_off_for_not_reading_learns_why() -> None:
     assert reader.indexes == sorted(set(reader.indexes))
 
 
-async def test_an_ending_long_after_a_standstill_is_not_blamed_on_it() -> None:
-    options = Options(lead=1, heartbeat=BEAT)
+async def test_a_disconnect_long_after_a_stall_is_not_blamed_on_it() -> None:
+    options = Options(lead=1, heartbeat=HEARTBEAT)
     async with following(frames([1]), options, standstill=0.1, standstill_over=0.05) as (server, reader):
         await reader.until(lambda: any(isinstance(update, Frame) for update in reader.updates))
         await asyncio.sleep(0.2)
@@ -338,8 +338,8 @@ async def test_an_ending_long_after_a_standstill_is_not_blamed_on_it() -> None:
     assert isinstance(reader.updates[0], Connecting)
 
 
-async def test_a_list_of_namespaces_that_is_answered_at_once_is_not_asked_for_without_a_pause() -> None:
-    # As with a proxy that answers out of its cache.
+async def test_a_blocking_query_that_returns_at_once_is_repeated_with_a_pause() -> None:
+    # As with a proxy that responds from its cache.
     async with following(frames([1]), Options(lead=1), namespaces_wait=0.0) as (server, reader):
         await reader.until_index(1)
         await server.until(lambda: sum(request.path == "/v1/namespaces" for request in server.requests) >= 2)
@@ -349,10 +349,10 @@ async def test_a_list_of_namespaces_that_is_answered_at_once_is_not_asked_for_wi
         assert sum(request.path == "/v1/namespaces" for request in server.requests) == 2
 
 
-# A line that does not end
+# Unfinished lines
 
 
-async def test_a_line_that_does_not_end_is_reported_and_left_and_the_stream_resumes() -> None:
+async def test_an_unfinished_line_is_reported_and_dropped_and_the_stream_resumes() -> None:
     streams = 0
 
     async def serve(asked: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:

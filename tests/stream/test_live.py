@@ -1,4 +1,4 @@
-"""A live server is followed over every way a stream can end, and nothing is lost, repeated or left unsaid."""
+"""A live stream is resumed after every way it can end: nothing is lost, repeated or unreported."""
 
 import asyncio
 import json
@@ -43,10 +43,10 @@ from nomad_tui.stream.start import Start
 from tests import recordings
 
 SECONDS = 60
-"""How long a test may take before it counts as hung."""
+"""Seconds after which a test counts as hung."""
 
 SOON = 0.01
-"""Seconds before the first attempt to connect again."""
+"""Seconds before the first attempt to reconnect."""
 
 FIRST_TOKEN = "00000000-0000-4000-8000-00000000000a"
 SECOND_TOKEN = "00000000-0000-4000-8000-00000000000b"
@@ -68,7 +68,7 @@ def frames(indexes: Iterable[int]) -> list[bytes]:
 
 
 class Reader:
-    """Reads a source and keeps all it says."""
+    """Reads a source and keeps all updates."""
 
     def __init__(self, source: LiveServer, stream: AsyncIterator[Update]) -> None:
         self.source = source
@@ -81,12 +81,12 @@ class Reader:
         return update
 
     async def until(self, fact: Callable[[], bool]) -> None:
-        """Read on until something is true."""
+        """Read until a condition is true."""
         while not fact():
             await self.next()
 
     async def until_kind(self, kind: type[Kind]) -> Kind:
-        """Read on to the next update of a kind."""
+        """Read up to the next update of a kind."""
         while True:
             update = await self.next()
             if isinstance(update, kind):
@@ -96,7 +96,7 @@ class Reader:
         await self.until(lambda: index in self.indexes)
 
     async def until_tried_again(self) -> None:
-        """Read on to the next attempt, without waiting for its time."""
+        """Read up to the next attempt, skipping its delay."""
         asyncio.get_running_loop().call_soon(self.source.retry_now)
         await self.until_kind(Connecting)
 
@@ -109,12 +109,12 @@ class Reader:
 
     @property
     def events(self) -> list[bytes]:
-        """Every event that came, byte for byte, in order."""
+        """Return every event received, byte for byte, in order."""
         return [text for update in self.all(Frame) for text in event_lines(update.line)]
 
 
 QUICK: Final = {"silence": SECONDS, "max_line": 10_000_000, "shortest_delay": SOON, "replay_patience": SOON}
-"""Settings of the engine that these tests start from."""
+"""Settings of the engine for these tests."""
 
 
 @asynccontextmanager
@@ -144,7 +144,7 @@ async def following(
     flags: Flags | None = None,
     **settings: Any,
 ) -> AsyncIterator[tuple[StandIn, Reader]]:
-    """A server and one reader of it."""
+    """Open a server and one reader of it."""
     async with (
         asyncio.timeout(SECONDS),
         StandIn(lines, options) as server,
@@ -154,12 +154,12 @@ async def following(
 
 
 def asked(server: StandIn) -> list[Request]:
-    """The requests for the stream."""
+    """Return the requests for the stream."""
     return [request for request in server.requests if request.path == "/v1/event/stream"]
 
 
 def recorded(name: str, first: int = 0, last: int | None = None) -> list[bytes]:
-    """Lines of a recording that are frames."""
+    """Return the lines of a recording that are frames."""
     return [line for line in recordings.lines(name) if line.startswith(b'{"') or b'"Events"' in line][first:last]
 
 
@@ -167,10 +167,10 @@ def events_of(lines: Iterable[bytes]) -> list[bytes]:
     return [text for line in lines for text in event_lines(line)]
 
 
-# What is asked for
+# Requests
 
 
-async def test_a_request_says_where_to_start_and_what_to_send() -> None:
+async def test_a_request_has_the_start_and_the_topics() -> None:
     options = Options(other_regions=("europe",), lead=ALL_FRAMES)
     async with following(frames(range(1, 9)), options, "job", "Alloc:web", index=5, flags={"region": "europe"}) as (
         server,
@@ -187,7 +187,7 @@ async def test_a_request_says_where_to_start_and_what_to_send() -> None:
         assert reader.indexes == [5, 6, 7, 8]
 
 
-async def test_a_request_for_everything_asks_for_all_namespaces_unless_one_is_named() -> None:
+async def test_a_request_for_everything_is_for_all_namespaces_unless_one_is_given() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server:
         for flags in ({}, {"namespace": "payments"}):
             async with reading(server, flags=flags) as reader:
@@ -197,7 +197,7 @@ async def test_a_request_for_everything_asks_for_all_namespaces_unless_one_is_na
         assert named.query == (("index", "0"), ("topic", "*:*"), ("namespace", "payments"))
 
 
-async def test_a_beta_server_is_asked_in_its_own_words() -> None:
+async def test_a_beta_server_is_asked_in_its_own_dialect() -> None:
     options = Options(version="1.0.0-beta3", lead=ALL_FRAMES)
     beta = frame(3, event("Alloc", "a1"), event("Eval", "e1"))
     async with following([beta], options, "Allocation") as (server, reader):
@@ -219,7 +219,7 @@ async def test_the_token_file_is_read_again_at_each_connect(tmp_path: Path) -> N
         assert [request.secret for request in asked(server)] == [FIRST_TOKEN, SECOND_TOKEN]
 
 
-async def test_a_token_file_that_has_gone_is_reported_and_awaited(tmp_path: Path) -> None:
+async def test_a_missing_token_file_is_reported_and_retried(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(FIRST_TOKEN)
     async with following(options=Options(tokens={FIRST_TOKEN: MANAGEMENT}), flags={"token_file": str(file)}) as (
@@ -236,7 +236,7 @@ async def test_a_token_file_that_has_gone_is_reported_and_awaited(tmp_path: Path
         await reader.until_kind(Connected)
 
 
-async def test_the_server_says_who_it_is_where_it_may() -> None:
+async def test_the_server_is_identified_if_the_token_allows_it() -> None:
     secrets = {FIRST_TOKEN: MANAGEMENT, SECOND_TOKEN: Token(namespaces={"default": frozenset({"read-job"})})}
     options = Options(version="1.9.4", region="europe", namespaces=(), tokens=secrets)
     async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
@@ -246,7 +246,7 @@ async def test_the_server_says_who_it_is_where_it_may() -> None:
             assert (connected.to, connected.version, connected.region) == (server.address, version, region)
 
 
-async def test_a_server_that_never_says_who_it_is_still_sends_its_events() -> None:
+async def test_events_arrive_even_if_the_server_is_never_identified() -> None:
     hung_up: asyncio.Queue[str] = asyncio.Queue()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -274,13 +274,13 @@ async def test_a_server_that_never_says_who_it_is_still_sends_its_events() -> No
         assert (await hung_up.get()).startswith("/v1/event/stream")
 
 
-# Going on where the last connection ended
+# Resuming where the last connection ended
 
 ENDINGS: list[Fault] = [End(), Cut(), Cut(fragment=b"{"), Cut(fragment=b'{"Index":7}'), Reset()]
 
 
 @pytest.mark.parametrize("fault", ENDINGS, ids=repr)
-async def test_every_event_comes_once_however_often_the_stream_ends(fault: Fault) -> None:
+async def test_every_event_arrives_once_however_often_the_stream_ends(fault: Fault) -> None:
     lines = recorded("tour")
     faults = tuple(Scheduled(fault=fault, after_frames=40 + 9 * stream, stream=stream) for stream in range(4))
     async with following(lines, Options(buffer_size=500, faults=faults)) as (_, reader):
@@ -293,7 +293,7 @@ async def test_every_event_comes_once_however_often_the_stream_ends(fault: Fault
 
 @pytest.mark.parametrize("start", range(0, 300, 60))
 async def test_a_stream_cut_anywhere_loses_no_frame_of_a_shared_index(start: int) -> None:
-    """Of the load recording's indexes, a third have two frames, and some of those hold the same events."""
+    """A third of the load recording's indexes have two frames, and some of those contain the same events."""
     lines = recorded("load", start, start + 60)
     body = sum(len(line) + 1 for line in lines)
     faults = tuple(
@@ -322,8 +322,8 @@ async def test_a_restart_that_keeps_the_buffer_loses_and_repeats_nothing() -> No
     assert [request.first("index") for request in asked(server)] == ["0", str(last)]
 
 
-async def test_a_restarted_server_that_plays_everything_again_is_not_shown_again() -> None:
-    """It replays its log since the last snapshot, so that a reader ahead of it meets lower indexes that it knows."""
+async def test_events_replayed_by_a_restarted_server_are_not_shown_again() -> None:
+    """It replays its log since the last snapshot, so a reader ahead of it receives lower indexes that it has seen."""
     lines = frames(range(10, 40))
     async with following(lines, Options(lead=ALL_FRAMES)) as (server, reader):
         await reader.until_index(39)
@@ -346,7 +346,7 @@ async def test_a_buffer_that_has_moved_on_is_a_gap() -> None:
     assert reader.updates.index(gap) < reader.updates.index(reader.all(Frame)[20])
 
 
-async def test_an_emptied_buffer_is_a_gap_when_the_next_event_comes() -> None:
+async def test_an_emptied_buffer_is_a_gap_when_the_next_event_arrives() -> None:
     async with following(frames(range(1, 4)), Options(lead=ALL_FRAMES)) as (server, reader):
         await reader.until_index(3)
         await server.restart(keep=0)
@@ -361,7 +361,7 @@ async def test_an_emptied_buffer_is_a_gap_when_the_next_event_comes() -> None:
     assert reader.indexes == [1, 2, 3, 4, 5]
 
 
-async def test_a_gap_says_how_long_the_stream_was_away() -> None:
+async def test_a_gap_shows_how_long_the_stream_was_lost() -> None:
     now = 1000.0
     async with following(frames([3]), Options(lead=1), clock=lambda: now) as (server, reader):
         await reader.until_index(3)
@@ -377,7 +377,7 @@ async def test_a_gap_says_how_long_the_stream_was_away() -> None:
     assert "reconnected after 41 s" in reader.all(Gap)[0].sentence
 
 
-async def test_a_server_with_lower_indexes_is_started_over_and_shown_from_its_first_event() -> None:
+async def test_a_server_with_lower_indexes_is_read_from_its_first_event() -> None:
     async with following(frames(range(50, 60)), Options(lead=ALL_FRAMES), index=55) as (server, reader):
         await reader.until_index(59)
         async with server.down():
@@ -399,7 +399,7 @@ async def test_a_server_with_lower_indexes_is_started_over_and_shown_from_its_fi
     assert reader.updates.index(gap) < reader.updates.index(reader.all(Frame)[5])
 
 
-async def test_an_index_that_goes_back_in_the_middle_of_a_stream_is_reported_and_the_stream_goes_on() -> None:
+async def test_an_index_that_goes_back_within_a_stream_is_reported_and_the_stream_continues() -> None:
     async with following(frames([10, 11]), Options(lead=ALL_FRAMES)) as (server, reader):
         await reader.until_index(11)
         server.inject(End())
@@ -412,8 +412,8 @@ async def test_an_index_that_goes_back_in_the_middle_of_a_stream_is_reported_and
     assert len(reader.all(Retrying)) == 1
 
 
-async def test_events_that_were_not_asked_for_are_no_gap() -> None:
-    """Two jobs are asked for: the server sends its topic, and what of it was seen proves that nothing was missed."""
+async def test_events_outside_the_subscription_are_not_a_gap() -> None:
+    """Two jobs are subscribed to, so the server sends their topic; frames of it prove that nothing was missed."""
     lines = [frame(1, event("Job", "web")), *frames(range(2, 200))]
     async with following(lines, Options(lead=ALL_FRAMES, buffer_size=300), "Job:web", "Job:db") as (server, reader):
         await reader.until_index(199)
@@ -426,7 +426,7 @@ async def test_events_that_were_not_asked_for_are_no_gap() -> None:
     assert [json.loads(text)["Key"] for text in events_of([reader.all(Frame)[-1].line])] == ["db"]
 
 
-async def test_a_server_that_is_down_for_a_while_is_awaited() -> None:
+async def test_a_server_that_is_down_for_a_while_is_retried() -> None:
     async with following(frames([1, 2]), Options(lead=ALL_FRAMES)) as (server, reader):
         await reader.until_index(2)
         async with server.down():
@@ -442,7 +442,7 @@ async def test_a_server_that_is_down_for_a_while_is_awaited() -> None:
     assert [connected.reconnects for connected in reader.all(Connected)] == [0, 1]
 
 
-async def test_events_that_drip_in_are_put_together() -> None:
+async def test_events_that_arrive_in_fragments_are_assembled() -> None:
     options = Options(lead=ALL_FRAMES, faults=(Scheduled(fault=Drip(size=1, seconds=0), after_bytes=0),))
     async with following(frames(range(1, 6)), options) as (_, reader):
         await reader.until_index(5)
@@ -450,7 +450,7 @@ async def test_events_that_drip_in_are_put_together() -> None:
     assert reader.all(Retrying) == []
 
 
-async def test_a_server_that_falls_silent_is_left_and_asked_again() -> None:
+async def test_a_silent_server_is_disconnected_and_reconnected() -> None:
     options = Options(lead=ALL_FRAMES, faults=(Scheduled(fault=Silence(), after_frames=2),))
     async with following(frames(range(1, 5)), options, silence=0.2) as (_, reader):
         await reader.until_index(4)
@@ -466,11 +466,11 @@ async def test_heartbeats_keep_a_quiet_stream_alive() -> None:
     assert reader.all(Retrying) == []
 
 
-# What a server says in other words
+# Responses of other kinds
 
 
 @pytest.mark.parametrize("release", list(Release))
-async def test_a_refusal_is_named_and_seldom_tried_again(release: Release) -> None:
+async def test_a_refusal_is_reported_and_retried_rarely(release: Release) -> None:
     options = Options(release=release, tokens={FIRST_TOKEN: MANAGEMENT})
     async with following(options=options) as (_, reader):
         first = await reader.until_kind(Refused)
@@ -486,13 +486,13 @@ async def test_a_refusal_is_named_and_seldom_tried_again(release: Release) -> No
 
 
 @pytest.mark.parametrize("release", list(Release))
-async def test_a_region_that_the_server_does_not_know_is_named(release: Release) -> None:
+async def test_an_unknown_region_is_reported(release: Release) -> None:
     async with following(options=Options(release=release), flags={"region": "atlantis"}) as (_, reader):
         refused = await reader.until_kind(Refused)
     assert "region atlantis" in refused.what and "NOMAD_REGION" in refused.remedy
 
 
-async def test_a_token_that_loses_its_rights_is_refused_until_it_has_them_again() -> None:
+async def test_a_token_that_loses_its_permissions_is_refused_until_they_are_restored() -> None:
     options = Options(tokens={FIRST_TOKEN: MANAGEMENT}, namespaces=())
     async with following(frames([1]), options, flags={"token": FIRST_TOKEN}) as (server, reader):
         await reader.until_index(1)
@@ -516,7 +516,7 @@ async def test_a_token_that_loses_its_rights_is_refused_until_it_has_them_again(
         (lambda server: server.put_token(FIRST_TOKEN, Token()), "it said 'subscription closed by server"),
     ],
 )
-async def test_the_last_words_of_an_old_server_are_explained(end: Callable[[StandIn], None], words: str) -> None:
+async def test_the_last_message_of_an_old_server_is_explained(end: Callable[[StandIn], None], words: str) -> None:
     options = Options(release=Release.OLD, tokens={FIRST_TOKEN: MANAGEMENT})
     async with following(frames([1]), options, flags={"token": FIRST_TOKEN}) as (server, reader):
         await reader.until_index(1)
@@ -526,7 +526,7 @@ async def test_the_last_words_of_an_old_server_are_explained(end: Callable[[Stan
     assert reader.all(Unreadable) == []
 
 
-async def test_a_line_that_is_no_frame_is_reported_and_the_stream_goes_on() -> None:
+async def test_a_line_that_is_not_a_frame_is_reported_and_the_stream_continues() -> None:
     faults = (Scheduled(fault=Garbage(b"<html>\x1b[2J"), after_frames=2), Scheduled(fault=End(), after_frames=4))
     async with following(frames(range(1, 7)), Options(faults=faults)) as (_, reader):
         await reader.until_index(6)
@@ -536,7 +536,7 @@ async def test_a_line_that_is_no_frame_is_reported_and_the_stream_goes_on() -> N
     assert "without a reason" in retrying.what, "the line came long before the end"
 
 
-async def test_a_line_that_is_too_long_is_skipped_and_the_stream_goes_on() -> None:
+async def test_a_line_that_is_too_long_is_skipped_and_the_stream_continues() -> None:
     options = Options(faults=(Scheduled(fault=LongLine(500_000), after_frames=2),))
     async with following(frames(range(1, 5)), options, max_line=10_000) as (_, reader):
         await reader.until_index(4)
@@ -545,14 +545,14 @@ async def test_a_line_that_is_too_long_is_skipped_and_the_stream_goes_on() -> No
     assert skipped.length == 500_000 and "--max-line" in skipped.reason
 
 
-async def test_releases_with_a_broken_status_line_are_read_and_named() -> None:
+async def test_releases_with_a_broken_status_line_are_read_and_reported() -> None:
     async with following(frames([1]), Options(protocol="HTTP/0.0", lead=1)) as (_, reader):
         await reader.until_index(1)
     [noted] = reader.all(Noted)
     assert all(release in noted.text for release in ("1.11.2", "1.10.8", "1.8.20", "nomad#27582"))
 
 
-async def test_connections_that_are_reset_are_tried_again() -> None:
+async def test_reset_connections_are_retried() -> None:
     async with following(frames([1]), Options(lead=1)) as (server, reader):
         server.refuse(9)
         await reader.until_index(1)
@@ -560,7 +560,7 @@ async def test_connections_that_are_reset_are_tried_again() -> None:
     assert reader.indexes == [1]
 
 
-# How soon
+# Delays
 
 
 @given(shortest=st.floats(0.01, 10), longest=st.floats(10, 100), seed=st.random_module())
@@ -571,13 +571,13 @@ def test_delays_grow_within_their_bounds(shortest: float, longest: float, seed: 
     assert all(delay >= longest / 2 for delay in waited[15:])
 
 
-def test_readers_do_not_come_back_at_the_same_time() -> None:
+def test_readers_do_not_reconnect_at_the_same_time() -> None:
     eighth = {next(islice(delays(), 8, None)) for _ in range(50)}
     assert len(eighth) > 40
     assert next(delays()) == SHORTEST_DELAY and max(eighth) <= LONGEST_DELAY == 30
 
 
-async def test_a_server_that_ends_every_stream_at_once_is_asked_less_and_less_often() -> None:
+async def test_a_server_that_ends_every_stream_at_once_is_retried_less_and_less_often() -> None:
     options = Options(from_start=True, at_end=AtEnd.EOF)
     async with following(frames([1]), options) as (_, reader):
         for _ in range(8):
@@ -588,7 +588,7 @@ async def test_a_server_that_ends_every_stream_at_once_is_asked_less_and_less_of
     assert reader.indexes == [1]
 
 
-async def test_a_good_connection_makes_the_next_attempt_soon_again() -> None:
+async def test_a_good_connection_resets_the_backoff() -> None:
     async with following(settled=0.0) as (server, reader):
         async with server.down():
             for _ in range(6):
@@ -602,10 +602,10 @@ async def test_a_good_connection_makes_the_next_attempt_soon_again() -> None:
     assert (again.delay, again.attempt) == (SOON, 1)
 
 
-# Leaving
+# Disconnecting
 
 
-async def test_whoever_stops_reading_leaves_the_server() -> None:
+async def test_closing_the_updates_disconnects() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server:
         async with reading(server) as reader:
             await reader.until_kind(Connected)
@@ -613,7 +613,7 @@ async def test_whoever_stops_reading_leaves_the_server() -> None:
         await server.until(lambda: server.subscribers == 0)
 
 
-async def test_a_reader_that_is_cancelled_leaves_the_server() -> None:
+async def test_cancelling_a_reader_disconnects() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server:
 
         async def read() -> None:
@@ -628,7 +628,7 @@ async def test_a_reader_that_is_cancelled_leaves_the_server() -> None:
         await server.until(lambda: server.subscribers == 0)
 
 
-def test_what_is_watched_is_named() -> None:
+def test_the_name_of_what_is_watched() -> None:
     def scope(*topics: str, region: str | None = None, **flags: str) -> str:
         connection = Connection.from_environment(flags, environ={})
         return LiveServer(connection, Subscription.parse(topics)).scope(region)

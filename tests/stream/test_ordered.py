@@ -1,4 +1,4 @@
-"""Several streams as one: what counts as seen is passed on, also when they are left."""
+"""Merging streams: everything that counts as seen is passed on, even when the streams are closed."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -17,7 +17,7 @@ from nomad_tui.stream.settings import Settings
 
 
 class Fake:
-    """A reader that is one update ahead of a full queue when it is left."""
+    """A reader that is one update ahead of a full queue when it is closed."""
 
     connected = True
     failed = False
@@ -33,7 +33,7 @@ class Fake:
         await asyncio.Event().wait()
 
 
-async def test_a_frame_behind_a_gap_is_passed_on_when_the_streams_are_left() -> None:
+async def test_a_frame_after_a_gap_is_passed_on_when_the_streams_are_closed() -> None:
     stop = asyncio.Event()
     found: list[Any] = []
     async with asyncio.timeout(60):
@@ -54,13 +54,13 @@ def _frame(index: int) -> bytes:
     return FRAME % (index, index, index)
 
 
-async def test_a_doubtful_first_frame_is_passed_on_when_the_streams_are_left_meanwhile() -> None:
+async def test_an_unproven_first_frame_is_passed_on_when_the_streams_are_closed_meanwhile() -> None:
     stop = asyncio.Event()
     streams = 0
     writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Sends a frame that does not follow on what was seen; asked for an older one, it is left."""
+        """Send a frame that does not continue what was seen; a request for an older one disconnects."""
         nonlocal streams
         writers.append(writer)
         with suppress(ConnectionError, asyncio.IncompleteReadError):

@@ -1,4 +1,4 @@
-"""Topics are left out while a stream runs and asked for again: nothing is lost, repeated or left unsaid."""
+"""Topics are excluded during a stream and included again: nothing is lost, repeated or unreported."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ from tests.stream.test_live import SECONDS, SOON, asked, events_of, recorded
 from tests.thorough import times
 
 SETTLED = 0.02
-"""Seconds after which ticks count here."""
+"""Seconds after which ticks take effect in these tests."""
 
 LARGE = 10_000
 """More frames than any of these streams has."""
@@ -60,7 +60,7 @@ def line_of(index: int, *events: dict[str, Any]) -> bytes:
 
 
 class Watching:
-    """Reads a server and keeps all it says."""
+    """Reads a server and keeps all updates."""
 
     def __init__(self, source: LiveServer) -> None:
         self.source = source
@@ -74,13 +74,13 @@ class Watching:
                 self._more.set()
 
     async def until(self, fact: Callable[[], bool]) -> None:
-        """Wait for something to become true as updates come."""
+        """Wait for a condition, checked with each update."""
         while not fact():
             self._more.clear()
             await self._more.wait()
 
     async def watch(self, *topics: str) -> None:
-        """Ask for these topics, or for all, and wait until the server has agreed."""
+        """Subscribe to these topics, or to all, and wait until the server has accepted."""
         connections = len(self.all(Connected))
         self.source.watch(frozenset(topics) or None)
         await self.until(lambda: len(self.all(Connected)) > connections)
@@ -97,12 +97,12 @@ class Watching:
 
     @property
     def events(self) -> list[bytes]:
-        """Every event that came, byte for byte, in order."""
+        """Return every event received, byte for byte, in order."""
         return [text for frame in self.all(Frame) if frame.events for text in event_lines(frame.line)]
 
     @property
     def trouble(self) -> list[Update]:
-        """What makes the header show a lost connection, and gaps."""
+        """Return the updates that the header shows as a lost connection, and gaps."""
         return [*self.all(Connecting)[1:], *self.all(Retrying), *self.all(Refused), *self.all(Gap)]
 
 
@@ -141,7 +141,7 @@ def topics_of(request: Any) -> list[str]:
     return topics
 
 
-async def test_leaving_topics_out_and_asking_for_them_again_costs_no_event_and_no_alarm() -> None:
+async def test_excluding_and_including_topics_loses_no_event_and_raises_no_alarm() -> None:
     first = [line_of(1, event("Job", "a"), event("Node", "b")), line_of(2, event("Node", "c"))]
     async with watching(first) as (server, watched):
         await watched.until_key("c")
@@ -161,7 +161,7 @@ async def test_leaving_topics_out_and_asking_for_them_again_costs_no_event_and_n
         assert (whole_again.first("index"), topics_of(whole_again)) == ("2", ["*:*"])
 
 
-async def test_topics_come_back_each_from_where_it_was_left() -> None:
+async def test_each_topic_resumes_where_it_was_excluded() -> None:
     async with watching([line_of(1, event("Job", "job-1"), event("Node", "node-1"))]) as (server, watched):
         await watched.until_key("node-1")
 
@@ -203,7 +203,7 @@ async def test_ticking_through_a_list_is_one_change() -> None:
         assert [topics_of(request) for request in asked(server)] == [["*:*"], ["Job:*", "Node:*"]]
 
 
-async def test_a_tick_that_is_taken_back_soon_is_no_change() -> None:
+async def test_a_tick_that_is_reverted_soon_is_no_change() -> None:
     async with watching([line_of(1, event("Job", "a"))], settle=0.1) as (server, watched):
         await watched.until_key("a")
         watched.source.watch(frozenset(("Node",)))
@@ -229,7 +229,7 @@ async def test_with_nothing_ticked_the_connection_stays_as_it_is() -> None:
         assert [topics_of(request) for request in asked(server)] == [["Job:*", "Node:*"]] * 2
 
 
-async def test_nothing_is_left_out_before_there_is_an_index_to_come_back_to() -> None:
+async def test_nothing_is_excluded_before_there_is_an_index_to_resume_from() -> None:
     async with watching() as (server, watched):
         watched.source.watch(frozenset(("Node",)))
         await server.subscribed()
@@ -244,7 +244,7 @@ async def test_nothing_is_left_out_before_there_is_an_index_to_come_back_to() ->
         assert watched.trouble == []
 
 
-async def test_a_session_started_with_fewer_topics_never_asks_for_more() -> None:
+async def test_a_session_started_with_fewer_topics_never_requests_more() -> None:
     lines = [line_of(1, event("Job", "web"), event("Job", "db"), event("Node", "n1"), event("Allocation", "x"))]
     async with watching(lines, None, "Job:web", "Node") as (server, watched):
         await watched.until_key("n1")
@@ -262,7 +262,7 @@ async def test_a_session_started_with_fewer_topics_never_asks_for_more() -> None
         assert watched.trouble == []
 
 
-async def test_a_topic_that_cannot_be_named_in_a_request_is_not_lost() -> None:
+async def test_a_topic_that_a_request_cannot_contain_is_not_lost() -> None:
     async with watching([line_of(1, event("Job", "a"), event("Odd:topic", "b"))]) as (server, watched):
         await watched.until_key("b")
         watched.source.watch(frozenset(("Odd:topic", "Node")))
@@ -272,7 +272,7 @@ async def test_a_topic_that_cannot_be_named_in_a_request_is_not_lost() -> None:
         assert len(asked(server)) == 1
 
 
-async def test_a_topic_that_nobody_had_heard_of_comes_with_all_the_others() -> None:
+async def test_an_unknown_topic_is_included_with_all_others() -> None:
     async with watching([line_of(1, event("Job", "a"), event("Rocket", "b"))]) as (server, watched):
         await watched.until_key("b")
         await watched.watch("Node", "Rocket")
@@ -283,7 +283,7 @@ async def test_a_topic_that_nobody_had_heard_of_comes_with_all_the_others() -> N
         assert watched.keys == ["a", "b", "d", "c"]
 
 
-async def test_a_beta_server_is_asked_in_its_own_words() -> None:
+async def test_a_beta_server_is_asked_in_its_own_dialect() -> None:
     options = Options(version="1.0.0-beta3", lead=ALL_FRAMES, buffer_size=LARGE)
     lines = [line_of(1, event("Job", "a")), line_of(2, event("Alloc", "b"), event("Eval", "c"))]
     async with watching(lines, options) as (server, watched):
@@ -299,8 +299,8 @@ async def test_a_beta_server_is_asked_in_its_own_words() -> None:
 
 
 @pytest.mark.parametrize("tokens", [None, {TOKEN: Token(namespaces={"default": frozenset({"read-job"})})}])
-async def test_what_happened_meanwhile_did_not_happen_just_now(tokens: dict[str, Token] | None) -> None:
-    """Neither where the server says its newest index nor where the token may not know it."""
+async def test_events_from_meanwhile_are_not_shown_as_live(tokens: dict[str, Token] | None) -> None:
+    """Neither if the server reports its newest index nor if the token may not read it."""
     options = Options(lead=ALL_FRAMES, buffer_size=LARGE, tokens=tokens, namespaces=())
     async with watching([line_of(1, event("Job", "a"))], options, "Job", "Evaluation", token=TOKEN) as (
         server,
@@ -319,7 +319,7 @@ async def test_what_happened_meanwhile_did_not_happen_just_now(tokens: dict[str,
             assert watched.all(Frame)[-1].fresh
 
 
-async def test_what_the_server_no_longer_holds_of_a_topic_is_a_gap() -> None:
+async def test_events_of_a_topic_that_the_server_no_longer_holds_are_a_gap() -> None:
     first = line_of(10, event("Job", "a"), event("Node", "b"))
     async with watching([first], Options(lead=ALL_FRAMES, buffer_size=4)) as (server, watched):
         await watched.until_key("b")
@@ -343,7 +343,7 @@ async def test_what_the_server_no_longer_holds_of_a_topic_is_a_gap() -> None:
         assert [update.index for update in watched.updates[at:] if isinstance(update, Frame)] == [27, 28, 29, 30]
 
 
-async def test_a_restart_while_topics_are_left_out_changes_nothing() -> None:
+async def test_a_restart_while_topics_are_excluded_changes_nothing() -> None:
     lines = recorded("tour", 0, 120)
     async with watching(lines[:50]) as (server, watched):
         await watched.until(lambda: len(watched.events) == len(events_of(lines[:50])))
@@ -362,7 +362,7 @@ async def test_a_restart_while_topics_are_left_out_changes_nothing() -> None:
         assert watched.all(Connected)[-1].reconnects == len(watched.all(Retrying)) == 2
 
 
-async def test_a_rebuilt_server_is_read_from_its_first_event_though_topics_were_left_out() -> None:
+async def test_a_rebuilt_server_is_read_from_its_first_event_although_topics_were_excluded() -> None:
     lines = [line_of(index, event("Job", f"job-{index}"), event("Node", f"node-{index}")) for index in range(50, 60)]
     rebuilt = [line_of(index, event("Job", f"new-job-{index}"), event("Node", f"new-{index}")) for index in (3, 4, 5)]
     async with watching(lines) as (server, watched):
@@ -382,7 +382,7 @@ async def test_a_rebuilt_server_is_read_from_its_first_event_though_topics_were_
         )
 
 
-async def test_topics_that_the_server_no_longer_grants_do_not_cost_those_it_does() -> None:
+async def test_topics_that_are_no_longer_granted_do_not_affect_the_others() -> None:
     job_reader = Token(namespaces={"default": frozenset({"read-job"})})
     options = Options(lead=ALL_FRAMES, buffer_size=LARGE, tokens={TOKEN: MANAGEMENT}, namespaces=())
     async with watching([line_of(1, event("Job", "a"))], options, token=TOKEN) as (server, watched):
@@ -404,7 +404,7 @@ async def test_topics_that_the_server_no_longer_grants_do_not_cost_those_it_does
         assert watched.all(Gap) == []
 
 
-async def test_topics_that_are_granted_again_come_without_another_tick() -> None:
+async def test_topics_that_are_granted_again_arrive_without_another_tick() -> None:
     options = Options(lead=ALL_FRAMES, buffer_size=LARGE, tokens={TOKEN: MANAGEMENT}, namespaces=())
     lines = [line_of(1, event("Job", "a"))]
     async with watching(lines, options, token=TOKEN, refused_selection_again=0.1) as (server, watched):
@@ -422,8 +422,8 @@ async def test_topics_that_are_granted_again_come_without_another_tick() -> None
         assert watched.trouble == []
 
 
-async def test_a_request_that_is_not_taken_falls_back_to_the_one_the_session_was_started_with() -> None:
-    """Such as by a proxy that does not let long requests through."""
+async def test_a_refused_request_falls_back_to_the_initial_one() -> None:
+    """For example by a proxy that refuses long requests."""
     requests: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -456,7 +456,7 @@ async def test_a_request_that_is_not_taken_falls_back_to_the_one_the_session_was
     assert ["Node" in path for path in requests if "stream" in path] == [False, True, False]
 
 
-async def test_a_server_that_is_gone_when_topics_change_is_awaited_as_ever() -> None:
+async def test_a_server_that_is_down_when_topics_change_is_retried_as_usual() -> None:
     async with watching([line_of(1, event("Job", "a"))]) as (server, watched):
         await watched.until_key("a")
         watched.source.watch(frozenset(("Node",)))
@@ -475,7 +475,7 @@ FAULTS: list[Fault] = [End(), Cut(), Cut(fragment=b""), Reset()]
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("name", ["tour", "load"])
-async def test_a_recording_comes_whole_and_once_whatever_is_ticked_and_cut_meanwhile(name: str, seed: int) -> None:
+async def test_a_recording_arrives_completely_and_once_with_any_ticks_and_cuts(name: str, seed: int) -> None:
     chance = random.Random(seed)
     remembered = chance.choice([4, 32, 256])
     lines = recorded(name, 0, 240)
@@ -507,11 +507,11 @@ async def test_a_recording_comes_whole_and_once_whatever_is_ticked_and_cut_meanw
         assert watched.all(Gap) == []
 
 
-# What goes by index and what by value
+# Comparisons by index and by value
 
 
 def joined(reader: Continuity, *lines: bytes) -> tuple[list[str], list[Gap]]:
-    """The keys of the events that are new, and the gaps."""
+    """Return the keys of new events, and the gaps."""
     keys, gaps = [], []
     for line in lines:
         result = reader.join(frame_of(line))
@@ -520,7 +520,7 @@ def joined(reader: Continuity, *lines: bytes) -> tuple[list[str], list[Gap]]:
     return keys, gaps
 
 
-def test_an_index_that_goes_back_moves_the_topics_that_are_left_out_to_the_new_history() -> None:
+def test_an_index_that_goes_back_moves_excluded_topics_to_the_new_history() -> None:
     reader = Continuity()
     reader.reconnected()
     both = [line_of(index, event("Job", f"job-{index}"), event("Node", f"node-{index}")) for index in range(20)]
@@ -535,7 +535,7 @@ def test_an_index_that_goes_back_moves_the_topics_that_are_left_out_to_the_new_h
     assert joined(reader, *both[3:6]) == (["job-3", "job-4", "job-5", "node-5"], [])
 
 
-def test_a_server_that_was_rebuilt_while_topics_were_left_out_is_named() -> None:
+def test_a_server_rebuilt_while_topics_were_excluded_is_reported() -> None:
     reader = Continuity()
     reader.reconnected()
     joined(reader, *(line_of(index, event("Job", "web"), event("Node", "n1")) for index in (50, 51)))
@@ -547,7 +547,7 @@ def test_a_server_that_was_rebuilt_while_topics_were_left_out_is_named() -> None
     assert (gap.reason, gap.after, gap.before) == (GapReason.REBUILT, 53, 7)
 
 
-def test_a_connection_lost_while_a_topic_catches_up_goes_on_from_there() -> None:
+def test_a_connection_lost_while_a_topic_catches_up_resumes_from_there() -> None:
     reader = Continuity()
     reader.reconnected()
     joined(reader, line_of(10, event("Job", "job-10"), event("Node", "node-10")))
@@ -569,7 +569,7 @@ def test_a_connection_lost_while_a_topic_catches_up_goes_on_from_there() -> None
     assert reader.resumption().index == 21
 
 
-def test_what_is_kept_of_the_index_where_a_topic_was_left_is_bounded() -> None:
+def test_memory_for_the_index_where_a_topic_was_excluded_is_bounded() -> None:
     reader = Continuity()
     reader.reconnected()
     joined(reader, line_of(10, event("Job", "a")))
@@ -583,7 +583,7 @@ def test_what_is_kept_of_the_index_where_a_topic_was_left_is_bounded() -> None:
     assert reader.resumption().index == 15
 
 
-# Any history of ticks and cuts, with the stand-in's own filter
+# Random ticks and cuts, with the stand-in's own filter
 
 
 SOME_TOPICS = ("Job", "Node", "Allocation", "Novelty")
@@ -602,7 +602,7 @@ def serial_of(event: Event) -> int:
 
 
 class Resubscriptions(RuleBasedStateMachine):
-    """A server with a buffer, and a reader that leaves topics out, comes back to them and is cut off, at any moment."""
+    """A server with a buffer, and a reader that excludes and includes topics and is cut off, at any time."""
 
     @initialize(
         buffer_size=st.sampled_from([1, 2, 5, LARGE, LARGE]),
@@ -661,7 +661,7 @@ class Resubscriptions(RuleBasedStateMachine):
         del self.sending[:count]
 
     def connect(self, subscription: Subscription, behind: int = 0, resend: Resend = same) -> None:
-        """`behind` is how many frames a server that was restarted has still to play again."""
+        """`behind` is the number of frames that a restarted server still has to replay."""
         self.resend = resend
         self.subscription = subscription
         topics = subscription.released_topics
@@ -707,7 +707,7 @@ class Resubscriptions(RuleBasedStateMachine):
 
     @staticmethod
     def excuses(gap: Gap, index: int, topic: str) -> bool:
-        """Whether a gap says that an event of this index and topic may be missing."""
+        """Return whether a gap says that an event of this index and topic may be missing."""
         unnamed = ALL in gap.topics and topic == "Novelty"
         return gap.after <= index <= gap.before and (not gap.topics or topic in gap.topics or unnamed)
 

@@ -1,4 +1,4 @@
-"""Of several servers of a cluster one is read, and when it fails another goes on."""
+"""One of several servers of a cluster is read, and another takes over when it fails."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ HELD = Options(lead=ALL_FRAMES, buffer_size=1000)
 async def reading(
     *servers: StandIn | OddServer, topics: tuple[str, ...] = (), flags: Flags | None = None, **settings: Any
 ) -> AsyncIterator[Reader]:
-    """One reader of several servers, in this order."""
+    """Open one reader of several servers, in this order."""
     addresses = ",".join(server.address for server in servers)
     connection = Connection.from_environment({"address": addresses, **(flags or {})}, environ={})
     source = LiveServer(connection, Subscription.parse(topics), Settings(shortest_delay=SOON, **settings))
@@ -36,7 +36,7 @@ def read_from(reader: Reader) -> list[str]:
     return [connected.to for connected in reader.all(Connected)]
 
 
-async def test_the_second_server_is_read_where_the_first_is_down() -> None:
+async def test_the_second_server_is_read_if_the_first_is_down() -> None:
     async with asyncio.timeout(SECONDS), StandIn(options=HELD) as first, StandIn(frames([1, 2]), HELD) as second:
         async with first.down(), reading(first, second) as reader:
             await reader.until_index(2)
@@ -47,7 +47,7 @@ async def test_the_second_server_is_read_where_the_first_is_down() -> None:
         assert [noted.text for noted in reader.all(Noted)] == [notice]
 
 
-async def test_another_server_goes_on_where_the_one_that_was_read_died() -> None:
+async def test_another_server_takes_over_when_the_current_one_dies() -> None:
     lines = recorded("tour", 0, 80)
     async with (
         asyncio.timeout(SECONDS),
@@ -70,9 +70,9 @@ async def test_another_server_goes_on_where_the_one_that_was_read_died() -> None
         assert first.address in moved[0] and second.address in moved[0]
 
 
-async def test_a_stalled_server_is_left_for_another_at_once() -> None:
-    """It still takes connections, as one that was stopped (SIGSTOP) or whose disk hangs: a stream of it would be
-    waited for as long as a heartbeat takes."""
+async def test_a_stalled_server_is_replaced_at_once() -> None:
+    """It still accepts connections, like a server that was stopped (SIGSTOP) or whose disk hangs: a new stream from it
+    would be waited for until its heartbeat is overdue."""
     async with asyncio.timeout(SECONDS), StandIn(frames([1, 2]), HELD) as second:
         with odd_server(b"", holds=True) as stalled:
             async with reading(stalled, second, silence=float(SECONDS)) as reader:
@@ -97,7 +97,7 @@ async def test_the_server_that_still_holds_the_last_event_is_preferred() -> None
         assert read_from(reader) == [first.address, third.address]
 
 
-async def test_where_no_server_holds_the_last_event_the_one_that_holds_most_is_read_behind_a_gap() -> None:
+async def test_if_no_server_holds_the_last_event_the_one_that_holds_most_is_read_after_a_gap() -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn(frames(range(1, 21)), HELD) as first,
@@ -114,7 +114,7 @@ async def test_where_no_server_holds_the_last_event_the_one_that_holds_most_is_r
         assert reader.indexes == [*range(1, 21), *range(25, 31)]
 
 
-async def test_an_empty_server_is_read_where_it_is_the_only_one_left() -> None:
+async def test_an_empty_server_is_read_if_it_is_the_only_one_left() -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn(frames([1, 2]), HELD) as first,
@@ -131,7 +131,7 @@ async def test_an_empty_server_is_read_where_it_is_the_only_one_left() -> None:
         assert [(gap.after, gap.before) for gap in reader.all(Gap)] == [(2, 5)]
 
 
-async def test_servers_that_are_all_down_are_one_trouble_and_tried_again() -> None:
+async def test_servers_that_are_all_down_are_reported_once_and_retried() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as first, StandIn() as second, StandIn(frames([1]), HELD) as third:
         async with first.down(), second.down(), third.down(), reading(first, second, third) as reader:
             troubles = [await reader.until_kind(Retrying) for _ in range(2)]
@@ -142,7 +142,7 @@ async def test_servers_that_are_all_down_are_one_trouble_and_tried_again() -> No
         assert "connection refused" in troubles[0].what
 
 
-async def test_a_server_that_comes_back_is_read_after_all_were_down() -> None:
+async def test_a_server_that_returns_is_read_after_all_were_down() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as first, StandIn(frames([1]), HELD) as second:
         async with first.down(), reading(first, second) as reader:
             async with second.down():
@@ -174,7 +174,7 @@ async def test_a_refused_token_is_not_tried_on_every_server(release: Release, wh
         assert reader.all(Connected)[1:] == []
 
 
-async def test_a_server_that_stops_publishing_is_left_for_another() -> None:
+async def test_a_server_that_stops_publishing_is_replaced() -> None:
     off = Options(publishes=False, lead=ALL_FRAMES)
     async with asyncio.timeout(SECONDS), StandIn(options=off) as first, StandIn(frames([1]), HELD) as second:
         async with reading(first, second) as reader:
@@ -183,7 +183,7 @@ async def test_a_server_that_stops_publishing_is_left_for_another() -> None:
         assert reader.all(Refused) == []
 
 
-async def test_a_connection_made_anew_stays_with_its_server() -> None:
+async def test_reconnecting_keeps_the_server() -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn(frames([1, 2]), HELD) as first,

@@ -1,4 +1,4 @@
-"""Reading starts where it was asked to: at an index, at a moment, or now; and where it cannot, that is reported."""
+"""Reading starts at the requested index or time, or now; if that is impossible, it is reported."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -22,10 +22,10 @@ from tests.stream.test_live import FIRST_TOKEN, SECOND_TOKEN, SECONDS, SOON, Rea
 
 SECOND = 1_000_000_000
 
-LOOKS_AT_JOBS = Token(namespaces={"default": frozenset({"read-job"})})
-"""A token that may not ask the server for its newest index."""
+JOBS_ONLY = Token(namespaces={"default": frozenset({"read-job"})})
+"""A token without permission to ask the server for its newest index."""
 
-TOKENS = {FIRST_TOKEN: MANAGEMENT, SECOND_TOKEN: LOOKS_AT_JOBS}
+TOKENS = {FIRST_TOKEN: MANAGEMENT, SECOND_TOKEN: JOBS_ONLY}
 
 
 @asynccontextmanager
@@ -37,7 +37,7 @@ async def starting(
     flags: Flags | None = None,
     **settings: Any,
 ) -> AsyncIterator[tuple[StandIn, Reader]]:
-    """A server that holds all its lines, and one reader of it that starts somewhere."""
+    """Open a server that holds all its lines, and one reader that starts somewhere."""
     held = options or Options(lead=ALL_FRAMES, buffer_size=1000)
     async with asyncio.timeout(SECONDS), StandIn(lines, held) as server:
         connection = Connection.from_environment({"address": server.address, **(flags or {})}, environ={})
@@ -66,7 +66,7 @@ async def test_an_index_that_is_held_is_where_it_starts() -> None:
     assert notes(reader) == []
 
 
-async def test_an_index_that_is_gone_is_reported_with_the_one_it_starts_at() -> None:
+async def test_an_index_no_longer_held_is_reported_with_the_one_it_starts_at() -> None:
     async with starting(Start(index=5), frames(range(1200, 1203))) as (_, reader):
         await reader.until_kind(Noted)
         await reader.until_index(1202)
@@ -74,7 +74,7 @@ async def test_an_index_that_is_gone_is_reported_with_the_one_it_starts_at() -> 
     assert reader.indexes == [1200, 1201, 1202]
 
 
-async def test_an_index_that_has_not_come_yet_is_reported_once_and_awaited() -> None:
+async def test_a_future_index_is_reported_once_and_waited_for() -> None:
     async with starting(Start(index=2000), frames(range(1200, 1203))) as (server, reader):
         await reader.until_kind(Noted)
         server.publish(frame(1203), frame(1999))
@@ -95,7 +95,7 @@ async def test_an_index_that_has_not_come_yet_is_reported_once_and_awaited() -> 
 
 @pytest.mark.parametrize("secret", [FIRST_TOKEN, SECOND_TOKEN], ids=["agent:read", "no agent:read"])
 @pytest.mark.parametrize("held", [0, 1, 3], ids=lambda held: f"{held} held")
-async def test_live_shows_nothing_of_the_buffer_and_all_that_comes_after(secret: str, held: int) -> None:
+async def test_live_shows_nothing_from_the_buffer_and_everything_after(secret: str, held: int) -> None:
     options = Options(lead=ALL_FRAMES, tokens=TOKENS, heartbeat=0.02, namespaces=())
     lines = frames(range(1, held + 1))
     async with starting(Start(live=True), lines, options, "Job", flags={"token": secret, "namespace": "default"}) as (
@@ -116,9 +116,7 @@ async def test_live_shows_nothing_of_the_buffer_and_all_that_comes_after(secret:
 
 @pytest.mark.parametrize("secret", [FIRST_TOKEN, SECOND_TOKEN], ids=["agent:read", "no agent:read"])
 @pytest.mark.parametrize("held", [0, 3], ids=lambda held: f"{held} held")
-async def test_live_loses_nothing_where_the_first_connection_ends_before_the_first_event(
-    secret: str, held: int
-) -> None:
+async def test_live_loses_nothing_if_the_first_connection_ends_before_the_first_event(secret: str, held: int) -> None:
     options = Options(lead=ALL_FRAMES, tokens=TOKENS, namespaces=())
     lines = frames(range(1, held + 1))
     async with starting(Start(live=True), lines, options, "Job", flags={"token": secret, "namespace": "default"}) as (
@@ -136,8 +134,8 @@ async def test_live_loses_nothing_where_the_first_connection_ends_before_the_fir
     assert reader.all(Gap) == [] and notes(reader) == []
 
 
-async def test_live_shows_what_was_written_while_it_connected() -> None:
-    """Between the answer that tells the newest index and the stream."""
+async def test_live_shows_events_written_while_it_connected() -> None:
+    """Between the response with the newest index and the stream."""
     options = Options(lead=ALL_FRAMES)
     async with starting(Start(live=True), frames([1, 2]), options) as (server, reader):
 
@@ -151,7 +149,7 @@ async def test_live_shows_what_was_written_while_it_connected() -> None:
     assert reader.indexes == [3, 4, 5]
 
 
-async def test_live_goes_on_behind_a_gap_on_a_server_that_was_set_back() -> None:
+async def test_live_continues_after_a_gap_on_a_server_that_was_rolled_back() -> None:
     async with starting(Start(live=True), frames([50, 51])) as (server, reader):
         await reader.until_kind(Connected)
         server.publish(frame(52))
@@ -164,8 +162,8 @@ async def test_live_goes_on_behind_a_gap_on_a_server_that_was_set_back() -> None
     assert reader.indexes == [52, 3, 4, 5]
 
 
-def test_without_the_newest_index_the_time_of_what_a_server_sends_first_shows_whether_it_is_old() -> None:
-    """The newest job may be older than the newest event of a node, so its index is only a bound."""
+def test_without_the_newest_index_times_show_whether_the_first_events_are_old() -> None:
+    """The newest job may be older than the newest event of a node, so its index is only a lower bound."""
 
     def seen(reached: int | None, *coming: Frame, fresh: bool = False) -> list[int]:
         beginning = StartFilter(Start(live=True), 100 * SECOND, reached)
@@ -188,7 +186,7 @@ def test_without_the_newest_index_the_time_of_what_a_server_sends_first_shows_wh
     assert seen(None, coming(9, 60), fresh=True) == [9], "nothing was held"
 
 
-# A moment
+# A time
 
 
 def moments(lines: Iterable[bytes]) -> list[int | None]:
@@ -196,7 +194,7 @@ def moments(lines: Iterable[bytes]) -> list[int | None]:
     return [frame_moment(each) for each in decoded if isinstance(each, Frame)]
 
 
-async def test_since_shows_what_happened_from_that_moment_on() -> None:
+async def test_since_shows_events_from_that_time_on() -> None:
     lines = recorded("tour")
     sent_at = moments(lines)
     middle = next(at for at in range(len(lines) // 2, len(lines)) if sent_at[at] is not None)
@@ -236,7 +234,7 @@ async def test_a_buffer_that_does_not_go_back_so_far_is_reported() -> None:
     assert reader.indexes == [1, 2, 3]
 
 
-async def test_a_server_that_held_nothing_at_all_is_reported_with_the_first_event() -> None:
+async def test_an_empty_buffer_is_reported_with_the_first_event() -> None:
     async with starting(Start(since=600 * SECOND)) as (server, reader):
         await reader.until_kind(Connected)
         server.publish(frame(3))
@@ -244,7 +242,7 @@ async def test_a_server_that_held_nothing_at_all_is_reported_with_the_first_even
     assert notes(reader) == ["The server held no event of these topics: the last 10 m were requested."]
 
 
-async def test_events_of_no_known_time_are_shown_with_those_that_follow_and_not_lost_in_between() -> None:
+async def test_events_without_a_time_are_shown_with_those_that_follow() -> None:
     now = time_ns()
     old = event("Evaluation", "e", Payload={"Evaluation": {"ModifyIndex": 1, "ModifyTime": now - 3600 * SECOND}})
     options = Options(lead=ALL_FRAMES, heartbeat=0.05)
@@ -257,14 +255,14 @@ async def test_events_of_no_known_time_are_shown_with_those_that_follow_and_not_
     assert reader.indexes == [2, 3, 4]
 
 
-async def test_events_of_no_known_time_do_not_wait_for_another_event() -> None:
+async def test_events_without_a_time_do_not_wait_for_another_event() -> None:
     options = Options(lead=ALL_FRAMES, heartbeat=0.03)
     async with starting(Start(since=60 * SECOND), frames([2, 3]), options, backlog=0.05) as (_, reader):
         await reader.until_index(3)
     assert reader.indexes == [2, 3]
 
 
-async def test_since_counts_by_the_clock_of_the_server() -> None:
+async def test_since_uses_the_servers_clock() -> None:
     ahead = 3600
     now = time_ns() + ahead * SECOND
 
@@ -279,7 +277,7 @@ async def test_since_counts_by_the_clock_of_the_server() -> None:
     assert notes(reader) == []
 
 
-async def test_old_events_that_come_slowly_are_old_all_the_same() -> None:
+async def test_old_events_that_arrive_slowly_are_still_old() -> None:
     now = time_ns()
 
     def at(index: int, ago: int) -> bytes:
@@ -291,7 +289,7 @@ async def test_old_events_that_come_slowly_are_old_all_the_same() -> None:
     assert reader.indexes == [3]
 
 
-async def test_a_start_holds_for_each_namespace_that_is_read_by_itself() -> None:
+async def test_a_start_applies_to_each_namespace_that_is_read_separately() -> None:
     token = Token(namespaces={"default": frozenset({"read-job"}), "payments": frozenset({"read-job"})})
     options = Options(lead=ALL_FRAMES, tokens={FIRST_TOKEN: token}, namespaces=("payments", "secret"))
     lines = [
@@ -310,8 +308,8 @@ async def test_a_start_holds_for_each_namespace_that_is_read_by_itself() -> None
 
 
 @pytest.mark.parametrize("start", [Start(live=True), Start(since=SECOND)], ids=["live", "since"])
-async def test_a_start_is_over_once_reading_has_begun_however_the_streams_are_divided_then(start: Start) -> None:
-    """A token that loses a namespace: what was written in the others meanwhile is no backlog that nobody wants."""
+async def test_a_start_no_longer_applies_when_streams_are_divided_later(start: Start) -> None:
+    """With a token that loses a namespace: events in the others meanwhile are not a backlog to skip."""
     rights = {"default": frozenset({"read-job"}), "payments": frozenset({"read-job"})}
     options = Options(lead=ALL_FRAMES, tokens={FIRST_TOKEN: MANAGEMENT}, namespaces=("payments", "secret"))
     async with starting(start, frames([1]), options, flags={"token": FIRST_TOKEN}) as (server, reader):

@@ -1,6 +1,6 @@
-"""What a real cluster did that a server in a test did not: refusals that are silent, restarts that answer too early.
+"""Behavior of a real cluster that test servers did not have: silent refusals, restarts that respond too early.
 
-The stand-in server behaves as the recorded servers did; each test says what an operator would see.
+The stand-in server behaves as the recorded servers did; each test checks what an operator would see.
 """
 
 import asyncio
@@ -35,20 +35,20 @@ from tests.stream.test_live import SECONDS, SOON, Reader, asked, event, frame, f
 
 TOKEN = "00000000-0000-4000-8000-00000000000c"
 IDENTITY = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJnbG9iYWwifQ.c2lnbmF0dXJl"
-LINGERS = 600.0
+LINGER_SECONDS = 600.0
 """Seconds that a refused stream stays open: longer than any test."""
 READS_WEB = Token(namespaces={"web": frozenset({"read-job"})})
 READS_JOBS = Token(namespaces={"*": frozenset({"read-job"})}, node_read=True)
 
 
 def idle(token: Token, secret: str = TOKEN, **options: object) -> Options:
-    """A server that nobody writes to, so that its garbage collector does not come by."""
-    return Options(tokens={secret: token}, lingers=LINGERS, lead=ALL_FRAMES, **options)  # type: ignore[arg-type]
+    """Options for a server without writes, so that its garbage collector does not run."""
+    return Options(tokens={secret: token}, lingers=LINGER_SECONDS, lead=ALL_FRAMES, **options)  # type: ignore[arg-type]
 
 
-FIRST_LINE = 0.3
-"""Seconds after which a first line that does not come is a refusal."""
-following = partial(test_live.following, first_line=FIRST_LINE)
+FIRST_LINE_TIMEOUT = 0.3
+"""Seconds after which a missing first line is a refusal."""
+following = partial(test_live.following, first_line=FIRST_LINE_TIMEOUT)
 
 
 def recorded(name: str) -> list[bytes]:
@@ -58,7 +58,7 @@ def recorded(name: str) -> list[bytes]:
 async def examined(server: StandIn, secret: str = TOKEN, **flags: str) -> Examination:
     connection = Connection.from_environment({"address": server.address, "token": secret, **flags}, environ={})
     examination = Examination()
-    async for item in examine(connection, patience=Patience(heartbeat=None, first_line=FIRST_LINE)):
+    async for item in examine(connection, patience=Patience(heartbeat=None, first_line=FIRST_LINE_TIMEOUT)):
         examination.take(item)
     return examination
 
@@ -68,7 +68,7 @@ async def tailing(
     server: StandIn, lines: int = 0, *, idle_exit: float | None = None, **flags: str
 ) -> AsyncIterator[tuple["asyncio.Task[Exit]", io.BytesIO, io.StringIO]]:
     connection = Connection.from_environment({"address": server.address, **flags}, environ={})
-    settings = Settings(shortest_delay=SOON, leader_watched_every=0.05, first_line=FIRST_LINE)
+    settings = Settings(shortest_delay=SOON, leader_watched_every=0.05, first_line=FIRST_LINE_TIMEOUT)
     output, errors = io.BytesIO(), io.StringIO()
     output.isatty = lambda: False  # type: ignore[method-assign]
     options = TailOptions(limit=lines or None, idle_exit=idle_exit)
@@ -83,17 +83,17 @@ async def tailing(
 # 1. Silence is not permission
 
 
-async def test_a_token_for_one_namespace_reads_it_though_refusals_are_silent() -> None:
+async def test_a_token_for_one_namespace_reads_it_although_refusals_are_silent() -> None:
     lines = [frame(1, event("Job", "web-1", Namespace="web")), frame(2, event("Job", "pay-2", Namespace="pay"))]
     async with following(lines, idle(READS_WEB), flags={"token": TOKEN}) as (server, reader):
         await reader.until_index(1)
         permitted = reader.all(Permitted)[-1].permissions
         assert permitted.namespaces == ("web",) or "ACLToken" in permitted.refused
-        await server.until(lambda: server.lingering == 0)  # what was given up is closed from this side
+        await server.until(lambda: server.lingering == 0)  # the client closes abandoned connections
     assert reader.indexes == [1]
 
 
-async def test_the_doctor_counts_no_silent_topic_as_allowed() -> None:
+async def test_the_doctor_does_not_report_a_silent_topic_as_allowed() -> None:
     async with asyncio.timeout(SECONDS), StandIn(options=idle(READS_WEB, namespaces=("web",))) as server:
         examination = await examined(server)
     assert examination.exit_code == 3
@@ -103,7 +103,7 @@ async def test_the_doctor_counts_no_silent_topic_as_allowed() -> None:
     assert str(examination.cells["ACLToken"]["*"].access) == "refused"
 
 
-async def test_a_policy_narrowed_leaves_the_rest_at_once_though_the_stream_only_falls_silent() -> None:
+async def test_a_narrowed_policy_keeps_the_rest_at_once_although_the_stream_is_only_silent() -> None:
     options = idle(READS_JOBS, heartbeat=0.1)
     async with following([frame(1)], options, flags={"token": TOKEN}, silence=0.4) as (server, reader):
         await reader.until_index(1)
@@ -136,12 +136,12 @@ async def test_a_policy_widened_is_noticed_without_a_reconnect() -> None:
     assert not reader.all(Retrying) and not reader.all(Gap)
 
 
-async def test_a_slow_link_is_no_refusal() -> None:
-    """What the slowest answer took says how long to wait for a first line."""
+async def test_a_slow_link_is_not_a_refusal() -> None:
+    """The slowest response determines how long to wait for a first line."""
     slow = Scheduled(fault=Drip(1, 0.2), after_bytes=0, stream=None)
     async with asyncio.timeout(SECONDS), StandIn(options=Options(faults=(slow,))) as server:
         connection = Connection.from_environment({"address": server.address}, environ={})
-        async with Client(connection, first_line=FIRST_LINE) as client:
+        async with Client(connection, first_line=FIRST_LINE_TIMEOUT) as client:
             client.round_trip = 1.0
             (probed,) = [each async for each in probe(client, ["Job"], ["*"])]
     assert probed.allowed is True
@@ -152,7 +152,7 @@ async def test_the_oldest_releases_stay_silent_and_allow_it(release: Release) ->
     options = Options(tokens={TOKEN: READS_JOBS}, release=release, first_heartbeat=600, version="1.0.4")
     async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
         connection = Connection.from_environment({"address": server.address, "token": TOKEN}, environ={})
-        async with Client(connection, first_line=FIRST_LINE) as client:
+        async with Client(connection, first_line=FIRST_LINE_TIMEOUT) as client:
             answers = {each.topic: each async for each in probe(client, ["Job", "ACLToken"], ["*"], patience=0.2)}
     assert answers["Job"].allowed is True
     assert answers["ACLToken"].allowed is False
@@ -169,8 +169,8 @@ def test_which_releases_send_no_first_heartbeat(version: str, late: bool) -> Non
 # 2. and 3. Another history, or the same one replayed
 
 
-async def test_a_rebuilt_server_whose_history_covers_the_last_index_is_named() -> None:
-    """At 0.1.0 the 44 events of the new history up to that index vanished without a word."""
+async def test_a_rebuilt_server_whose_history_covers_the_last_index_is_reported() -> None:
+    """Regression: in 0.1.0 the new history's 44 events up to that index disappeared silently."""
     old, new = recorded("rebuilt-1-old"), recorded("rebuilt-2-new")
     options = Options(buffer_size=500, lead=ALL_FRAMES)
     async with following(old, options) as (server, reader):
@@ -184,7 +184,7 @@ async def test_a_rebuilt_server_whose_history_covers_the_last_index_is_named() -
     assert after == [json.loads(line)["Index"] for line in new]
 
 
-async def test_a_rebuilt_server_without_times_is_known_by_older_indexes() -> None:
+async def test_a_rebuilt_server_without_times_is_detected_by_older_indexes() -> None:
     old = frames(range(1, 9))
     new = [frame(index, event("Job", f"other-{index}")) for index in range(3, 20)]
     async with following(old, Options(lead=ALL_FRAMES)) as (server, reader):
@@ -195,8 +195,8 @@ async def test_a_rebuilt_server_without_times_is_known_by_older_indexes() -> Non
     assert reader.indexes == [*range(1, 9), *range(3, 20)]
 
 
-async def test_a_rebuilt_server_whose_oldest_frame_has_the_last_index_is_known_by_its_older_frames() -> None:
-    """Nothing older is held, and the times tell nothing: an object was created where something else was seen."""
+async def test_a_rebuilt_server_whose_oldest_frame_has_the_last_index_is_detected() -> None:
+    """Nothing older is held, and times prove nothing: an object was created where another event was seen."""
     old = [frame(index, event("Job", f"job-{index}", Payload={"Job": {"CreateIndex": index}})) for index in range(1, 9)]
     new = [frame(8, event("Job", "other", Payload={"Job": {"CreateIndex": 5}})), *frames(range(9, 12))]
     async with following(old, Options(lead=ALL_FRAMES)) as (server, reader):
@@ -208,7 +208,7 @@ async def test_a_rebuilt_server_whose_oldest_frame_has_the_last_index_is_known_b
 
 @pytest.mark.parametrize("agent_read", [True, False])
 async def test_a_restart_is_waited_for_and_nothing_is_shown_twice(agent_read: bool) -> None:
-    """HTTP is up before the raft log is replayed: first come old events, from before the first one seen."""
+    """HTTP is up before the raft log is replayed: old events come first, from before the first one seen."""
     before, after = recorded("restart-before"), recorded("restart-after")
     known = {json.loads(line)["Index"] for line in before}
     token = Token(management=agent_read, namespaces={"*": frozenset({"read-job"})}, agent_read=agent_read)
@@ -232,7 +232,7 @@ async def test_a_restart_is_waited_for_and_nothing_is_shown_twice(agent_read: bo
     assert again == []
 
 
-async def test_what_was_seen_long_ago_is_dropped_when_it_comes_again() -> None:
+async def test_repeats_of_events_seen_long_ago_are_dropped() -> None:
     """More frames than are remembered: the raft log is replayed from the last snapshot on."""
     lines = frames(range(1, 800))
     async with following(lines, Options(buffer_size=2000, lead=ALL_FRAMES)) as (server, reader):
@@ -248,10 +248,10 @@ async def test_what_was_seen_long_ago_is_dropped_when_it_comes_again() -> None:
     assert reader.indexes == list(range(1, 801))
 
 
-# 4. Back-off
+# 4. Backoff
 
 
-async def test_a_connection_that_brings_something_new_makes_the_next_pause_short() -> None:
+async def test_a_connection_with_new_events_resets_the_backoff() -> None:
     async with following([frame(1)], Options(lead=ALL_FRAMES)) as (server, reader):
         await reader.until_index(1)
         for index in range(2, 14):
@@ -269,7 +269,7 @@ async def test_idle_exit_counts_only_while_connected() -> None:
         StandIn([frame(1)], Options(lead=ALL_FRAMES)) as server,
         tailing(server, idle_exit=1.0) as (task, output, errors),
     ):
-        while b"job-1" not in output.getvalue():  # noqa: ASYNC110 - nothing tells when a line was written
+        while b"job-1" not in output.getvalue():  # noqa: ASYNC110 - written lines cause no notification
             await asyncio.sleep(0.01)
         async with server.down():
             await asyncio.sleep(1.5)
@@ -280,7 +280,7 @@ async def test_idle_exit_counts_only_while_connected() -> None:
         assert b"job-2" in output.getvalue()
 
 
-async def test_idle_exit_does_not_count_while_it_is_asked_what_the_token_may_read() -> None:
+async def test_idle_exit_does_not_count_while_permissions_are_probed() -> None:
     lines = [frame(1, event("Job", "web-1", Namespace="web"))]
     async with (
         asyncio.timeout(SECONDS),
@@ -291,7 +291,7 @@ async def test_idle_exit_does_not_count_while_it_is_asked_what_the_token_may_rea
     assert b"web-1" in output.getvalue()
 
 
-# 5. and 6. What is known is reported at once
+# 5. and 6. Known causes are reported at once
 
 
 async def test_a_cluster_that_loses_its_leader_is_reported() -> None:
@@ -311,7 +311,7 @@ async def test_a_cluster_that_loses_its_leader_is_reported() -> None:
     assert "no leader" in lost.what
 
 
-async def test_tail_does_not_end_well_without_a_leader() -> None:
+async def test_tail_fails_without_a_leader() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server, tailing(server, idle_exit=1.0) as (task, _, errors):
         await server.subscribed()
         server.lose_leader()
@@ -327,10 +327,10 @@ async def test_tail_of_a_namespace_that_does_not_exist_says_so_before_the_next_h
     assert "There is no namespace webb" in errors.getvalue()
 
 
-# 7. and 8. Judged by what is so
+# 7. and 8. Facts decide
 
 
-async def test_a_workload_identity_is_accepted_though_nobody_knows_it() -> None:
+async def test_a_workload_identity_is_accepted_although_the_server_cannot_look_it_up() -> None:
     identity = Token(is_identity=True, namespaces={"*": frozenset({"read-job"})}, node_read=True)
     async with asyncio.timeout(SECONDS), StandIn(options=idle(identity, IDENTITY)) as server:
         examination = await examined(server, IDENTITY)
@@ -339,7 +339,7 @@ async def test_a_workload_identity_is_accepted_though_nobody_knows_it() -> None:
     assert str(examination.cells["Job"]["*"].access) == "allowed"
 
 
-async def test_a_malformed_token_is_named_in_the_servers_own_words() -> None:
+async def test_a_malformed_token_is_reported_with_the_servers_message() -> None:
     async with asyncio.timeout(SECONDS), StandIn(options=idle(MANAGEMENT)) as server:
         examination = await examined(server, "not-a-token")
     token = next(finding for finding in examination.findings if finding.check == "token")
@@ -347,14 +347,14 @@ async def test_a_malformed_token_is_named_in_the_servers_own_words() -> None:
 
 
 async def test_publishing_that_is_disabled_is_reported_before_the_stream_is_requested() -> None:
-    options = Options(tokens={TOKEN: MANAGEMENT}, publishes=False, lingers=LINGERS)
+    options = Options(tokens={TOKEN: MANAGEMENT}, publishes=False, lingers=LINGER_SECONDS)
     async with following(options=options, flags={"token": TOKEN}) as (server, reader):
         refused = await reader.until_kind(Refused)
         assert asked(server) == []
     assert "publishes no events" in refused.what
 
 
-def test_a_plain_connection_that_had_worked_is_not_taken_for_tls() -> None:
+def test_a_plain_connection_that_had_worked_is_not_mistaken_for_tls() -> None:
     connection = Connection.from_environment({"address": "http://127.0.0.1:4646"}, environ={})
     first = explain(ConnectionResetError("reset"), connection)
     later = explain(ConnectionResetError("reset"), connection, worked=True)
@@ -362,10 +362,10 @@ def test_a_plain_connection_that_had_worked_is_not_taken_for_tls() -> None:
     assert "TLS" in first.why and "TLS" not in later.why
 
 
-# 9. Only what changed
+# 9. Only changes
 
 
-async def test_the_permission_warning_comes_once_however_often_the_stream_is_lost() -> None:
+async def test_the_permission_warning_is_shown_once_however_often_the_stream_is_lost() -> None:
     async with following([frame(1)], idle(READS_JOBS), flags={"token": TOKEN}) as (server, reader):
         await reader.until_index(1)
         for index in (2, 3):
