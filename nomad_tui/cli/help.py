@@ -35,7 +35,7 @@ def help_(context: click.Context, words: tuple[str, ...]) -> None:
             close = [each.topic for each in pages_about(topic)]
         hint = f"Try {', '.join(close[:6])}." if close else "`nomad-tui help` lists all topics."
         raise click.UsageError(f"No topic {topic[:40]!r}. {hint}")
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         click.echo(rendered(page), nl=False)
         return
     os.environ.setdefault("LESS", "FRXi")  # as git does, plus case-insensitive search

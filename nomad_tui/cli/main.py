@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from nomad_tui.sources.source import Source
     from nomad_tui.stream.start import Start
 
+NO_ROOM: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+"""Of an `OSError` from printing: files are written elsewhere, where their errors are handled."""
 INTERRUPTED: Final = 130
 """The exit code after Ctrl+C, as in shells."""
 
@@ -97,7 +100,12 @@ class _Group(CommandGroup):
         if not standalone_mode:
             return run()
         try:
-            code = run()
+            try:
+                code = run()
+            except OSError as error:
+                if error.errno not in NO_ROOM:
+                    raise
+                raise _not_written(error) from None
         except click.ClickException as error:
             message = error.format_message().replace("\n\t", " ")  # click writes one choice per line
             click.echo(f"nomad-tui: {message}", err=True)
@@ -109,6 +117,17 @@ class _Group(CommandGroup):
             sys.exit(INTERRUPTED)
         gc.freeze()  # or the interpreter walks all objects on exit: 0.4 s after `q` (measured)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _discard_output() -> None:
+    """Or the interpreter reports an error when it flushes standard output on exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _not_written(error: OSError) -> click.ClickException:
+    _discard_output()
+    reason = (error.strerror or str(error)).lower()
+    return click.ClickException(f"Cannot write to standard output: {reason}. Free disk space, or write elsewhere.")
 
 
 LAZY: Final = {
@@ -300,15 +319,11 @@ def tail(
     gc.enable()
     try:
         return interrupts.run(run_tail(source, options, sys.stdout.buffer, sys.stderr))
+    except BrokenPipeError:
+        _discard_output()
+        return 0
     except OSError as error:
-        # Otherwise the interpreter reports an error when it flushes the stream on exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            return 0
-        reason = (error.strerror or str(error)).lower()
-        raise click.ClickException(
-            f"Cannot write to standard output: {reason}. Free disk space, or write elsewhere."
-        ) from None
+        raise _not_written(error) from None
 
 
 def _start(index: int, live: bool, since: int | None) -> Start:

@@ -303,6 +303,18 @@ def test_a_wrong_value_is_reported_in_one_sentence(
     assert "Usage" not in sentence and "Traceback" not in sentence
 
 
+@pytest.mark.parametrize(
+    "arguments", [["help", "filter"], ["keys"], ["config", "show"], ["completion", "bash"], ["-h"]]
+)
+def test_printing_to_a_full_disk_or_a_closed_output_ends_without_a_traceback(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run([*quick.command(), *arguments], stdout=full, stderr=subprocess.PIPE, timeout=SECONDS)
+    [sentence] = ended.stderr.decode().splitlines()
+    assert ended.returncode == 1 and "Cannot write to standard output: no space left on device." in sentence
+    shell = ["sh", "-c", '"$@" >&-', "sh", *quick.command(), *arguments]
+    assert subprocess.run(shell, capture_output=True, timeout=SECONDS).stderr == b""
+
+
 @pytest.mark.parametrize("command", [[], ["tail"], ["demo"], ["open", str(recordings.path("tour"))]], ids=str)
 @pytest.mark.parametrize(
     ("text", "words", "pointer"),
