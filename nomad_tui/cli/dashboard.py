@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nomad_tui.cli import is_terminal
 from nomad_tui.cli.command import Command
 from nomad_tui.cli.event_options import filter_option, history_options, reveal_option
 from nomad_tui.cli.options import Since, config_option, follow_option
@@ -154,7 +155,7 @@ def starting() -> Iterator[None]:
 
 def need_terminal() -> None:
     """Textual reads keys from standard input and draws on standard error."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+    if not all(map(is_terminal, (sys.stdin, sys.stdout, sys.stderr))):
         raise click.UsageError("The dashboard needs a terminal. To print events, use `nomad-tui tail`.")
 
 
@@ -163,8 +164,8 @@ def _standard_input_for_recording() -> int:
 
     Returns the pipe's file descriptor.
     """
-    if sys.stdin.isatty():
-        raise click.UsageError("Standard input is a terminal. Pipe a recording: `… | nomad-tui open -`.")
+    if sys.stdin is None or is_terminal(sys.stdin):
+        raise click.UsageError("Standard input is a terminal, or closed. Pipe a recording: `… | nomad-tui open -`.")
     pipe = os.dup(0)
     try:
         terminal = os.open("/dev/tty", os.O_RDWR)

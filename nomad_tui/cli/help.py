@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 import click
 
+from nomad_tui.cli import is_terminal
 from nomad_tui.cli.command import Command
 
 
@@ -35,7 +36,7 @@ def help_(context: click.Context, words: tuple[str, ...]) -> None:
             close = [each.topic for each in pages_about(topic)]
         hint = f"Try {', '.join(close[:6])}." if close else "`nomad-tui help` lists all topics."
         raise click.UsageError(f"No topic {topic[:40]!r}. {hint}")
-    if sys.stdout is None or not sys.stdout.isatty():
+    if not is_terminal(sys.stdout):
         click.echo(rendered(page), nl=False)
         return
     os.environ.setdefault("LESS", "FRXi")  # as git does, plus case-insensitive search

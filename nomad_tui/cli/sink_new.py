@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nomad_tui.cli import is_terminal
 from nomad_tui.cli.command import Command
 from nomad_tui.cli.options import connections_options, journal_file_option
 from nomad_tui.sinks.definition.kinds import Kind
@@ -79,7 +80,7 @@ def new(
         try:
             tests = click.confirm("Send a test event now?", default=True)
         except click.Abort:
-            if sys.stdin is not None and sys.stdin.isatty():
+            if is_terminal(sys.stdin):
                 raise
             click.echo(f"\nStandard input ended, so no test is sent. `nomad-tui sink test {definition.id}` sends one.")
     if not tests:
@@ -111,7 +112,7 @@ def _prompt(text: str, flag: str, **options: Any) -> Any:
     try:
         return click.prompt(text, **options)
     except click.Abort:
-        if sys.stdin is not None and sys.stdin.isatty():
+        if is_terminal(sys.stdin):
             raise
         click.echo()
         raise ConfigurationFailure(f"Standard input ended, and {text!r} has no answer. Add {flag}.") from None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from nomad_tui.cli import interrupts
+from nomad_tui.cli import interrupts, is_terminal
 from nomad_tui.cli.options import ConfigurationFailure
 from nomad_tui.cli.sink import cut_cell, defined, echo_table
 from nomad_tui.core.glyphs import escaped_json
@@ -288,7 +288,7 @@ def dead_letters(
     if output == "json":
         for letter in letters:
             line = _letter_line(letter)
-            click.echo(escaped_json(line) if sys.stdout.isatty() else line)
+            click.echo(escaped_json(line) if is_terminal(sys.stdout) else line)
     elif letters:
         listed = letters[:MOST_LETTERS]
         rows = [_letter_row(letter) for letter in listed]

@@ -7,7 +7,7 @@ from time import time_ns
 
 import click
 
-from nomad_tui.cli import interrupts
+from nomad_tui.cli import interrupts, is_terminal
 from nomad_tui.cli.sink import defined
 from nomad_tui.core.text import printable
 from nomad_tui.core.updates import Gap
@@ -38,7 +38,7 @@ def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: 
 
 def _shown(text: str) -> str:
     """The text as it is sent; on a terminal, control characters are replaced."""
-    return "\n".join(map(printable, text.split("\n"))) if sys.stdout.isatty() else text
+    return "\n".join(map(printable, text.split("\n"))) if is_terminal(sys.stdout) else text
 
 
 def _read_recordings(files: Sequence[str]) -> list[Record]:

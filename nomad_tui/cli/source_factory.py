@@ -14,6 +14,7 @@ import click
 import msgspec
 from click.core import ParameterSource
 
+from nomad_tui.cli import is_terminal
 from nomad_tui.cli.options import DEFAULT_JOURNAL, FROM, JOURNAL, NATS_CREDENTIALS, NATS_NKEY, ConfigurationFailure
 from nomad_tui.config.setting import (
     CA_CERT,
@@ -191,7 +192,7 @@ def tailed_files(
     wrong = [each.flag for each in given if each is not NAMESPACE] + list(others)
     if wrong:
         raise click.UsageError(f"A file is read, and {wrong[0]} is for something else: leave one of them out.")
-    if STANDARD_INPUT in files and (sys.stdin is None or sys.stdin.isatty()):
+    if STANDARD_INPUT in files and (sys.stdin is None or is_terminal(sys.stdin)):
         raise click.UsageError("Standard input is the terminal, or closed: pipe a recording into nomad-tui tail -.")
     # The namespace of the environment is meant for a server.
     namespace = context.params[NAMESPACE.name] if NAMESPACE in given else ALL

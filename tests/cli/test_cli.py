@@ -311,8 +311,17 @@ def test_printing_to_a_full_disk_or_a_closed_output_ends_without_a_traceback(arg
         ended = subprocess.run([*quick.command(), *arguments], stdout=full, stderr=subprocess.PIPE, timeout=SECONDS)
     [sentence] = ended.stderr.decode().splitlines()
     assert ended.returncode == 1 and "Cannot write to standard output: no space left on device." in sentence
-    shell = ["sh", "-c", '"$@" >&-', "sh", *quick.command(), *arguments]
+    shell = ["sh", "-c", '"$@" >&-', "sh", sys.executable, "-m", "nomad_tui", *arguments]
     assert subprocess.run(shell, capture_output=True, timeout=SECONDS).stderr == b""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+@pytest.mark.parametrize("arguments", [["demo"], [], ["open", "-"]], ids=str)
+def test_a_dashboard_without_a_standard_stream_says_what_it_needs(arguments: list[str], closed: str) -> None:
+    shell = ["sh", "-c", f'"$@" {closed}', "sh", sys.executable, "-m", "nomad_tui", *arguments]
+    ended = subprocess.run(shell, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS)
+    [sentence] = ended.stderr.decode().splitlines()
+    assert ended.returncode == 2 and ("needs a terminal" in sentence or "or closed. Pipe a recording" in sentence)
 
 
 @pytest.mark.parametrize("command", [[], ["tail"], ["demo"], ["open", str(recordings.path("tour"))]], ids=str)
