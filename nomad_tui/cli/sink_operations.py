@@ -156,7 +156,7 @@ def _pause(journal: Path, id: str, paused: bool) -> None:  # noqa: A002
 
 
 def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  # noqa: A002
-    from nomad_tui.sinks.delivery.report import runner_record, sink_record, sink_reports
+    from nomad_tui.sinks.delivery.report import runner_record, silence, sink_record, sink_reports
 
     overview = _overview(journal)
     shown = [each for each in sink_reports(loaded, overview) if id in (None, each.id)]
@@ -176,11 +176,12 @@ def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  
     mistakes = [each for each in loaded.mistakes if id is None or each.sink == id]
     for mistake in mistakes:
         click.echo(f"nomad-tui: {mistake}", err=True)
-    return 0 if overview.alive and not mistakes and not any(each.failing for each in shown) else 1
+    reports = overview.alive and not silence(overview, time_ns())
+    return 0 if reports and not mistakes and not any(each.failing for each in shown) else 1
 
 
 def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Path) -> None:
-    from nomad_tui.sinks.delivery.report import REMOVED
+    from nomad_tui.sinks.delivery.report import REMOVED, silence
 
     now = time_ns()
     runner = overview.runner
@@ -194,7 +195,7 @@ def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Pat
             f"stream {printable(runner.state) or 'starting'}, {runner.rate:g} events/s, "
             f"{number_of(runner.gaps, 'gap')}."
         )
-        for trouble in filter(None, (runner.what, runner.journal_trouble)):
+        for trouble in filter(None, (silence(overview, now), runner.what, runner.journal_trouble)):
             _echo_wrapped(printable(trouble))
     since = f", from {age(now - overview.oldest)} on" if overview.oldest else ""
     _echo_wrapped(f"Journal {printable(str(journal))}: {byte_count(overview.bytes)}{since}.")

@@ -31,6 +31,7 @@ from tests.journals import write, writing
 from tests.pressing import at_rest, notes
 from tests.receiver import Fault, Receiver, receiver
 from tests.runner import at, define, running
+from tests.sinks.test_by_hand import command
 
 FRAMES = recordings.frames("tour", 40)
 EVENTS = sum(len(frame.events) for frame in FRAMES)
@@ -231,6 +232,19 @@ async def test_trouble_of_the_runner_is_first(tmp_path: Path) -> None:
             await opened.says("stream retrying")
             assert "Cannot reach it. There is no room left for the journal." in opened.words()
             assert "removed" in opened.row("chat")
+
+
+async def test_a_runner_that_hangs_is_not_shown_as_live(tmp_path: Path) -> None:
+    """Whoever suspended it, or whichever disk holds it back: its last report says that all is well."""
+    define(tmp_path, "chat", webhook("https://chat.example.com"))
+    async with writing(tmp_path / "test.journal") as journal:
+        hung = RunnerStatus(pid=4711, host="build-7", started=1, state="live", heard=time_ns() - MINUTE)
+        await put(journal, {"chat": SinkStatus(SinkState.IDLE)}, hung)
+        async with opened_on(journal_of(tmp_path), tmp_path) as opened:
+            await opened.look()
+            await opened.says("It has reported nothing for 1 m")
+        done = await command(tmp_path, "status")
+        assert (done.exit_code, "It has reported nothing for 1 m" in done.stdout) == (1, True)
 
 
 async def test_external_text_is_shown_literally(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from nomad_tui.core.readable import SECOND
+from nomad_tui.core.readable import SECOND, duration
 from nomad_tui.core.secrets import REDACTED, masked_text
 from nomad_tui.core.text import printable
 from nomad_tui.journal.reader import Overview, SinkOverview
@@ -21,6 +21,8 @@ MISTAKE: Final = "mistake"
 
 REFUSED: Final = "refused"
 """Its last events became dead letters, and it has acknowledged none since."""
+SILENT_AFTER: Final = 15 * SECOND
+"""Time without a report after which a live runner counts as silent; it reports at least every five seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,18 @@ _SILENT: Final = {
     REFUSED: "fails itself. Repair {id} first",
 }
 """Why a sink in this state delivers no alert of another one."""
+
+
+def silence(overview: Overview, now: int) -> str:
+    """Why what is known of a live runner and its sinks is out of date at `now`; "" while the runner reports."""
+    runner = overview.runner
+    silent = now - runner.heard if runner is not None and overview.alive else 0
+    if silent < SILENT_AFTER:
+        return ""
+    return (
+        f"It has reported nothing for {duration(silent // SECOND * SECOND)}, and what is shown is from then: it is "
+        "suspended, or cannot write the journal. If this continues, see its log and restart it."
+    )
 
 
 def sink_record(report: SinkReport) -> dict[str, object]:

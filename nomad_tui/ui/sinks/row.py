@@ -15,7 +15,7 @@ from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
 from nomad_tui.sinks.definition.codecs import LONGEST_ID
 from nomad_tui.sinks.definition.definition import FORMATTED, Definition, Kind
 from nomad_tui.sinks.definition.folder import shown_address
-from nomad_tui.sinks.delivery.report import MISTAKE, NEW, REFUSED, REMOVED, SinkReport
+from nomad_tui.sinks.delivery.report import MISTAKE, NEW, REFUSED, REMOVED, SinkReport, silence
 from nomad_tui.ui.sinks.place import Place
 from nomad_tui.ui.sinks.watch import Seen
 
@@ -362,6 +362,8 @@ def _running(runner: RunnerStatus, seen: Seen, where: str) -> Iterator[Content]:
         to=printable(" · ".join(filter(None, (runner.region, "" if runner.address in where else runner.address))), 80),
     )
     overview = seen.overview
+    if overview is not None and (silent := silence(overview, seen.at)):
+        yield Content.styled(silent, "bold $error")
     parts = [f"{rate(runner.rate)} in"]
     if overview is not None:
         size = max(runner.journal_bytes, overview.bytes)
