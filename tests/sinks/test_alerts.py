@@ -109,6 +109,21 @@ async def test_a_receiver_that_refuses_everything_is_reported_too(server: StandI
             assert (failing["Type"], "404" in str(failing["Payload"])) == ("SinkFailing", True)
 
 
+async def test_a_refusal_that_was_resent_in_time_is_not_reported(server: StandIn, tmp_path: Path) -> None:
+    async with asyncio.timeout(60), receiver() as pager, receiver() as chat:
+        pager.answer(404, times=None)
+        more = 'begin = "oldest"\nalert_to = "chat"\nalert_after = "1m"\n'
+        define(tmp_path, "pager", webhook(pager, f"{more}{FAST}max_attempts = 1\n"))
+        define(tmp_path, "chat", webhook(chat))
+        async with running(tmp_path, at(server)) as run:
+            await run.until(lambda: "pager" in run.runner.sinks)
+            await run.until(lambda: run.sink("pager").status.dead and run.sink("pager").lag_events == 0)
+            assert run.sink("pager").failing_since
+            pager.answer(204, times=None)
+            assert (await command(tmp_path, "resend", "pager")).exit_code == 0
+            await run.until(lambda: not run.sink("pager").failing_since)
+
+
 async def test_a_recovery_is_reported_although_the_clock_was_set_back(
     server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,10 @@ class SinkWorker:
         """Time of the first failed attempt since the last acknowledgement, in ns since 1970; 0 if there is none."""
         return self._progress.failing_since
 
+    def forget_refusals(self) -> None:
+        """Call if the sink waits for events and none of it is a dead letter any more: it does not fail then."""
+        self._progress.failing_since = 0
+
     async def deliver_now(self, delivery: Delivery) -> None:
         """Make one attempt, bypassing the journal. Raises `UndeliveredError`, also if the sink is paused or broken."""
         if self._sink is None:

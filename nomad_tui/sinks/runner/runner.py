@@ -340,7 +340,11 @@ class Runner:
         return monotonic() - self._absent[sink] > patience
 
     async def _count_letters(self) -> None:
-        self.dead_letters = await self.journal.letter_counts()
+        before, self.dead_letters = self.dead_letters, await self.journal.letter_counts()
+        for name in before.keys() - self.dead_letters.keys():  # resent by hand, or deleted
+            sink = self.sinks.get(name)
+            if sink is not None and sink.status.state is SinkState.IDLE:
+                sink.forget_refusals()
 
     async def _report(self) -> None:
         status = self.status
