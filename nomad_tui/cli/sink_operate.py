@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -20,31 +20,33 @@ if TYPE_CHECKING:
 
     from nomad_tui.config.folders import Folders
     from nomad_tui.config.profiles import Connections
-    from nomad_tui.sinks.definition.folder import Loaded
 
 output_option: Final = text_or_json("text, a table, or json")
 
 
-def of_journal(command: Callable[..., int]) -> Callable[..., Any]:
-    """Adds the connection's options and `--journal`; the command is called with the `loaded` definitions and the
-    `journal`'s path.
+def operation(command: Callable[[], None], module: str = "sink_operations") -> Callable[..., Any]:
+    """Adds the connection's options and `--journal`. The command runs the function of its name in a module of `cli`,
+    with the `loaded` definitions, the `journal`'s path, and its own options.
 
     A `JournalError` ends it with a message and exit code 1.
     """
 
     @functools.wraps(command)
-    def found(connections: Connections, folders: Folders, journal: Path | None, **options: Any) -> int:
+    def run(connections: Connections, folders: Folders, journal: Path | None, **options: Any) -> Any:
+        from importlib import import_module
+
         from nomad_tui.journal.errors import JournalError
         from nomad_tui.journal.place import journal_path
         from nomad_tui.sinks.definition.folder import Definitions
 
+        function = getattr(import_module(f"nomad_tui.cli.{module}"), command.__name__)
         loaded = Definitions(folders.config).read()
         try:
-            return command(loaded=loaded, journal=journal or journal_path(folders, connections.start), **options)
+            return function(loaded=loaded, journal=journal or journal_path(folders, connections.start), **options)
         except JournalError as error:
             raise click.ClickException(str(error)) from None
 
-    return journal_file_option(connections_options(found))
+    return journal_file_option(connections_options(run))
 
 
 id_argument = click.argument("id", metavar="ID", shell_complete=complete_sink)
@@ -52,110 +54,89 @@ some_id_argument = click.argument("id", metavar="[ID]", required=False, shell_co
 
 
 @click.command(cls=Command, epilog="nomad-tui sink test deployments")
-@of_journal
+@operation
 @id_argument
-def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
+def test() -> None:
     """Send one marked event to a sink, and print the answer.
 
     Exit codes: 0 acknowledged, 1 not acknowledged or no such sink, 2 mistake in its definition.
     """
-    from nomad_tui.cli import sink_operations
-
-    return sink_operations.test(loaded, journal, id)
 
 
 @click.command(
     cls=Command, epilog="nomad-tui sink preview deployments\nnomad-tui sink preview deployments incident.ndjson"
 )
-@of_journal
+@functools.partial(operation, module="sink_preview")
 @id_argument
 @click.argument("files", nargs=-1, metavar="[FILE…]", type=click.Path())
 @click.option(
     "--last", type=click.IntRange(1, 10_000), default=20, metavar="N", help="Of the journal, the last N. Default: 20."
 )
-def preview(loaded: Loaded, journal: Path, id: str, files: Sequence[str], last: int) -> int:  # noqa: A002
+def preview() -> None:
     """Print what a sink would send, without sending it.
 
     For the events of recordings, or else for the newest frames of the journal.
 
     Exit codes: 0 done, 1 an event cannot be sent or no such sink, 2 mistake in its definition.
     """
-    from nomad_tui.cli import sink_preview
-
-    return sink_preview.preview(loaded, journal, id, files, last)
 
 
 @click.command(cls=Command, epilog="nomad-tui sink resend deployments\nnomad-tui sink resend 17 18")
-@of_journal
+@operation
 @click.argument("which", nargs=-1, metavar="[ID] [LETTER…]", shell_complete=complete_sink)
 @click.option("--all", "everything", is_flag=True, help="Resend those of all sinks.")
-def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool) -> int:
+def resend() -> None:
     """Resend dead letters, in order: all of a sink, or by number.
 
     Acknowledged ones are removed.
 
     Exit codes: 0 all acknowledged, 1 not all, 2 mistake in a definition.
     """
-    from nomad_tui.cli import sink_operations
-
-    return sink_operations.resend(loaded, journal, which, everything)
 
 
 @click.command(cls=Command, epilog="nomad-tui sink replay deployments --since 2h")
-@of_journal
+@operation
 @id_argument
 @click.option("--from-index", type=Index(), metavar="INDEX", help="From this index on.")
 @click.option("--since", type=Since(), metavar="DURATION", help="From events received that long ago on, such as 2h.")
-def replay(loaded: Loaded, journal: Path, id: str, from_index: int | None, since: int | None) -> int:  # noqa: A002
+def replay() -> None:
     """Deliver a sink's events again, from an index or time on.
 
     Exit codes: 0 done, 1 the journal does not hold that, 2 wrong usage.
     """
-    from nomad_tui.cli import sink_operations
-
-    return sink_operations.replay(loaded, journal, id, from_index, since)
 
 
 @click.command(cls=Command)
-@of_journal
+@operation
 @id_argument
-def pause(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
+def pause() -> None:
     """Pause a sink.
 
     The journal keeps its events until `sink resume`.
 
     Exit codes: 0 done, 1 it has never run.
     """
-    from nomad_tui.cli import sink_operations
-
-    return sink_operations.pause(loaded, journal, id)
 
 
 @click.command(cls=Command)
-@of_journal
+@operation
 @id_argument
-def resume(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
+def resume() -> None:
     """Resume a paused sink.
 
     Exit codes: 0 done, 1 it has never run.
     """
-    from nomad_tui.cli import sink_operations
-
-    return sink_operations.resume(loaded, journal, id)
 
 
 @click.command(cls=Command, epilog="nomad-tui sink status\nnomad-tui sink status deployments --output json")
-@of_journal
+@operation
 @some_id_argument
 @output_option
-def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  # noqa: A002
+def status() -> None:
     """Show the state of the runner and its sinks.
 
     Exit codes: 0 a runner is alive and nothing fails, 1 otherwise, 2 wrong usage.
     """
-    from nomad_tui.cli import sink_operations
-
-    return sink_operations.status(loaded, journal, id, output)
 
 
 @click.command(
@@ -163,7 +144,7 @@ def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  
     cls=Command,
     epilog="nomad-tui sink dead-letters deployments\nnomad-tui sink dead-letters --delete 17",
 )
-@of_journal
+@operation
 @some_id_argument
 @text_or_json("text, a table, or json, one object per line")
 @click.option(
@@ -175,20 +156,10 @@ def status(loaded: Loaded, journal: Path, id: str | None, output: str) -> int:  
     help="Delete this one; repeatable.",
 )
 @click.option("--delete-all", is_flag=True, help="Delete all that are listed.")
-def dead_letters(
-    loaded: Loaded,
-    journal: Path,
-    id: str | None,  # noqa: A002
-    output: str,
-    numbers: Sequence[int],
-    delete_all: bool,
-) -> int:
+def dead_letters() -> None:
     """List the events that receivers refused, of one sink or all.
 
     `sink resend` sends them again.
 
     Exit codes: 0 done, 1 no such sink or dead letter, 2 wrong usage.
     """
-    from nomad_tui.cli import sink_operations
-
-    return sink_operations.dead_letters(loaded, journal, id, output, numbers, delete_all)
