@@ -105,7 +105,28 @@ class DeploymentKind(Known[Deployment]):
         return Level.CHANGE if changed else Level.ROUTINE
 
     def summary(self, now: Deployment, is_deleted: bool, facts: Facts, context: Context) -> None:
-        _summarize(now, facts, context)
+        groups = by_name(now.task_groups)
+        if now.status:
+            why = reason(now.status_description, *_REPEATED_IN_SUMMARY, f"{now.status} but ")
+            why = "" if now.status == "successful" or why == now.status else why
+            facts.add("status", status(now.status), *((DOT, plain(why)) if why else ()))
+        if now.job_version is not None:
+            facts.add("job version", plain(count(now.job_version)))
+        by_need = sorted(groups, key=lambda name: (groups[name].unhealthy_allocs <= 0, _is_done(groups[name])))
+        named = len(groups) if len(groups) <= _MAX_GROUPS_ALL_LISTED else _GROUPS_LISTED_OF_MORE
+        for name in by_need[:named]:
+            _add_group(facts, name, groups[name])
+        if rest := [groups[name] for name in by_need[named:]]:
+            wanted, well = sum(group.desired_total for group in rest), sum(group.healthy_allocs for group in rest)
+            unwell = sum(group.unhealthy_allocs for group in rest)
+            trouble = bad(f", {count(unwell)} unhealthy" if unwell > 0 else "")
+            facts.line("", dim(f"{count(len(rest))} more groups, {of(well, wanted)} healthy"), trouble)
+        facts.new_line()
+        _add_deadline(facts, now, groups, context)
+        _add_which(facts, "auto-promote", groups, [name for name in groups if groups[name].auto_promote])
+        _add_which(facts, "auto-revert", groups, [name for name in groups if groups[name].auto_revert])
+        facts.add("", plain("multiregion" if now.is_multiregion else ""))
+        facts.add("created", plain(context.ago(now.create_time)))
 
     def compared(self, payload: bytes) -> Compared | None:
         now = self.read(payload)
@@ -221,31 +242,6 @@ def _progress(now: Deployment, totals: Totals) -> list[Part]:
     if totals.unhealthy > 0:
         happened += [COMMA, bad(f"{count(totals.unhealthy)} unhealthy")]
     return happened
-
-
-def _summarize(now: Deployment, facts: Facts, context: Context) -> None:
-    groups = by_name(now.task_groups)
-    if now.status:
-        why = reason(now.status_description, *_REPEATED_IN_SUMMARY, f"{now.status} but ")
-        why = "" if now.status == "successful" or why == now.status else why
-        facts.add("status", status(now.status), *((DOT, plain(why)) if why else ()))
-    if now.job_version is not None:
-        facts.add("job version", plain(count(now.job_version)))
-    by_need = sorted(groups, key=lambda name: (groups[name].unhealthy_allocs <= 0, _is_done(groups[name])))
-    named = len(groups) if len(groups) <= _MAX_GROUPS_ALL_LISTED else _GROUPS_LISTED_OF_MORE
-    for name in by_need[:named]:
-        _add_group(facts, name, groups[name])
-    if rest := [groups[name] for name in by_need[named:]]:
-        wanted, well = sum(group.desired_total for group in rest), sum(group.healthy_allocs for group in rest)
-        unwell = sum(group.unhealthy_allocs for group in rest)
-        trouble = bad(f", {count(unwell)} unhealthy" if unwell > 0 else "")
-        facts.line("", dim(f"{count(len(rest))} more groups, {of(well, wanted)} healthy"), trouble)
-    facts.new_line()
-    _add_deadline(facts, now, groups, context)
-    _add_which(facts, "auto-promote", groups, [name for name in groups if groups[name].auto_promote])
-    _add_which(facts, "auto-revert", groups, [name for name in groups if groups[name].auto_revert])
-    facts.add("", plain("multiregion" if now.is_multiregion else ""))
-    facts.add("created", plain(context.ago(now.create_time)))
 
 
 def _add_group(facts: Facts, name: str, group: Group) -> None:

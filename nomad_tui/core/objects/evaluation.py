@@ -144,7 +144,35 @@ class EvaluationKind(Known[Evaluation]):
         return Level.WARNING if now.status == "blocked" or now.failed_tg_allocs else Level.ROUTINE
 
     def summary(self, now: Evaluation, is_deleted: bool, facts: Facts, context: Context) -> None:
-        _summarize(now, facts, context)
+        if now.status:
+            why = reason(now.status_description)
+            facts.add("status", status(now.status), *((DOT, plain(why)) if why else ()))
+        facts.add("triggered by", plain(now.triggered_by, VALUE_LIMIT))
+        facts.add("quota reached", bad(now.quota_limit_reached, VALUE_LIMIT))
+        _add_wait(facts, now, context)
+        failed = by_name(now.failed_tg_allocs)
+        queued = now.queued_allocations or {}
+        for name, metric in list(failed.items())[:_GROUPS_LISTED]:
+            _add_unplaced(facts, name, metric, queued.get(name, 0), len(failed) == 1)
+        if len(failed) > _GROUPS_LISTED:
+            facts.line("", bad(f"{count(len(failed) - _GROUPS_LISTED)} more groups not placed"))
+        if not failed:
+            facts.new_line()
+        facts.add("queued", plain(counted({name: number for name, number in queued.items() if name not in failed})))
+        if now.plan_annotations is not None:
+            _add_plan(facts, now.plan_annotations)
+        facts.add("blocked", plain(short(now.blocked_eval)))
+        facts.add("previous", plain(short(now.previous_eval)))
+        facts.add("next", plain(short(now.next_eval)))
+        facts.add("node", *context.object("Node", now.node_id))
+        facts.add("deployment", *context.object("Deployment", now.deployment_id))
+        facts.add("type", plain(now.type, VALUE_LIMIT))
+        if now.priority and now.priority != _USUAL_PRIORITY:
+            facts.add("priority", plain(count(now.priority)))
+        facts.add("created", plain(context.ago(now.create_time)))
+        took = now.modify_time - now.create_time
+        if now.create_time > 0 and took > 0:
+            facts.add("", dim(f"{now.status or 'changed'} after {duration(took)}"[:VALUE_LIMIT]))
 
 
 EVALUATION: Final = EvaluationKind()
@@ -253,38 +281,6 @@ def _split(reasons: dict[str, int], nodes: int) -> list[Part]:
     rest = f" and {count(len(found) - _SPLIT_NAMED)} more" if len(found) > _SPLIT_NAMED else ""
     each = ", ".join(f"{text[:MESSAGE_LIMIT]} {count(-number)}" for number, text in found[:_SPLIT_NAMED])
     return [plain(f": {each}{rest}", 2 * MESSAGE_LIMIT)]
-
-
-def _summarize(now: Evaluation, facts: Facts, context: Context) -> None:
-    if now.status:
-        why = reason(now.status_description)
-        facts.add("status", status(now.status), *((DOT, plain(why)) if why else ()))
-    facts.add("triggered by", plain(now.triggered_by, VALUE_LIMIT))
-    facts.add("quota reached", bad(now.quota_limit_reached, VALUE_LIMIT))
-    _add_wait(facts, now, context)
-    failed = by_name(now.failed_tg_allocs)
-    queued = now.queued_allocations or {}
-    for name, metric in list(failed.items())[:_GROUPS_LISTED]:
-        _add_unplaced(facts, name, metric, queued.get(name, 0), len(failed) == 1)
-    if len(failed) > _GROUPS_LISTED:
-        facts.line("", bad(f"{count(len(failed) - _GROUPS_LISTED)} more groups not placed"))
-    if not failed:
-        facts.new_line()
-    facts.add("queued", plain(counted({name: number for name, number in queued.items() if name not in failed})))
-    if now.plan_annotations is not None:
-        _add_plan(facts, now.plan_annotations)
-    facts.add("blocked", plain(short(now.blocked_eval)))
-    facts.add("previous", plain(short(now.previous_eval)))
-    facts.add("next", plain(short(now.next_eval)))
-    facts.add("node", *context.object("Node", now.node_id))
-    facts.add("deployment", *context.object("Deployment", now.deployment_id))
-    facts.add("type", plain(now.type, VALUE_LIMIT))
-    if now.priority and now.priority != _USUAL_PRIORITY:
-        facts.add("priority", plain(count(now.priority)))
-    facts.add("created", plain(context.ago(now.create_time)))
-    took = now.modify_time - now.create_time
-    if now.create_time > 0 and took > 0:
-        facts.add("", dim(f"{now.status or 'changed'} after {duration(took)}"[:VALUE_LIMIT]))
 
 
 def _add_wait(facts: Facts, now: Evaluation, context: Context) -> None:

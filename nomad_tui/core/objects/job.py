@@ -172,7 +172,28 @@ class JobKind(Known[Job]):
         return Level.CHANGE if changed else Level.ROUTINE
 
     def summary(self, now: Job, is_deleted: bool, facts: Facts, context: Context) -> None:
-        _summarize(now, is_deleted, facts, context)
+        facts.add("", warn("purged" if is_deleted else ""))
+        if now.status:
+            why = reason(now.status_description)
+            state = dim(f"was {now.status}", VALUE_LIMIT) if is_deleted else status(now.status)
+            facts.add("status", state, *((DOT, plain(why)) if why else ()))
+        facts.add("", warn("stopped" if now.stop else ""))
+        facts.add("type", plain(now.type, VALUE_LIMIT))
+        if now.version is not None:
+            facts.add("version", plain(count(now.version)), good(" stable" if now.stable else ""))
+        facts.add("tag", plain(masked(now.version_tag.name), VALUE_LIMIT) if now.version_tag is not None else dim(""))
+        facts.add("priority", plain(count(now.priority) if now.priority else ""))
+        facts.new_line()
+        _add_origin(facts, now)
+        facts.new_line()
+        _add_groups(facts, now)
+        submitted = context.ago(now.submit_time)
+        # The payload contains at most a token's accessor, which is not secret.
+        facts.add("submitted", plain(submitted), dim(f" by {short(now.nomad_token_id)}" if now.nomad_token_id else ""))
+        facts.new_line()
+        facts.add("datacenters", plain(listed(now.datacenters or ())))
+        facts.add("pool", plain(now.node_pool, VALUE_LIMIT))
+        facts.add("region", plain(now.region, VALUE_LIMIT))
 
     def facts(self, type_: str, key: str, payload: bytes) -> tuple[str, str, str]:
         found, is_deleted = self._facts.read(payload)
@@ -261,31 +282,6 @@ def _new_version(now: Job, before: Job, payload: bytes, previous: bytes) -> list
 def _why(now: Job) -> list[Part]:
     why = reason(now.status_description)
     return [DOT, plain(why)] if why else []
-
-
-def _summarize(now: Job, is_deleted: bool, facts: Facts, context: Context) -> None:
-    facts.add("", warn("purged" if is_deleted else ""))
-    if now.status:
-        why = reason(now.status_description)
-        state = dim(f"was {now.status}", VALUE_LIMIT) if is_deleted else status(now.status)
-        facts.add("status", state, *((DOT, plain(why)) if why else ()))
-    facts.add("", warn("stopped" if now.stop else ""))
-    facts.add("type", plain(now.type, VALUE_LIMIT))
-    if now.version is not None:
-        facts.add("version", plain(count(now.version)), good(" stable" if now.stable else ""))
-    facts.add("tag", plain(masked(now.version_tag.name), VALUE_LIMIT) if now.version_tag is not None else dim(""))
-    facts.add("priority", plain(count(now.priority) if now.priority else ""))
-    facts.new_line()
-    _add_origin(facts, now)
-    facts.new_line()
-    _add_groups(facts, now)
-    submitted = context.ago(now.submit_time)
-    # The payload contains at most a token's accessor, which is not secret.
-    facts.add("submitted", plain(submitted), dim(f" by {short(now.nomad_token_id)}" if now.nomad_token_id else ""))
-    facts.new_line()
-    facts.add("datacenters", plain(listed(now.datacenters or ())))
-    facts.add("pool", plain(now.node_pool, VALUE_LIMIT))
-    facts.add("region", plain(now.region, VALUE_LIMIT))
 
 
 def _add_origin(facts: Facts, now: Job) -> None:

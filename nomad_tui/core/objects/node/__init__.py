@@ -17,32 +17,6 @@ _LONGEST_NUMBER: Final = 18
 _ATTRIBUTES: Final = Reader[dict[str, str]](dict[str, str] | None)
 
 
-def _summarize(now: Node, facts: Facts, context: Context) -> None:
-    attributes = (_ATTRIBUTES.read(now.attributes) or {}) if now.attributes is not EMPTY else {}
-    if now.status:
-        why, lasted = reason(now.status_description), context.lasted(now.status_updated_at * SECOND)
-        since = dim(f" for {lasted}" if lasted else "")
-        facts.add("status", status(now.status), since, *((DOT, plain(why)) if why else ()))
-    role = {"eligible": good, "ineligible": warn}.get(now.scheduling_eligibility, plain)
-    facts.add("", role(now.scheduling_eligibility, VALUE_LIMIT))
-    _add_drain(facts, now, context)
-    _add_health(facts, now)
-    if now.events:
-        last = now.events[-1]
-        message = [plain(reason(last.message)), dim(f" {ago}" if (ago := context.ago(moment(last.timestamp))) else "")]
-        facts.line("last event", *message)
-    facts.new_line()
-    facts.add("address", plain(masked(now.http_addr), VALUE_LIMIT * 2))
-    facts.add("version", plain(attributes.get("nomad.version", ""), VALUE_LIMIT))
-    facts.add("class", plain(now.node_class, VALUE_LIMIT))
-    facts.add("pool", plain(now.node_pool, VALUE_LIMIT))
-    facts.add("datacenter", plain(now.datacenter, VALUE_LIMIT))
-    facts.add("os", plain(" ".join(filter(None, map(attributes.get, ("os.name", "os.version")))), VALUE_LIMIT))
-    memory = attributes.get("memory.totalbytes", "")
-    if memory.isascii() and memory.isdecimal() and len(memory) <= _LONGEST_NUMBER:
-        facts.add("memory", plain(byte_count(int(memory))))
-
-
 def _add_drain(facts: Facts, now: Node, context: Context) -> None:
     asked = now.drain_strategy
     if asked is not None or now.drain:
@@ -149,7 +123,32 @@ class NodeKind(Known[Node]):
         return max(found)
 
     def summary(self, now: Node, is_deleted: bool, facts: Facts, context: Context) -> None:
-        _summarize(now, facts, context)
+        attributes = (_ATTRIBUTES.read(now.attributes) or {}) if now.attributes is not EMPTY else {}
+        if now.status:
+            why, lasted = reason(now.status_description), context.lasted(now.status_updated_at * SECOND)
+            since = dim(f" for {lasted}" if lasted else "")
+            facts.add("status", status(now.status), since, *((DOT, plain(why)) if why else ()))
+        role = {"eligible": good, "ineligible": warn}.get(now.scheduling_eligibility, plain)
+        facts.add("", role(now.scheduling_eligibility, VALUE_LIMIT))
+        _add_drain(facts, now, context)
+        _add_health(facts, now)
+        if now.events:
+            last = now.events[-1]
+            message = [
+                plain(reason(last.message)),
+                dim(f" {ago}" if (ago := context.ago(moment(last.timestamp))) else ""),
+            ]
+            facts.line("last event", *message)
+        facts.new_line()
+        facts.add("address", plain(masked(now.http_addr), VALUE_LIMIT * 2))
+        facts.add("version", plain(attributes.get("nomad.version", ""), VALUE_LIMIT))
+        facts.add("class", plain(now.node_class, VALUE_LIMIT))
+        facts.add("pool", plain(now.node_pool, VALUE_LIMIT))
+        facts.add("datacenter", plain(now.datacenter, VALUE_LIMIT))
+        facts.add("os", plain(" ".join(filter(None, map(attributes.get, ("os.name", "os.version")))), VALUE_LIMIT))
+        memory = attributes.get("memory.totalbytes", "")
+        if memory.isascii() and memory.isdecimal() and len(memory) <= _LONGEST_NUMBER:
+            facts.add("memory", plain(byte_count(int(memory))))
 
     def written_at(self, type_: str, payload: bytes) -> tuple[int | None, object]:
         node, _ = self._own_times.read(payload)
