@@ -113,7 +113,7 @@ ACTIONS: Final = (
     Action("app.filter", "/", "filter", "Filter", "Type what to show", True, "search grep query", early=True),
     Action(
         "app.overview", "0", "overview", "Overview", "Show what needs attention, jobs, nodes and activity", True,
-        "pulse health problems cluster", early=True,
+        "needs attention pulse health problems cluster", early=True,
     ),
     Action(
         "app.overview_as_of", "O", "overview_as_of", "Overview as of the event",
@@ -127,7 +127,7 @@ ACTIONS: Final = (
     ),
     Action(
         "app.timeline", "t", "view('timeline')", "Timeline", "Show all related events in order of time",
-        True, "trace history related",
+        True, "trace history related why cause",
     ),
     Action(
         "app.pause", "p", "pause", "Pause", "Toggle: freeze the display; events are still read", True, "resume stop"
@@ -229,8 +229,8 @@ ACTIONS: Final = (
     Action("events.previous_mark", '"', "to_mark(-1)", "Previous mark", _MARK),
     Action(
         "events.go_to", ":", "go_to", "Go to",
-        "Go to an index, a time, an age or the next gap; :job web and :node edge-1 filter", palette="jump seek gap",
-        early=True,
+        "Go to an index, a time, an age or the next gap; :job web and :node edge-1 filter",
+        palette="jump seek gap missed", early=True,
     ),
     Action("events.next_match", "n", "match(1)", "Next match", _FIND),
     Action("events.previous_match", "N", "match(-1)", "Previous match", _FIND),

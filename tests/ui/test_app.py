@@ -542,6 +542,23 @@ async def test_the_palette_lists_our_commands_and_runs_them() -> None:
         assert isinstance(app.screen, UnreadableLines)
 
 
+@pytest.mark.parametrize(
+    ("typed", "first"), [("need", "Overview"), ("screenshot", "Picture"), ("deploy", "Filter: deployments")]
+)
+async def test_the_palette_ranks_a_synonym_above_scattered_letters(typed: str, first: str) -> None:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
+        await opened.shows(625)
+        await opened.press("ctrl+p")
+        await opened.until(lambda: isinstance(opened.app.screen, CommandPalette))
+        await opened.type(typed)
+
+        def hits() -> list[str]:
+            listed = opened.app.screen.query_one(CommandList)
+            return [str(listed.get_option_at_index(row).prompt) for row in range(listed.option_count)]
+
+        await opened.until(lambda: first in (hits() or [""])[0])
+
+
 async def test_q_quits_with_code_0() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)

@@ -15,6 +15,8 @@ from nomad_tui.ui.key_names import shown_key
 from nomad_tui.ui.keymap import keymap_of
 
 TITLE_WIDTH: Final = 20
+SYNONYM_SCORE: Final = 3.0
+"""For each letter: more than letters scattered over a title score, and less than a word of the title."""
 
 
 class RunsActions(Protocol):
@@ -41,7 +43,7 @@ class Commands(Provider):
         typed = query.strip().lower()
         for action, command in self._commands():
             is_synonym = any(word.startswith(typed) for word in (action.palette or "").split())
-            score = max(matcher.match(action.title), 0.9 if typed and is_synonym else 0.0)
+            score = max(matcher.match(action.title), SYNONYM_SCORE * len(typed) if is_synonym else 0.0)
             if score > 0:
                 yield Hit(score, self._line(action), command, action.title, f"{action.help}.")
 
