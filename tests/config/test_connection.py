@@ -1,4 +1,4 @@
-"""What a user types and exports, and what comes of it."""
+"""Connection settings that an operator types and exports, and the resulting connection."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def files(tmp_path: Path, authority: trustme.CA) -> Path:
-    """A CA, a client's certificate and key, a strange key, a text, an empty file and an empty directory."""
+    """A CA, a client's certificate and key, a key of another CA, a text, an empty file and an empty directory."""
     client = authority.issue_cert("client.global.nomad")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     client.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
@@ -67,7 +67,7 @@ def connection(**environ: str) -> Connection:
         ("unix:/run/my nomad/api.sock", "unix:///run/my nomad/api.sock", "http://127.0.0.1"),
     ],
 )
-def test_address_is_read_as_nomads_own_client_reads_it(written: str, shown: str, asked_at: str) -> None:
+def test_an_address_is_parsed_like_nomads_own_client(written: str, shown: str, asked_at: str) -> None:
     address = connection(NOMAD_ADDR=written).address
     assert (str(address), address.base_url) == (shown, asked_at)
 
@@ -90,7 +90,7 @@ def test_address_is_read_as_nomads_own_client_reads_it(written: str, shown: str,
         ("unix://", "absolute"),
     ],
 )
-def test_wrong_address_is_named_with_what_to_write(written: str, complaint: str) -> None:
+def test_an_invalid_address_is_reported_with_a_correct_form(written: str, complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^NOMAD_ADDR is ") as by_variable:
         connection(NOMAD_ADDR=written)
     assert complaint in str(by_variable.value)
@@ -106,13 +106,13 @@ def test_wrong_address_is_named_with_what_to_write(written: str, complaint: str)
         (" a , ,", ["http://a:80"]),
     ],
 )
-def test_several_addresses_are_one_cluster_in_the_order_of_the_operator(written: str, shown: list[str]) -> None:
+def test_several_addresses_are_one_cluster_in_the_given_order(written: str, shown: list[str]) -> None:
     read = connection(NOMAD_ADDR=written)
     assert [str(each.address) for each in read.servers] == shown
     assert all(not other.others for other in read.others)
 
 
-def test_an_address_may_be_repeated_and_each_may_be_several() -> None:
+def test_address_can_be_repeated_and_each_can_be_a_list() -> None:
     read = Connection.from_environment({"address": ("a:1", "b:2,c:3", "a:1")}, {"NOMAD_ADDR": "http://ignored"})
     assert [each.address.host for each in read.servers] == ["a", "b", "c"]
     empty = Connection.from_environment({"address": ("",)}, {"NOMAD_ADDR": "http://taken"})
@@ -146,7 +146,7 @@ def test_every_server_has_the_settings_and_its_own_credentials_and_proxy() -> No
         ("http://a,http://b\n", None),
     ],
 )
-def test_a_wrong_address_among_several_is_named(written: str, complaint: str | None) -> None:
+def test_an_invalid_address_among_several_is_named(written: str, complaint: str | None) -> None:
     if complaint is None:
         assert len(connection(NOMAD_ADDR=written).servers) == 2
         return
@@ -173,7 +173,7 @@ def test_a_profile_ranks_between_flags_and_environment() -> None:
     assert own_namespace(environ, settings) == "web"
 
 
-def test_a_profile_with_an_address_takes_nothing_of_the_variables_but_proxies() -> None:
+def test_a_profile_with_an_address_ignores_all_variables_except_proxies() -> None:
     given = {setting.variable: "ignored" for setting in HELP if setting.variable}
     environ = {**given, "NOMAD_TOKEN": SECRET, "NOMAD_HTTP_AUTH": f"ann:{SECRET}", "HTTPS_PROXY": "proxy:3128"}
     settings = profile(address=("https://one", "https://two"))
@@ -186,7 +186,7 @@ def test_a_profile_with_an_address_takes_nothing_of_the_variables_but_proxies() 
     assert own_namespace(environ, settings) == ""
 
 
-def test_a_profiles_token_file_is_read_at_each_connect_and_a_flag_beats_it(tmp_path: Path) -> None:
+def test_a_profiles_token_file_is_read_at_each_connect_and_overridden_by_a_flag(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(SECRET)
     settings = profile(token_file=str(file))
@@ -248,7 +248,7 @@ def test_every_variable_is_read(files: Path) -> None:
     )
 
 
-def test_a_flag_beats_its_variable_and_an_empty_value_is_none() -> None:
+def test_a_flag_overrides_its_variable_and_an_empty_value_is_unset() -> None:
     read = Connection.from_environment(
         {"region": "asia", "namespace": "", "address": None, "tls_skip_verify": False},
         {"NOMAD_REGION": "europe", "NOMAD_NAMESPACE": "", "NOMAD_ADDR": "", "NOMAD_TOKEN": "", "NOMAD_SKIP_VERIFY": ""},
@@ -258,16 +258,16 @@ def test_a_flag_beats_its_variable_and_an_empty_value_is_none() -> None:
 
 
 @pytest.mark.parametrize("text", ["1", "t", "T", "TRUE", "true", "True"])
-def test_skip_verify_takes_what_go_calls_true(text: str) -> None:
+def test_skip_verify_accepts_gos_values_for_true(text: str) -> None:
     assert connection(NOMAD_SKIP_VERIFY=text).skip_verify
 
 
 @pytest.mark.parametrize("text", ["0", "f", "F", "FALSE", "false", "False"])
-def test_skip_verify_takes_what_go_calls_false(text: str) -> None:
+def test_skip_verify_accepts_gos_values_for_false(text: str) -> None:
     assert not connection(NOMAD_SKIP_VERIFY=text).skip_verify
 
 
-def test_credentials_in_the_address_beat_http_auth_and_are_never_shown() -> None:
+def test_credentials_in_the_address_override_http_auth_and_are_never_shown() -> None:
     read = connection(NOMAD_ADDR=f"https://ann:{SECRET}%21@nomad.example", NOMAD_HTTP_AUTH="bob:other")
     assert read.http_auth == ("ann", f"{SECRET}!")
     assert SECRET not in f"{read!r} {read.address}"
@@ -304,7 +304,7 @@ def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(token: str, 
     assert SECRET not in str(refused.value)
 
 
-def test_token_file_gives_its_first_line_anew_at_each_connect(tmp_path: Path) -> None:
+def test_the_first_line_of_a_token_file_is_read_at_each_connect(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(f"  {SECRET} \r\nsecond line\n")
     read = Connection.from_environment({"token_file": str(file)}, {"NOMAD_TOKEN": "another"})
@@ -316,7 +316,7 @@ def test_token_file_gives_its_first_line_anew_at_each_connect(tmp_path: Path) ->
         read.current_token()
 
 
-def test_token_from_a_pipe_is_read_once_and_kept() -> None:
+def test_a_token_from_a_pipe_is_read_once_and_kept() -> None:
     reading, writing = os.pipe()
     os.write(writing, SECRET.encode())
     os.close(writing)
@@ -372,7 +372,7 @@ def test_each_mistake_is_one_sentence(
     assert sentence.endswith(".") and "\n" not in sentence
 
 
-def test_an_encrypted_key_is_refused_without_asking_the_terminal(files: Path) -> None:
+def test_an_encrypted_key_is_refused_without_a_prompt(files: Path) -> None:
     key = serialization.load_pem_private_key((files / "client-key.pem").read_bytes(), None)
     encrypted = key.private_bytes(
         serialization.Encoding.PEM,
@@ -406,7 +406,7 @@ def test_only_the_given_authority_is_trusted(files: Path) -> None:
         ("unix:///run/nomad.sock", {"HTTP_PROXY": "proxy", "UNIX_PROXY": "proxy"}, None),
     ],
 )
-def test_proxy_is_the_one_go_would_take(address: str, environ: dict[str, str], proxy: str | None) -> None:
+def test_the_proxy_is_the_one_go_would_use(address: str, environ: dict[str, str], proxy: str | None) -> None:
     taken = proxy_for(parse_address(address)[0], environ)
     assert (taken.url if taken else None) == proxy
 
@@ -433,7 +433,7 @@ def test_proxy_is_the_one_go_would_take(address: str, environ: dict[str, str], p
         ("http://nomad.example:4646", "", False),
     ],
 )
-def test_no_proxy_is_read_as_go_reads_it(address: str, no_proxy: str, direct: bool) -> None:
+def test_no_proxy_is_parsed_like_go(address: str, no_proxy: str, direct: bool) -> None:
     environ = {"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": no_proxy}
     assert (proxy_for(parse_address(address)[0], environ) is None) == direct
 
@@ -448,7 +448,7 @@ def watch(connection: Connection, limit: int) -> None:
     click.echo(f"{servers} {connection.namespace} {connection.skip_verify} {limit} {profile}")
 
 
-def test_a_command_gets_the_connection_its_flags_describe() -> None:
+def test_a_command_gets_the_connection_of_its_flags() -> None:
     result = CliRunner().invoke(
         watch,
         ["--address", "nomad.example", "--tls-skip-verify", "--limit", "5"],
@@ -498,7 +498,7 @@ def test_a_profile_is_chosen_by_flag_or_variable(
         ("[profile.dev]\ncolor = 3\n", "{file} is invalid: `profile.dev.color` is 3: "),
     ],
 )
-def test_a_profile_that_cannot_be_had_is_one_sentence(content: str | None, message: str, tmp_path: Path) -> None:
+def test_an_unavailable_profile_is_reported_in_one_sentence(content: str | None, message: str, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "config.toml").write_text(content)
     result = CliRunner().invoke(watch, ["--config", str(tmp_path), "--profile", "prd"])
@@ -506,7 +506,7 @@ def test_a_profile_that_cannot_be_had_is_one_sentence(content: str | None, messa
     assert re.search(message.replace("{file}", re.escape(str(tmp_path / "config.toml"))), result.stderr), result.stderr
 
 
-def test_a_mistake_in_the_settings_hurts_nobody_who_asks_for_no_profile(tmp_path: Path) -> None:
+def test_a_mistake_in_the_settings_does_not_matter_without_a_profile(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("[profile")
     assert CliRunner().invoke(watch, ["--config", str(tmp_path)]).exit_code == 0
 

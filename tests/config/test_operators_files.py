@@ -1,4 +1,4 @@
-"""The operator's own files: settings, saved filters, the history of filters. What is wrong with one never hurts."""
+"""The operator's own files: settings, saved filters, filter history. Mistakes in them never prevent a start."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ from nomad_tui.config.settings import (
 
 
 def broken(folder: Path, name: str) -> list[Path]:
-    """Files of that name, each in a folder of its own, none of which can be used."""
+    """Unusable files of that name, each in its own folder."""
     contents = {"binary": bytes(range(256)), "huge": b"a" * 2_000_000, "cut": b"\xff\xfe[list"}
     made = []
     for kind, content in contents.items():
@@ -38,14 +38,14 @@ def broken(folder: Path, name: str) -> list[Path]:
     return [*made, folder / "pipe", folder / "folder", folder / "loop"]
 
 
-def test_the_folders_are_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folders_are_below_those_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", "/somewhere/config")
     monkeypatch.setenv("XDG_STATE_HOME", "/somewhere/state")
     folders = Folders.of_user()
     assert folders.config.name == folders.state.name == "nomad-tui"
 
 
-def test_a_file_is_replaced_whole_and_read_by_nobody_else(tmp_path: Path) -> None:
+def test_a_file_is_replaced_atomically_and_private(tmp_path: Path) -> None:
     file = tmp_path / "new" / "folder" / "file"
     write_text(file, "first\n")
     write_text(file, "second\n")
@@ -71,7 +71,7 @@ def test_filters_are_remembered_from_one_run_to_the_next(tmp_path: Path) -> None
     assert FilterHistory(tmp_path / "state").texts == ("status:failed", "web")
 
 
-def test_the_history_is_bounded_and_what_is_too_long_is_left_out(tmp_path: Path) -> None:
+def test_the_history_is_bounded_and_skips_filters_that_are_too_long(tmp_path: Path) -> None:
     history = FilterHistory(tmp_path)
     for number in range(MOST_FILTERS + 20):
         history.remember(f"job-{number}")
@@ -81,7 +81,7 @@ def test_the_history_is_bounded_and_what_is_too_long_is_left_out(tmp_path: Path)
     assert again.texts[-1] == f"job-{MOST_FILTERS + 19}"
 
 
-def test_two_programs_remember_side_by_side(tmp_path: Path) -> None:
+def test_two_programs_share_the_history(tmp_path: Path) -> None:
     one, other = FilterHistory(tmp_path), FilterHistory(tmp_path)
     one.remember("from one")
     other.remember("from the other")
@@ -89,7 +89,7 @@ def test_two_programs_remember_side_by_side(tmp_path: Path) -> None:
     assert FilterHistory(tmp_path).texts == ("from one", "from the other", "from one again")
 
 
-def test_a_history_that_cannot_be_read_starts_empty_with_a_sentence(tmp_path: Path) -> None:
+def test_an_unreadable_history_starts_empty_and_is_reported(tmp_path: Path) -> None:
     for folder in broken(tmp_path, "filter-history"):
         history = FilterHistory(folder)
         assert not history.texts, folder
@@ -102,7 +102,7 @@ def test_a_history_that_cannot_be_read_starts_empty_with_a_sentence(tmp_path: Pa
         assert FilterHistory(folder).texts == ("web",)
 
 
-def test_a_history_that_cannot_be_written_goes_on_in_memory(tmp_path: Path) -> None:
+def test_a_history_that_cannot_be_written_continues_in_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     history = FilterHistory(tmp_path / "file")
     history.remember("web")
@@ -118,7 +118,7 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path) -> None:
     assert (history.texts, history.trouble, list(tmp_path.iterdir())) == (("web",), "", before)
 
 
-def test_what_is_in_the_history_can_be_drawn(tmp_path: Path) -> None:
+def test_filters_from_the_history_are_printable(tmp_path: Path) -> None:
     (tmp_path / "filter-history").write_text("web\x1b[2J\nplain\n\n", encoding="utf-8")
     assert all(text.isprintable() for text in FilterHistory(tmp_path).texts)
 
@@ -146,7 +146,7 @@ def keys(saved: SavedFilters) -> dict[str, str | None]:
     return {each.name: each.key for each in saved.filters}
 
 
-def test_presets_have_the_first_keys_and_mine_only_where_there_is_a_namespace(tmp_path: Path) -> None:
+def test_presets_have_the_first_keys_and_mine_requires_a_namespace(tmp_path: Path) -> None:
     saved = SavedFilters(tmp_path)
     assert keys(saved) == dict(zip(PRESETS, ("F1", "F2", "F3", "F4", "F5"), strict=True))
     for namespace in ("", "*"):
@@ -156,7 +156,7 @@ def test_presets_have_the_first_keys_and_mine_only_where_there_is_a_namespace(tm
     assert (mine.text, mine.key) == ('ns:="my team"', "F6")
 
 
-def test_a_filter_is_saved_found_by_its_key_renamed_and_forgotten(tmp_path: Path) -> None:
+def test_a_filter_is_saved_found_by_its_key_renamed_and_deleted(tmp_path: Path) -> None:
     saved = SavedFilters(tmp_path)
     saved.save("web", "job:web", "F1")
     assert saved.with_key("f1") == saved.named("web")
@@ -176,7 +176,7 @@ def test_a_filter_is_saved_found_by_its_key_renamed_and_forgotten(tmp_path: Path
     assert SavedFilters(tmp_path).named("failures") is not None
 
 
-def test_a_name_that_is_taken_or_none_is_refused(tmp_path: Path) -> None:
+def test_a_used_or_empty_name_is_refused(tmp_path: Path) -> None:
     saved = SavedFilters(tmp_path)
     saved.save("web", "job:web")
     with pytest.raises(FileError, match="Another filter is named failures"):
@@ -186,7 +186,7 @@ def test_a_name_that_is_taken_or_none_is_refused(tmp_path: Path) -> None:
             saved.save(name, "web")
 
 
-def test_what_a_hand_has_written_stays(tmp_path: Path) -> None:
+def test_manual_edits_are_kept(tmp_path: Path) -> None:
     file = tmp_path / "filters.toml"
     file.write_text('color = "red"\n[filters.web]\nfilter = "job:web"\nkey = "f7"\nnote = "mine"\n', encoding="utf-8")
     saved = SavedFilters(tmp_path)
@@ -210,7 +210,7 @@ def test_what_a_hand_has_written_stays(tmp_path: Path) -> None:
         ('[filters.ok]\nfilter = "a"\nkey = "F1"\n[filters.b]\nfilter = "b"\nkey = "F1"\n', "another filter has F1"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_one_sentence_and_the_rest_is_used(content: str, message: str, tmp_path: Path) -> None:
+def test_a_mistake_is_reported_in_one_sentence_and_the_rest_is_used(content: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "filters.toml"
     file.write_text(
         '[filters.good]\nfilter = "job:web"\n' * ("[" in content and "cut" not in content) + content, encoding="utf-8"
@@ -230,7 +230,7 @@ def test_a_mistake_is_one_sentence_and_the_rest_is_used(content: str, message: s
         assert file.read_bytes() == before, "what cannot be read is not overwritten"
 
 
-def test_a_file_of_filters_that_cannot_be_used_is_no_crash(tmp_path: Path) -> None:
+def test_an_unusable_file_of_filters_does_not_raise(tmp_path: Path) -> None:
     for folder in broken(tmp_path, "filters.toml"):
         saved = SavedFilters(folder)
         assert "filters.toml" in saved.trouble, folder
@@ -242,7 +242,7 @@ def test_a_file_of_filters_that_cannot_be_used_is_no_crash(tmp_path: Path) -> No
 # Settings
 
 
-def test_without_a_file_everything_is_as_it_comes(tmp_path: Path) -> None:
+def test_without_a_file_all_settings_are_defaults(tmp_path: Path) -> None:
     assert read_settings(tmp_path) == Settings()
 
 
@@ -251,7 +251,7 @@ def test_columns_are_chosen_and_ordered(tmp_path: Path) -> None:
     assert read_settings(tmp_path).ui.columns == ("sentence", "time")
 
 
-def test_how_long_a_journal_is_kept_is_reported_once(tmp_path: Path) -> None:
+def test_the_retention_of_a_journal_is_read(tmp_path: Path) -> None:
     assert read_journal(tmp_path) == JournalSettings(None, None)
     (tmp_path / "config.toml").write_text('[journal]\nkeep = "1d12h"\nmax_size = "2GiB"\n')
     assert read_journal(tmp_path) == JournalSettings(36 * 3600.0, 2 * 1024**3)
@@ -288,7 +288,7 @@ def test_how_long_a_journal_is_kept_is_reported_once(tmp_path: Path) -> None:
         ('[profile."a\\u001bb"]\n', "is not a valid name: write 1 to 40 visible characters"),
     ],
 )
-def test_a_mistake_in_the_settings_has_its_place(content: str, message: str, tmp_path: Path) -> None:
+def test_a_mistake_in_the_settings_has_its_position(content: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(content)
     with pytest.raises(FileError, match=r"config\.toml is invalid") as raised:
         read_settings(tmp_path)
@@ -322,7 +322,7 @@ def test_every_mistake_in_the_settings_is_reported_at_once(tmp_path: Path) -> No
         ("[ui]\nevent_width = 99\n", "`ui.event_width` is 99: write a whole number from 20 to 80"),
     ],
 )
-def test_a_mistake_in_how_the_dashboard_looks_stops_nothing_else(content: str, message: str, tmp_path: Path) -> None:
+def test_a_mistake_in_the_appearance_does_not_affect_other_settings(content: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(f"{content}[profile.prod]\n[journal]\nkeep = '2d'\n")
     assert list(read_profiles(tmp_path)) == ["prod"]
     assert read_journal(tmp_path).keep == 2 * 86_400
@@ -337,7 +337,7 @@ def test_settings_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
             read_settings(folder)
 
 
-def test_what_was_chosen_counts_until_the_setting_changes(tmp_path: Path) -> None:
+def test_a_choice_applies_until_the_setting_changes(tmp_path: Path) -> None:
     Kept(tmp_path).keep("theme", "nord", "gruvbox")
     Kept(tmp_path).keep("columns", ("time", "index"), None)
     kept = Kept(tmp_path)
@@ -348,7 +348,7 @@ def test_what_was_chosen_counts_until_the_setting_changes(tmp_path: Path) -> Non
     assert stat.S_IMODE((tmp_path / "dashboard.json").stat().st_mode) == 0o600
 
 
-def test_a_file_of_choices_that_cannot_be_used_is_no_crash(tmp_path: Path) -> None:
+def test_an_unusable_file_of_choices_does_not_raise(tmp_path: Path) -> None:
     for folder in broken(tmp_path, "dashboard.json"):
         kept = Kept(folder)
         assert "dashboard.json" in kept.trouble, folder
@@ -357,9 +357,7 @@ def test_a_file_of_choices_that_cannot_be_used_is_no_crash(tmp_path: Path) -> No
         assert Kept(folder).trouble, "what could not be read is left as it is"
 
 
-def test_a_profile_is_read_whole_with_paths_that_stand_on_their_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_complete_profile_is_read_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
     (tmp_path / "config.toml").write_text("""
 [ui]
@@ -397,10 +395,10 @@ color = "#e8ab4c"
     assert read_profiles(tmp_path / "none") == {}
 
 
-# Ways to connect
+# Connections
 
 
-def test_a_choice_is_made_of_the_file_as_it_is_and_flags_count_only_for_the_start(tmp_path: Path) -> None:
+def test_a_profile_is_read_when_chosen_and_flags_apply_only_to_the_start(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[profile.prod]\naddress = "prod"\n[profile.dev]\naddress = "dev"\n')
     environ = {"NOMAD_ADDR": "env", "NOMAD_TOKEN": "env-token", "NOMAD_NAMESPACE": "mine"}
     connections = Connections(tmp_path, {"profile": "prod", "token": "flag-token", "namespace": "web"}, environ)
@@ -426,7 +424,7 @@ def test_a_choice_is_made_of_the_file_as_it_is_and_flags_count_only_for_the_star
         connections.profiles()
 
 
-def test_a_color_may_be_spelled_as_in_0_1_0(tmp_path: Path) -> None:
+def test_a_color_can_be_spelled_as_in_0_1_0(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[profile.a]\ncolour = "red"\n')
     assert Connections(tmp_path).profiles()[0].color == "red"
     (tmp_path / "config.toml").write_text('[profile.a]\ncolor = "red"\ncolour = "blue"\n')

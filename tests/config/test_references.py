@@ -1,4 +1,4 @@
-"""`${VARIABLE}` and `file:` in a sink's definition: taken as they are now, and never shown."""
+"""`${VARIABLE}` and `file:` in a sink's definition: resolved when used, and never shown."""
 
 import os
 from pathlib import Path
@@ -24,11 +24,11 @@ SECRET = "s3cr3t-of-the-receiver"
         ("not file:/etc/hostname", "not file:/etc/hostname"),
     ],
 )
-def test_variables_are_filled_in_once(text: str, value: str) -> None:
+def test_variables_are_expanded_once(text: str, value: str) -> None:
     assert resolve(text, {"TOKEN": SECRET, "ODD": "${TOKEN} file:/x"}) == value
 
 
-def test_what_refers_to_something_else_is_known() -> None:
+def test_references_are_recognized() -> None:
     assert refers("a ${TOKEN}") and refers("file:/x") and not refers("$${TOKEN}") and not refers("plain")
     assert reads_file("file:/x") and not reads_file("${TOKEN}")
 
@@ -41,20 +41,20 @@ def test_a_missing_variable_is_named_and_nothing_else(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["${}", "${A B}", "${A", "x ${1}", "${\x1b[2J}"])
-def test_what_is_no_name_is_shown_harmlessly(text: str) -> None:
+def test_an_invalid_name_is_shown_escaped(text: str) -> None:
     with pytest.raises(ValueUnavailableError, match="is not a reference to a variable") as raised:
         resolve(text, {"A": SECRET})
     assert str(raised.value).isprintable()
 
 
-def test_a_rotated_file_is_read_anew(tmp_path: Path) -> None:
+def test_a_rotated_file_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "token"
     for content, value in ((f"{SECRET}\n", SECRET), (" with spaces \r\nsecond\n", " with spaces "), ("ä", "ä")):
         file.write_text(content, newline="")
         assert resolve(f"file:{file}") == value
 
 
-def test_a_path_may_begin_at_home_or_at_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_can_start_with_home_or_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "token").write_text(SECRET)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert resolve("file:~/token") == SECRET
@@ -73,7 +73,7 @@ def test_an_unusable_file_is_named_and_its_content_never(tmp_path: Path) -> None
         assert SECRET not in message and message.isprintable() and str(tmp_path) in message, name
 
 
-def test_the_longest_line_is_taken(tmp_path: Path) -> None:
+def test_the_longest_allowed_line_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "long").write_text("x" * LONGEST + "\nsecond")
     assert len(resolve(f"file:{tmp_path}/long")) == LONGEST
 

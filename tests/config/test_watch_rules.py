@@ -1,4 +1,4 @@
-"""Watch rules as they are written, made and switched."""
+"""Watch rules as written in files, and created and enabled in the dashboard."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -75,7 +75,7 @@ def test_every_field_of_a_rule_is_read(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_has_its_place_and_leaves_out_its_rule_only(tmp_path: Path, text: str, mistake: str) -> None:
+def test_a_mistake_has_its_position_and_disables_only_its_rule(tmp_path: Path, text: str, mistake: str) -> None:
     other = '\n[[watch]]\nname = "b"\nlevel = "warning"\n' if text.startswith("[[") else ""
     (tmp_path / "config.toml").write_text(f'{text}\n{other}\n[ui]\ncolumns = ["time"]\n')
     rules = WatchRules(tmp_path)
@@ -85,13 +85,13 @@ def test_a_mistake_has_its_place_and_leaves_out_its_rule_only(tmp_path: Path, te
     assert read_settings(tmp_path).ui.columns == ("time",)
 
 
-def test_two_rules_need_two_names(tmp_path: Path) -> None:
+def test_rule_names_must_be_unique(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(WHOLE + WHOLE)
     [trouble] = WatchRules(tmp_path).troubles
     assert '`watch[1].name` is "web fails", the name of another rule' in trouble
 
 
-def test_what_is_made_switched_and_removed_in_the_dashboard_is_kept(tmp_path: Path) -> None:
+def test_changes_made_in_the_dashboard_are_stored(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(WHOLE)
     rules = WatchRules(tmp_path)
     made = Rule("mine", Filter.parse('job:=web "a b"'), Level.WARNING, origin=Origin.OWN)
@@ -111,7 +111,7 @@ def test_what_is_made_switched_and_removed_in_the_dashboard_is_kept(tmp_path: Pa
     assert "mine" not in [rule.name for rule in WatchRules(tmp_path).rules]
 
 
-def test_what_another_dashboard_or_an_editor_wrote_meanwhile_stays(tmp_path: Path) -> None:
+def test_changes_by_another_dashboard_or_an_editor_are_kept(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("watch = 3")
     one, other = WatchRules(tmp_path), WatchRules(tmp_path)
     one.add(Rule("mine", Filter.parse("job:=web"), origin=Origin.OWN))

@@ -1,4 +1,4 @@
-"""`--from nats://…`: what was published to JetStream, printed and on the screen."""
+"""`--from nats://…`: messages published to JetStream, printed and on the screen."""
 
 import asyncio
 import json
@@ -17,11 +17,11 @@ from tests.nats_server import NatsServer, nats_server
 from tests.sink_items import batches, items
 
 SECONDS = 60
-"""How long a test may take before it counts as hung."""
+"""Seconds after which a test counts as hung."""
 
 
 async def published(server: NatsServer, events: list[Item], **settings: Path) -> None:
-    """What a runner leaves in the stream NOMAD, which it makes."""
+    """Create the stream NOMAD and publish to it, as a runner does."""
     definition = Definition(
         "nats",
         Kind.NATS,
@@ -39,7 +39,7 @@ def texts(events: list[Item]) -> list[object]:
     return [json.loads(item.text) for item in events]
 
 
-async def test_tail_prints_what_was_published_and_its_options_choose(tmp_path: Path) -> None:
+async def test_tail_prints_published_events_and_its_options_select(tmp_path: Path) -> None:
     events = items(most=80)
     async with asyncio.timeout(SECONDS), nats_server(tmp_path / "nats") as server:
         await published(server, events)
@@ -54,7 +54,7 @@ async def test_tail_prints_what_was_published_and_its_options_choose(tmp_path: P
     assert filtered.values[0]["Topic"] == "Evaluation"
 
 
-async def test_the_dashboard_shows_what_was_published_and_what_is_published_next(tmp_path: Path) -> None:
+async def test_the_dashboard_shows_events_published_before_and_after(tmp_path: Path) -> None:
     events = items(most=80)
     async with asyncio.timeout(SECONDS), nats_server(tmp_path / "nats") as server:
         await published(server, events[:60])

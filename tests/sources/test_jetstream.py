@@ -1,4 +1,4 @@
-"""JetStream as a source: what `sink run` published, read back by a dashboard."""
+"""JetStream as a source: a dashboard reads what `sink run` published."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -54,11 +54,11 @@ async def first(updates: AsyncGenerator[Update, None], kind: type[T]) -> T:
 
 
 MESSAGES = [each for each in Format if each not in (Format.TASKS, Format.TEMPLATE)]
-"""Formats of NATS: one message an event."""
+"""Formats for NATS, with one message per event."""
 
 
 @pytest.mark.parametrize("form", MESSAGES)
-async def test_history_and_what_comes_in_frames_as_nomad_sent_them(server: NatsServer, form: Format) -> None:
+async def test_history_and_new_events_are_frames_as_nomad_sent_them(server: NatsServer, form: Format) -> None:
     events = items(most=60)
     async with asyncio.timeout(60):
         publishing = sink(server, form)
@@ -82,7 +82,7 @@ async def test_history_and_what_comes_in_frames_as_nomad_sent_them(server: NatsS
         await publishing.close()
 
 
-async def test_a_long_history_is_read_whole(server: NatsServer) -> None:
+async def test_a_long_history_is_read_completely(server: NatsServer) -> None:
     events = items("load", most=1500)
     async with asyncio.timeout(60):
         publishing = sink(server)
@@ -114,7 +114,7 @@ async def test_a_server_restart_loses_and_repeats_nothing(server: NatsServer) ->
         await again.close()
 
 
-async def test_a_reader_that_the_server_forgot_goes_on(server: NatsServer) -> None:
+async def test_reading_resumes_when_the_server_lost_the_consumer(server: NatsServer) -> None:
     events = items(most=40)
     async with asyncio.timeout(40), server.client() as client:
         publishing = sink(server)
@@ -131,7 +131,7 @@ async def test_a_reader_that_the_server_forgot_goes_on(server: NatsServer) -> No
         await publishing.close()
 
 
-async def test_what_the_stream_dropped_meanwhile_is_a_gap(server: NatsServer) -> None:
+async def test_messages_dropped_from_the_stream_meanwhile_are_a_gap(server: NatsServer) -> None:
     events = items(most=40)
     async with asyncio.timeout(40):
         publishing = sink(server)
@@ -152,7 +152,7 @@ async def test_what_the_stream_dropped_meanwhile_is_a_gap(server: NatsServer) ->
         await again.close()
 
 
-async def test_gaps_come_as_gaps_and_tests_do_not_come(server: NatsServer) -> None:
+async def test_gaps_are_read_as_gaps_and_tests_are_skipped(server: NatsServer) -> None:
     gap = Gap(GapReason.BUFFER, 10, 20, 3.0, ("Job",), events=2)
     event = items(most=1)
     for number, form in enumerate(MESSAGES):
@@ -169,7 +169,7 @@ async def test_gaps_come_as_gaps_and_tests_do_not_come(server: NatsServer) -> No
             await publishing.close()
 
 
-async def test_where_it_begins(server: NatsServer) -> None:
+async def test_where_it_starts(server: NatsServer) -> None:
     now = time_ns()
     old = items(most=20, received=now - 3600 * 10**9)
     new = items(most=40)[20:]

@@ -1,4 +1,4 @@
-"""The journal as a source: all that a runner wrote, in order and when it came, and what it writes from then on."""
+"""The journal as a source: everything a runner wrote, in order and with its time, and everything it writes later."""
 
 import asyncio
 import sqlite3
@@ -28,7 +28,7 @@ from tests import recordings
 from tests.journals import SECOND, frames_of, report, write, writing, written
 
 SECONDS = 60
-"""How long a test may take before it counts as hung."""
+"""Seconds after which a test counts as hung."""
 
 LONG_AGO = 1_700_000_000 * SECOND
 
@@ -53,13 +53,13 @@ def indexes(updates: Iterable[Update]) -> list[int]:
 
 
 async def read(source: Source) -> list[Update]:
-    """Everything that a source says, until it ends."""
+    """Return all updates of a source that ends."""
     async with aclosing(source.updates()) as updates:
         return [update async for update in updates]
 
 
 class Reading:
-    """A source being read."""
+    """A source that is being read."""
 
     def __init__(self) -> None:
         self.seen: list[Update] = []
@@ -98,7 +98,7 @@ async def reading(source: Source) -> AsyncIterator[Reading]:
 
 
 class Replayed:
-    """A source that repeats updates."""
+    """A source that yields given updates."""
 
     name = "replayed"
     live = True
@@ -115,14 +115,14 @@ class Replayed:
 
 
 SOON = Pace(poll=0.01, check=0.02, shortest_delay=0.05)
-"""How the runner is doing is looked at often enough for a test."""
+"""Checks the runner often enough for a test."""
 
 
 # Read as a recording
 
 
 @pytest.mark.parametrize("name", ["tour", "beta", "hostile", "large-job"])
-async def test_everything_comes_again_in_order(name: str, tmp_path: Path) -> None:
+async def test_everything_is_read_back_in_order(name: str, tmp_path: Path) -> None:
     contents = [decoded for each in recordings.lines(name) if isinstance(decoded := decode(each), Frame | Unreadable)]
     gap = Gap(GapReason.BUFFER, 5, 9, 41.0, ("Job",), ("payments",))
     async with asyncio.timeout(SECONDS):
@@ -149,7 +149,7 @@ async def test_an_event_was_received_when_the_runner_received_it(tmp_path: Path)
         LONG_AGO + 2 * SECOND,
         LONG_AGO + 3 * SECOND,
     ]
-    # Among live events those are marked that had waited in the server's buffer when the runner came, and no others.
+    # Of the live events, exactly those that were in the server's buffer when the runner connected are marked.
     assert ["‹" in each.signs(live=True) for each in rows if isinstance(each, EventRow)] == [True, True, False, False]
     assert session.status.state is State.ENDED
 
@@ -187,10 +187,10 @@ NEWEST_5 = "Only the newest 5 events of the journal are shown (--max-events)."
     ],
     ids=str,
 )
-async def test_it_starts_where_asked(
+async def test_it_starts_at_the_requested_position(
     start: Start, newest_events: int | None, first: int | None, note: str | None, tmp_path: Path
 ) -> None:
-    """One event every second from two hours ago on, at every other index from 10 to 98."""
+    """Return one event per second starting two hours ago, at every second index from 10 to 98."""
     async with asyncio.timeout(SECONDS):
         async with writing(tmp_path / "a.journal") as journal:
             began = time_ns() - 7200 * SECOND
@@ -206,7 +206,7 @@ async def test_it_starts_where_asked(
     assert [each.text for each in updates if isinstance(each, Noted)] == ([] if note is None else [note])
 
 
-async def test_what_had_waited_for_long_when_it_was_journaled_is_not_of_the_last_minutes(tmp_path: Path) -> None:
+async def test_events_that_were_old_when_journaled_are_not_recent(tmp_path: Path) -> None:
     old = frames_of(recordings.lines("tour"), fresh=False)
     async with asyncio.timeout(SECONDS):
         path = await written(tmp_path / "a.journal", [*old, *frames([5000, 5001])])
@@ -214,7 +214,7 @@ async def test_what_had_waited_for_long_when_it_was_journaled_is_not_of_the_last
     assert indexes(updates) == [5000, 5001]
 
 
-async def test_it_holds_the_topics_and_the_namespace_that_are_asked_for(tmp_path: Path) -> None:
+async def test_it_yields_the_requested_topics_and_namespace(tmp_path: Path) -> None:
     lines = [
         line(1),
         line(2, "Node", ""),
@@ -239,7 +239,7 @@ async def test_it_holds_the_topics_and_the_namespace_that_are_asked_for(tmp_path
     assert [each for each in payments if isinstance(each, Gap)] == [gaps[0]]
 
 
-async def test_the_screen_is_not_held_up_by_a_long_journal(tmp_path: Path) -> None:
+async def test_a_long_journal_does_not_block_the_screen(tmp_path: Path) -> None:
     lines = [each for each in recordings.lines("load") if b'"Events"' in each]
     async with asyncio.timeout(SECONDS):
         path = await written(tmp_path / "a.journal", frames_of(lines))
@@ -254,10 +254,10 @@ async def test_the_screen_is_not_held_up_by_a_long_journal(tmp_path: Path) -> No
     assert longest < 0.5
 
 
-# A journal that is being written
+# A journal while it is written
 
 
-async def test_what_a_runner_commits_is_shown_as_it_comes(tmp_path: Path) -> None:
+async def test_commits_of_a_runner_are_shown_immediately(tmp_path: Path) -> None:
     async with asyncio.timeout(SECONDS), writing(tmp_path / "a.journal") as journal:
         await report(journal)
         await write(journal, frames([1, 2]))
@@ -280,7 +280,7 @@ def _holds(update: Update, seen: list[Update]) -> bool:
     return update in seen
 
 
-async def test_following_may_begin_at_the_end(tmp_path: Path) -> None:
+async def test_following_can_start_at_the_end(tmp_path: Path) -> None:
     async with asyncio.timeout(SECONDS), writing(tmp_path / "a.journal") as journal:
         await report(journal)
         await write(journal, frames([1, 2]))
@@ -318,7 +318,7 @@ async def test_a_runner_that_stops_is_reported_and_so_is_the_next_one(tmp_path: 
     assert Connected("a.journal", region="global", reconnects=1) in heard.seen
 
 
-async def test_what_a_runner_drops_before_it_is_read_is_a_gap(tmp_path: Path) -> None:
+async def test_events_dropped_before_they_were_read_are_a_gap(tmp_path: Path) -> None:
     lines = [line(index, text="x" * 200_000) for index in range(1, 41)]
     async with asyncio.timeout(SECONDS), writing(tmp_path / "a.journal", Retention(keep=0.0)) as journal:
         await report(journal)
@@ -326,7 +326,7 @@ async def test_what_a_runner_drops_before_it_is_read_is_a_gap(tmp_path: Path) ->
             await write(journal, [each], LONG_AGO)
         source = JournalSource(journal.path, follow=True, pace=SOON)
         async with aclosing(source.updates()) as updates:
-            seen = [await anext(updates), await anext(updates)]  # more of the first page waits to be taken
+            seen = [await anext(updates), await anext(updates)]  # more of the first page is pending
             await write(journal, frames([41]))
             await journal.prune()
             assert journal.first > 10
@@ -342,7 +342,7 @@ async def test_what_a_runner_drops_before_it_is_read_is_a_gap(tmp_path: Path) ->
     assert gap.missing == f"indexes {gap.after + 1}–{gap.before - 1} are missing, at least {lost} events"
 
 
-async def test_a_journal_that_another_takes_the_place_of_is_over(tmp_path: Path) -> None:
+async def test_a_replaced_journal_ends(tmp_path: Path) -> None:
     path = tmp_path / "a.journal"
     async with asyncio.timeout(SECONDS):
         await written(path, frames([1]))
@@ -355,7 +355,7 @@ async def test_a_journal_that_another_takes_the_place_of_is_over(tmp_path: Path)
     assert any(isinstance(each, Noted) and "was moved or replaced" in each.text for each in heard.seen)
 
 
-async def test_of_a_damaged_journal_comes_what_can_be_read(tmp_path: Path) -> None:
+async def test_the_readable_part_of_a_damaged_journal_is_read(tmp_path: Path) -> None:
     lines = [line(index, text="x" * 300_000) for index in range(1, 11)]
     async with asyncio.timeout(SECONDS):
         path = await written(tmp_path / "a.journal", frames_of(lines))
@@ -368,7 +368,7 @@ async def test_of_a_damaged_journal_comes_what_can_be_read(tmp_path: Path) -> No
     assert isinstance(last, Ended)
 
 
-async def test_a_journal_that_is_cut_off_is_reported(tmp_path: Path) -> None:
+async def test_a_truncated_journal_is_reported(tmp_path: Path) -> None:
     lines = [line(index, text="x" * 300_000) for index in range(1, 11)]
     async with asyncio.timeout(SECONDS):
         path = await written(tmp_path / "a.journal", frames_of(lines))
@@ -378,7 +378,7 @@ async def test_a_journal_that_is_cut_off_is_reported(tmp_path: Path) -> None:
     assert isinstance(updates[-1], Ended)
 
 
-# The journal first, and then the server
+# The journal, then the server
 
 
 def journaled(path: Path, server: StandIn, start: Start | None = None, **given: str) -> JournaledLive:
@@ -393,7 +393,7 @@ TOUR = [each for each in recordings.lines("tour") if b'"Events"' in each]
 @pytest.mark.parametrize("held", [100_000, 100])
 @pytest.mark.parametrize("journaled_frames", [1, 7, 150, len(TOUR) - 50, len(TOUR)])
 async def test_the_journal_and_the_stream_are_one(journaled_frames: int, held: int, tmp_path: Path) -> None:
-    """Every event comes once and in order; if the server holds too little, there is one gap where something lacks."""
+    """Every event is read once and in order; if the server holds too little, there is one gap."""
     whole = frames_of(TOUR)
     options = Options(lead=ALL_FRAMES, buffer_size=held)
     async with asyncio.timeout(SECONDS), StandIn(TOUR, options) as server:
@@ -420,7 +420,7 @@ async def test_the_journal_and_the_stream_are_one(journaled_frames: int, held: i
     assert isinstance(source, Watchable) and source.last_index == 90_000
 
 
-async def test_what_the_runner_wrote_meanwhile_fills_what_the_server_no_longer_holds(tmp_path: Path) -> None:
+async def test_the_journal_fills_gaps_of_the_servers_buffer(tmp_path: Path) -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn([], Options(buffer_size=8)) as server,
@@ -436,7 +436,7 @@ async def test_what_the_runner_wrote_meanwhile_fills_what_the_server_no_longer_h
     assert heard.gaps == []
 
 
-async def test_the_newest_of_a_journal_is_no_backlog_and_a_rebuilt_server_is_reported(tmp_path: Path) -> None:
+async def test_the_newest_journal_events_are_not_a_backlog_and_a_rebuilt_server_is_reported(tmp_path: Path) -> None:
     async with asyncio.timeout(SECONDS), StandIn([line(1), line(2)], Options(lead=ALL_FRAMES)) as server:
         path = await written(tmp_path / "a.journal", frames([500, 501]), LONG_AGO)
         async with reading(journaled(path, server)) as heard:
@@ -460,7 +460,7 @@ async def test_the_newest_of_a_journal_is_no_backlog_and_a_rebuilt_server_is_rep
 
 
 @pytest.mark.parametrize("namespace", ["*", "payments"])
-async def test_only_what_the_connection_names_comes_of_either(namespace: str, tmp_path: Path) -> None:
+async def test_only_the_connections_subscription_is_read_from_either(namespace: str, tmp_path: Path) -> None:
     def lines(first: int, last: int) -> list[bytes]:
         return [line(index, namespace="payments" if index % 3 == 0 else "default") for index in range(first, last)]
 
@@ -477,8 +477,8 @@ async def test_only_what_the_connection_names_comes_of_either(namespace: str, tm
 
 
 @pytest.mark.parametrize("since", [60, 7200])
-async def test_the_start_counts_for_both(since: int, tmp_path: Path) -> None:
-    """Of a journal whose last event came an hour ago, with a server that holds that one and a later one."""
+async def test_the_start_applies_to_both(since: int, tmp_path: Path) -> None:
+    """With a journal whose last event was an hour ago, and a server that holds that one and a later one."""
 
     def line_of(index: int, ago: int) -> bytes:
         return (
@@ -497,7 +497,7 @@ async def test_the_start_counts_for_both(since: int, tmp_path: Path) -> None:
     assert heard.gaps == []
 
 
-async def test_a_journal_that_goes_away_costs_only_the_past(tmp_path: Path) -> None:
+async def test_a_journal_that_disappears_loses_only_the_past(tmp_path: Path) -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn([line(7)], Options(lead=ALL_FRAMES)) as server,

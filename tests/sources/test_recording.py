@@ -1,4 +1,4 @@
-"""A recording shows what it holds, however it is packed and wherever it breaks off."""
+"""A recording is shown with any compression and any truncation."""
 
 import asyncio
 import gzip
@@ -20,7 +20,7 @@ from nomad_tui.sources.recording import Recording
 from tests import recordings
 
 SECONDS = 60
-"""How long a test may take before it counts as hung."""
+"""Seconds after which a test counts as hung."""
 
 
 async def updates(*files: Path) -> list[Update]:
@@ -33,7 +33,7 @@ def frames(found: Iterable[Update]) -> list[Frame]:
 
 
 def events(found: Iterable[Update]) -> list[bytes]:
-    """Every event, byte for byte."""
+    """Return every event, byte for byte."""
     return [text for frame in frames(found) for text in event_lines(frame.line)]
 
 
@@ -47,7 +47,7 @@ def frame(index: int, text: str = "") -> bytes:
 
 
 def halves(content: bytes) -> tuple[bytes, bytes]:
-    """Cut within a line."""
+    """Split within a line."""
     return content[: len(content) // 2], content[len(content) // 2 :]
 
 
@@ -78,7 +78,7 @@ PACKINGS = [as_it_is, gzip.compress, gzip_in_members, zstd, zstd_in_frames, zstd
 
 
 @pytest.mark.parametrize("pack", PACKINGS)
-async def test_packing_makes_no_difference_and_needs_no_name(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+async def test_compression_is_detected_without_a_file_extension(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     file = tmp_path / "recording"
     file.write_bytes(pack(recordings.content("tour")))
     found = await updates(file)
@@ -88,7 +88,7 @@ async def test_packing_makes_no_difference_and_needs_no_name(pack: Callable[[byt
     assert unreadable(found) == []
 
 
-async def test_what_tail_printed_opens_to_the_same_events(tmp_path: Path) -> None:
+async def test_output_of_tail_opens_to_the_same_events(tmp_path: Path) -> None:
     printed = tmp_path / "events.ndjson"
     lines = [line for line in recordings.lines("beta") if b"Events" in line]
     texts = [text for line in lines for text in event_lines(line)]
@@ -122,7 +122,7 @@ async def test_files_of_one_cluster_are_merged_by_index(tmp_path: Path) -> None:
     assert Recording([str(tmp_path / "b.ndjson"), str(tmp_path / "a.ndjson")]).name == "b.ndjson and 1 more"
 
 
-async def test_a_gap_of_other_topics_is_left_out(tmp_path: Path) -> None:
+async def test_a_gap_of_other_topics_is_skipped(tmp_path: Path) -> None:
     file = tmp_path / "recorded.ndjson"
     gap = b'{"Index":60,"Events":[],"Gap":{"Reason":"buffer","After":51,"Before":60,"Topics":["%s"]}}'
     file.write_bytes(b"\n".join([frame(51), gap % b"Node", gap % b"Job", frame(60)]))
@@ -134,7 +134,7 @@ async def test_a_gap_of_other_topics_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "odd", [b'"AwaySeconds":1e300', b'"Before":1%s' % (b"0" * 40), b'"Events":-5', b'"Reason":"odd"']
 )
-async def test_a_gap_that_cannot_be_is_left_out(tmp_path: Path, odd: bytes) -> None:
+async def test_an_impossible_gap_is_skipped(tmp_path: Path, odd: bytes) -> None:
     file = tmp_path / "recorded.ndjson"
     gap = b'{"Index":60,"Events":[],"Gap":{"Reason":"buffer","After":51,%s}}' % odd
     file.write_bytes(b"\n".join([frame(51), gap, frame(60)]))
@@ -154,7 +154,7 @@ async def test_an_index_that_goes_back_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pack", PACKINGS)
-async def test_an_empty_recording_is_no_trouble(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+async def test_an_empty_recording_is_not_an_error(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     file = tmp_path / "empty"
     file.write_bytes(pack(b""))
     assert [type(update) for update in await updates(file)] == [Connected, Ended]
@@ -165,7 +165,9 @@ async def test_dev_null_is_an_empty_recording() -> None:
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, gzip_in_members, zstd_in_frames, zstd_of_unknown_size])
-async def test_of_a_truncated_archive_what_can_be_read_is_shown(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+async def test_the_readable_part_of_a_truncated_archive_is_shown(
+    pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
     packed = pack(recordings.content("beta"))
     file = tmp_path / "truncated"
     file.write_bytes(packed[: len(packed) * 3 // 4])
@@ -181,7 +183,7 @@ async def test_of_a_truncated_archive_what_can_be_read_is_shown(pack: Callable[[
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstd])
-async def test_of_a_damaged_archive_what_can_be_read_is_shown(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+async def test_the_readable_part_of_a_damaged_archive_is_shown(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     first, second = pack(frame(1) + b"\n"), bytearray(pack(recordings.content("beta")))
     second[2:40] = b"\xff" * 38
     file = tmp_path / "damaged"
@@ -191,7 +193,7 @@ async def test_of_a_damaged_archive_what_can_be_read_is_shown(pack: Callable[[by
     assert any("reading the recording failed" in each.reason for each in unreadable(found))
 
 
-async def test_a_cut_last_line_is_reported_and_a_whole_one_without_its_line_feed_is_shown(tmp_path: Path) -> None:
+async def test_a_truncated_last_line_is_reported_and_a_complete_one_without_line_feed_is_shown(tmp_path: Path) -> None:
     file = tmp_path / "cut.ndjson"
     file.write_bytes(frame(1) + b"\n" + frame(2)[:30])
     found = await updates(file)
@@ -242,7 +244,7 @@ async def test_a_pipe_is_shown_as_it_grows() -> None:
             await stream.aclose()
 
 
-async def test_a_packed_pipe_is_shown_as_it_grows() -> None:
+async def test_a_compressed_pipe_is_shown_as_it_grows() -> None:
     reading, writing = os.pipe()
     compressor = zstandard.ZstdCompressor().compressobj()
     with os.fdopen(writing, "wb", buffering=0) as pipe, os.fdopen(reading, "rb") as file:
@@ -261,8 +263,8 @@ async def test_a_packed_pipe_is_shown_as_it_grows() -> None:
             await stream.aclose()
 
 
-def test_whoever_has_enough_does_not_wait_for_a_silent_pipe() -> None:
-    """A thread that reads the pipe would keep the interpreter from its end."""
+def test_closing_does_not_wait_for_a_silent_pipe() -> None:
+    """A thread that reads the pipe would prevent the interpreter from exiting."""
     program = """if True:
         import asyncio
         from nomad_tui.sources.recording import Recording
@@ -291,7 +293,7 @@ def test_whoever_has_enough_does_not_wait_for_a_silent_pipe() -> None:
 
 
 async def test_a_named_pipe_loses_nothing_by_being_checked(tmp_path: Path) -> None:
-    """As `nomad-tui open <(ssh host cat events)` hands over."""
+    """As passed by `nomad-tui open <(ssh host cat events)`."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     recording = Recording([str(pipe)])
@@ -307,7 +309,7 @@ async def test_a_named_pipe_loses_nothing_by_being_checked(tmp_path: Path) -> No
     assert isinstance(found[-1], Ended)
 
 
-async def test_a_named_pipe_that_nobody_writes_into_can_be_left(tmp_path: Path) -> None:
+async def test_reading_a_named_pipe_without_a_writer_can_be_cancelled(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     recording = Recording([str(pipe)])
@@ -324,10 +326,10 @@ async def test_a_named_pipe_that_nobody_writes_into_can_be_left(tmp_path: Path) 
         await asyncio.wait({task})
 
 
-# What cannot be opened
+# Errors
 
 
-def test_what_cannot_be_opened_is_reported_in_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "closed.ndjson").touch(mode=0o000)
     reasons = {"missing\x1b[2J.ndjson": "no such file or directory", ".": "is a directory"}
     if os.geteuid() != 0:

@@ -1,4 +1,4 @@
-"""What `Ctrl+R` writes: every event once, whole lines, also when the disk is full for a while.
+"""The file that `Ctrl+R` writes: every event once, complete lines, even if the disk is full for a while.
 
 python -m tests.sources.test_recording_file FOLDER runs one test where `FOLDER` is a small file system.
 """
@@ -33,7 +33,7 @@ async def until(fact: Callable[[], object], seconds: float = 30) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_what_is_held_and_what_comes_is_read_again_with_its_gaps(tmp_path: Path) -> None:
+async def test_held_and_new_events_read_back_with_their_gaps(tmp_path: Path) -> None:
     history, file = History(), tmp_path / "recorded.ndjson"
     for frame in FRAMES[:20]:
         history.append(frame, 0)
@@ -52,7 +52,7 @@ async def test_what_is_held_and_what_comes_is_read_again_with_its_gaps(tmp_path:
     assert read[20] == GAP
 
 
-async def test_from_now_on_leaves_out_what_is_held_and_nothing_is_replaced(tmp_path: Path) -> None:
+async def test_from_now_on_excludes_held_events_and_no_file_is_replaced(tmp_path: Path) -> None:
     history, file = History(), tmp_path / "recorded.ndjson"
     for frame in FRAMES[:20]:
         history.append(frame, 0)
@@ -64,7 +64,7 @@ async def test_from_now_on_leaves_out_what_is_held_and_nothing_is_replaced(tmp_p
     assert file.read_bytes() == FRAMES[20].line + b"\n"
 
 
-async def test_what_is_evicted_while_the_disk_is_full_is_counted_once(
+async def test_events_evicted_while_the_disk_is_full_are_counted_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history, file = History(max_events=50), tmp_path / "recorded.ndjson"
@@ -111,7 +111,7 @@ async def on_a_full_disk(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not MAY_MOUNT, reason="this machine lets nobody mount a small file system of his own")
-def test_a_full_disk_is_reported_and_recording_goes_on_when_there_is_room(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_recording_resumes_when_there_is_space(tmp_path: Path) -> None:
     command = in_own_mounts(
         'mount -t tmpfs -o size=8m tmpfs "$1" && exec "$2" -m tests.sources.test_recording_file "$1"'
     )
