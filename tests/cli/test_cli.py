@@ -1,4 +1,4 @@
-"""The command line: options reach the server, a mistake is reported in a sentence, the dashboard opens."""
+"""The command line: options take effect at the server, mistakes are reported in a sentence, the dashboard opens."""
 
 import asyncio
 import base64
@@ -30,7 +30,7 @@ from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, Request, StandIn
 from tests import quick, recordings
 
 SECONDS = 60
-"""How long a test may take before it counts as hung."""
+"""Seconds after which a test counts as hung."""
 
 PROGRAM = str(Path(sys.executable).with_name("nomad-tui"))
 
@@ -54,11 +54,11 @@ def frame(index: int, text: str = "") -> bytes:
 
 @dataclass(frozen=True)
 class Way:
-    """A way to give settings: their variables, their flags, or both when they contradict each other."""
+    """A way to pass settings: variables, flags, or flags that override variables."""
 
     name: str
     command_line: Callable[[list[str]], list[str]]
-    """The whole of it, made of the flags."""
+    """Returns the complete command line for given flags."""
     by_variable: bool = False
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ WAYS = [
 
 
 async def request(way: Way, settings: dict[str, str], server: StandIn) -> Request:
-    """The request for the stream by a `tail` that was given `settings`, by their names, and contrary variables."""
+    """Run `tail` with `settings` by name and contrary variables, and return its request for the stream."""
     given = {setting: settings[setting.name] for setting in HELP if setting.name in settings}
     if way.by_variable:
         flags: list[str] = []
@@ -109,7 +109,9 @@ async def test_settings_reach_the_server(way: Way) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS[1:3], ids=str)
-async def test_a_token_file_beats_the_variable(way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_token_file_takes_precedence_over_the_variable(
+    way: Way, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NOMAD_TOKEN", OTHER)
     (tmp_path / "token").write_text(f"{SECRET}\n")
     options = Options(tokens={SECRET: MANAGEMENT}, lead=ALL_FRAMES)
@@ -185,7 +187,7 @@ async def test_a_profile_reaches_the_server_and_no_other_clusters_token_does(
     }
 
 
-async def test_options_of_the_stream_count_before_the_command_too() -> None:
+async def test_stream_options_can_precede_the_command() -> None:
     options = Options(lead=ALL_FRAMES)
     lines = [frame(1), frame(2), frame(3, "x" * 3000), frame(4)]
     async with asyncio.timeout(SECONDS), StandIn(lines, options) as server:
@@ -221,7 +223,7 @@ async def test_options_of_the_stream_count_before_the_command_too() -> None:
     ],
     ids=" ".join,
 )
-async def test_where_to_start_counts_before_the_command_too(arguments: list[str]) -> None:
+async def test_start_options_can_precede_the_command(arguments: list[str]) -> None:
     async with asyncio.timeout(SECONDS), StandIn([frame(1), frame(2)], Options(lead=ALL_FRAMES)) as server:
         process = await asyncio.create_subprocess_exec(
             *(*quick.command(), "--address", server.address, *arguments, "--limit", "1"), stdout=PIPE, stderr=PIPE
@@ -237,7 +239,7 @@ async def test_where_to_start_counts_before_the_command_too(arguments: list[str]
         assert b"the last 1 h 30 m were requested" in err
 
 
-# What is wrong
+# Mistakes
 
 
 @pytest.mark.parametrize(
@@ -333,7 +335,7 @@ def test_a_dashboard_without_a_standard_stream_says_what_it_needs(arguments: lis
         ("x" * 200 + " /(/", "Invalid regular expression", None),
     ],
 )
-def test_a_mistake_in_a_filter_is_pointed_at(command: list[str], text: str, words: str, pointer: str | None) -> None:
+def test_a_mistake_in_a_filter_is_marked(command: list[str], text: str, words: str, pointer: str | None) -> None:
     result = CliRunner().invoke(main, [*command, "--filter", text])
     assert (result.exit_code, result.stdout) == (2, "")
     sentence, repeated, pointed_at = result.stderr.splitlines()
@@ -375,7 +377,7 @@ def test_sizes_are_numbers_with_a_unit(text: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "MiB", "-1MiB", "1e6", "1,5GiB", "1 PB", "0", "1023", "nan", "٣MiB MiB"])
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_an_invalid_size_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="such as 512MiB"):
         ByteSize(1024).convert(text, None, None)
 
@@ -397,7 +399,7 @@ def test_help_names_every_flag_and_variable(command: list[str]) -> None:
     assert [variable for variable in VARIABLES if f"[{variable}]" not in result.stdout] == []
 
 
-def test_help_names_every_command_and_every_command_has_some() -> None:
+def test_help_lists_every_command_and_every_command_has_help() -> None:
     listed = CliRunner().invoke(main, ["-h"]).stdout
     for command in COMMANDS:
         result = CliRunner().invoke(main, [command, "--help"])
@@ -414,11 +416,11 @@ IN_ITS_OWN_TERMINAL = """if True:
     fcntl.ioctl(1, termios.TIOCSCTTY, 0)
     os.execv(sys.argv[1], sys.argv[1:])
 """
-"""Runs a program whose controlling terminal is its standard output."""
+"""Runs a program whose standard output is its controlling terminal."""
 
 
 class Terminal:
-    """A program in a terminal of 200 by 50: what it draws, and keys for it."""
+    """A program in a terminal of 200 by 50, with its output and keys for it."""
 
     def __init__(
         self, process: Process, master: int, drawn: asyncio.StreamReader, transport: asyncio.ReadTransport
@@ -438,7 +440,7 @@ class Terminal:
             self.text += piece.decode("utf-8", "replace")
 
     async def read_for(self, seconds: float) -> None:
-        """Lets the program draw for a while, whatever it draws: one that nobody reads comes to a stop."""
+        """Read the program's output for a while; a program whose output is not read blocks."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.until("\0 is never drawn")
@@ -447,13 +449,13 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     def hang_up(self) -> None:
-        """As a connection over SSH does that is lost."""
+        """Close the terminal, as when an SSH connection is lost."""
         self._transport.close()
         os.close(self._master)
         self.gone = True
 
     async def ended(self) -> int:
-        """The exit code; what it draws meanwhile is read, or it could not end."""
+        """Return the exit code; reads the output meanwhile, so that the program can end."""
         reading = asyncio.create_task(self._drawn.read())
         code = await self.process.wait()
         reading.cancel()
@@ -462,7 +464,7 @@ class Terminal:
 
 @asynccontextmanager
 async def terminal(*arguments: str, stdin: int | None = None) -> AsyncIterator[Terminal]:
-    """`nomad-tui` in a terminal; `stdin` instead of the terminal's keyboard."""
+    """Run `nomad-tui` in a terminal; `stdin` replaces the terminal's keyboard."""
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (50, 200))
     before = termios.tcgetattr(slave)
@@ -492,7 +494,7 @@ async def terminal(*arguments: str, stdin: int | None = None) -> AsyncIterator[T
         os.close(slave)
 
 
-async def test_the_dashboard_opens_on_a_server_and_leaves_it() -> None:
+async def test_the_dashboard_opens_on_a_server_and_disconnects() -> None:
     options = Options(lead=ALL_FRAMES, buffer_size=1000, version="1.9.4")
     async with asyncio.timeout(SECONDS), StandIn(recordings.lines("tour"), options) as server:
         async with terminal("--address", server.address, "--topic", "Job") as screen:
@@ -504,7 +506,7 @@ async def test_the_dashboard_opens_on_a_server_and_leaves_it() -> None:
         await server.until(lambda: server.subscribers == 0)
 
 
-async def test_the_dashboard_goes_on_elsewhere(tmp_path: Path) -> None:
+async def test_the_dashboard_switches_clusters(tmp_path: Path) -> None:
     options = Options(lead=ALL_FRAMES, namespaces=("default", "payments"))
     (tmp_path / "token").write_text(SECRET)
     prod = Options(lead=ALL_FRAMES, tokens={SECRET: MANAGEMENT}, version="1.9.4")
@@ -533,7 +535,7 @@ async def test_the_dashboard_goes_on_elsewhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["open", "demo"])
-async def test_the_settings_folder_counts_before_the_command_too(command: str, tmp_path: Path) -> None:
+async def test_the_settings_folder_can_precede_the_command(command: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("[list")
     files = [str(recordings.path("tour"))] if command == "open" else []
     async with asyncio.timeout(SECONDS), terminal("--config", str(tmp_path), command, *files) as screen:
@@ -542,7 +544,7 @@ async def test_the_settings_folder_counts_before_the_command_too(command: str, t
         assert await screen.ended() == 0
 
 
-async def test_the_demo_opens_beside_any_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_demo_opens_with_any_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOMAD_ADDR", "http://nomad.invalid:4646")
     monkeypatch.setenv("NOMAD_TOKEN", SECRET)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -552,7 +554,7 @@ async def test_the_demo_opens_beside_any_settings(monkeypatch: pytest.MonkeyPatc
         assert await screen.ended() == 0
 
 
-async def test_a_recording_opens_within_its_bounds(tmp_path: Path) -> None:
+async def test_a_recording_opens_within_the_limits(tmp_path: Path) -> None:
     file = tmp_path / "load.ndjson"
     file.write_bytes(b"\n".join(recordings.lines("load")[:1300]))
     arguments = ("open", str(file), "--max-events", "4096", "--max-memory", "2MiB")
@@ -563,15 +565,15 @@ async def test_a_recording_opens_within_its_bounds(tmp_path: Path) -> None:
         assert await screen.ended() == 0
 
 
-async def test_a_terminal_that_goes_away_ends_the_program() -> None:
+async def test_a_closed_terminal_ends_the_program() -> None:
     async with asyncio.timeout(SECONDS), terminal("open", str(recordings.path("tour"))) as screen:
         await screen.until("edge-1")
-        screen.press("/" + "x" * 3_000)  # which it is still busy with when nobody is there any more
+        screen.press("/" + "x" * 3_000)  # still processing these when the terminal is gone
         screen.hang_up()
         assert await screen.process.wait() == 128 + signal.SIGHUP
 
 
-async def test_a_pipe_opens_and_is_left_while_it_is_silent() -> None:
+async def test_a_silent_pipe_opens_and_can_be_quit() -> None:
     reading, writing = os.pipe()
     try:
         async with asyncio.timeout(SECONDS), terminal("open", "-", stdin=reading) as screen:
@@ -584,7 +586,7 @@ async def test_a_pipe_opens_and_is_left_while_it_is_silent() -> None:
         os.close(writing)
 
 
-async def test_a_pipe_needs_a_terminal_for_the_keys_and_a_terminal_is_no_recording() -> None:
+async def test_a_pipe_needs_a_terminal_for_keys_and_a_terminal_is_not_a_recording() -> None:
     async with asyncio.timeout(SECONDS):
         async with terminal("open", "-") as screen:
             await screen.until("Standard input is a terminal")
@@ -601,7 +603,7 @@ async def test_a_pipe_needs_a_terminal_for_the_keys_and_a_terminal_is_no_recordi
 
 
 @pytest.mark.parametrize("command", [["doctor", "--no-wait", "--address", "http://127.0.0.1:9"], ["--help"]], ids=str)
-def test_a_locale_that_is_not_utf_8_gets_escapes_and_no_traceback(command: list[str]) -> None:
+def test_a_locale_that_is_not_utf_8_gets_escapes_instead_of_a_traceback(command: list[str]) -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     result = subprocess.run(
         [str(Path(sys.executable).with_name("nomad-tui")), *command], env=os.environ | plain, capture_output=True
@@ -610,7 +612,7 @@ def test_a_locale_that_is_not_utf_8_gets_escapes_and_no_traceback(command: list[
     assert b"Traceback" not in result.stderr
 
 
-def test_tail_writes_escapes_for_what_a_locale_lacks() -> None:
+def test_tail_writes_escapes_for_characters_outside_the_locale() -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     file = Path(__file__).parents[1] / "cases" / "captures" / "frames.ndjson"
     command = [str(Path(sys.executable).with_name("nomad-tui")), "tail", str(file)]
@@ -631,11 +633,11 @@ for command in sys.argv[2:]:
     except SystemExit as end:
         print(f"[{command}: {end.code}]", flush=True)
 """
-"""The program for a user who has no entry in passwd."""
+"""Runs the program for a user without an entry in passwd."""
 
 
 @pytest.mark.parametrize("home", [None, "", "some/where"])
-def test_no_home_folder_is_no_folder_of_anybody(home: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_home_folder_no_folder_is_used(home: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody(uid: int) -> NoReturn:
         raise KeyError(uid)
 
@@ -647,7 +649,7 @@ def test_no_home_folder_is_no_folder_of_anybody(home: str | None, monkeypatch: p
     assert Folders.of_user() == Folders(NO_HOME, NO_HOME)
 
 
-def test_without_a_home_folder_what_needs_none_works_and_the_rest_says_so(tmp_path: Path) -> None:
+def test_without_a_home_folder_commands_work_or_report_that_they_need_one(tmp_path: Path) -> None:
     commands = {
         "--version": 0,
         "tail FILE --limit 1": 0,

@@ -1,4 +1,4 @@
-"""`nomad-tui completion`: what a shell offers for a word, without starting the program."""
+"""`nomad-tui completion`: a shell's suggestions for a word, without starting the program."""
 
 import shutil
 import subprocess
@@ -34,7 +34,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bash(scripts: Path, *words: str) -> list[str]:
-    """What bash offers for the last of some words, with no program in reach but sed."""
+    """Return bash's suggestions for the last word, with only sed in its PATH."""
     asked = 'source ./bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _nomad_tui; printf \'%s\\n\' "${COMPREPLY[@]}"'
     environment = {"PATH": "/usr/bin:/bin", "NOMAD_TUI_CONFIG": str(scripts)}
     ran = subprocess.run(
@@ -67,7 +67,7 @@ def bash(scripts: Path, *words: str) -> list[str]:
         (("help", "sink-s"), ["sink-stdout", "sink-slack", "sink-settings"]),
     ],
 )
-def test_bash_offers(scripts: Path, words: tuple[str, ...], offered: list[str]) -> None:
+def test_bash_completion(scripts: Path, words: tuple[str, ...], offered: list[str]) -> None:
     assert bash(scripts, *words) == offered
 
 
@@ -82,7 +82,7 @@ def test_bash_offers(scripts: Path, words: tuple[str, ...], offered: list[str]) 
         ("tail --filter job:=w", {"job:=web status:=failed,lost"}),
     ],
 )
-def test_fish_offers(scripts: Path, line: str, offered: set[str]) -> None:
+def test_fish_completion(scripts: Path, line: str, offered: set[str]) -> None:
     ran = subprocess.run(
         ["fish", "--no-config", "-c", f"source {scripts}/fish; complete -C 'nomad-tui {line}'"],
         env={"PATH": "/usr/bin:/bin", "HOME": str(scripts), "NOMAD_TUI_CONFIG": str(scripts)},
@@ -100,8 +100,8 @@ def test_fish_offers(scripts: Path, line: str, offered: set[str]) -> None:
         ("sink run d", {"dump", "deployments"}),
     ],
 )
-def test_zsh_offers(scripts: Path, line: str, offered: set[str]) -> None:
-    """With what completes replaced by a function that prints what begins as the word does."""
+def test_zsh_completion(scripts: Path, line: str, offered: set[str]) -> None:
+    """The completing builtins are replaced by a function that prints the candidates with the word's prefix."""
     words = ["nomad-tui", *line.split()]
     program = f"""
         compdef() {{ :; }}

@@ -1,4 +1,4 @@
-"""The commands that show and check what an operator has set."""
+"""The commands that show and check the configuration."""
 
 import re
 from importlib.resources import files
@@ -14,14 +14,14 @@ from nomad_tui.config.ui_settings import UiSettings
 from nomad_tui.ui.actions import ACTIONS
 
 WRITTEN = re.compile(r"^# (?=\[|[a-z_.]+ = )", re.MULTILINE)
-"""What makes a comment of a setting."""
+"""Matches the comment mark of a setting."""
 
 
 def run(*arguments: str | Path, **environment: str) -> Result:
     return CliRunner().invoke(main, [str(each) for each in arguments], env=environment)
 
 
-def test_the_file_that_init_writes_holds_every_setting_and_no_mistake(tmp_path: Path) -> None:
+def test_the_file_that_init_writes_has_every_setting_and_no_mistake(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "config"
     assert run("config", "init", "--config", folder).exit_code == 0
     assert run("config", "path", "--config", folder).stdout == f"{folder}\n"
@@ -38,7 +38,7 @@ def test_the_file_that_init_writes_holds_every_setting_and_no_mistake(tmp_path: 
     assert "exists and is left unchanged" in again.output
 
 
-def test_check_says_every_mistake_with_its_line(tmp_path: Path) -> None:
+def test_check_reports_every_mistake_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(
         '[ui]\ncolumns = [\n  "time",\n  "tme",\n]\n\n[profile.prod]\naddress = "http://n:4646"\nregoin = "eu"\n'
         '["profile"."b"]\ncolor=3\n[keys]\n"app.quit" = "crtl+q"\napp.folow = "x"\napp.filter = "n"\n'
@@ -64,7 +64,7 @@ def test_check_says_every_mistake_with_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("secret", ["s3cret-t0ken-00000000", "user:hunter2"])
-def test_show_says_where_each_setting_comes_from_and_no_secret(tmp_path: Path, secret: str) -> None:
+def test_show_prints_the_source_of_each_setting_and_no_secret(tmp_path: Path, secret: str) -> None:
     (tmp_path / "config.toml").write_text('[journal]\nkeep = "2d"\n[profile.prod]\nregion = "eu"\n')
     shown = run(
         *("config", "show", "--config", tmp_path, "--profile", "prod", "--header", f"X-Key: {secret}"),
@@ -83,7 +83,7 @@ def test_show_says_where_each_setting_comes_from_and_no_secret(tmp_path: Path, s
     assert rows["journal.max_size"] == ["4GiB", "default"]
 
 
-def test_keys_prints_every_action_with_the_keys_in_force(tmp_path: Path) -> None:
+def test_keys_prints_every_action_with_its_configured_keys(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[keys]\napp.follow = ["f", "Ctrl+F"]\napp.quit = "none"\napp.theme = "T"\n')
     rows = dict(re.split(" {2,}", line)[:2] for line in run("keys", "--config", tmp_path).stdout.splitlines()[1:])
     assert list(rows) == [action.id for action in ACTIONS if action.help]

@@ -1,4 +1,4 @@
-"""The Containerfile's steps, run here, because few machines that run tests have a builder."""
+"""The Containerfile's steps, run directly, because few test machines have a builder."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def only(instruction: str) -> str:
     return text
 
 
-def test_the_image_is_slim_runs_as_nobody_special_and_compiles_nothing() -> None:
+def test_the_image_is_slim_unprivileged_and_compiles_nothing() -> None:
     assert all(text.split()[0].endswith("-slim") for name, text in INSTRUCTIONS if name == "FROM")
     assert int(only("USER").partition(":")[0]) > 0
     assert only("ENTRYPOINT") == '["nomad-tui"]'
@@ -42,7 +42,7 @@ def test_the_image_is_slim_runs_as_nobody_special_and_compiles_nothing() -> None
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file system that the first stage makes, with what is installed here instead of what is on an index."""
+    """Create the file system of the first stage, installed from this environment instead of from an index."""
     root = tmp_path_factory.mktemp("image")
     (root / "opt").mkdir()
     folder = root

@@ -1,4 +1,4 @@
-"""The demo: a cluster that needs no cluster, and never ends."""
+"""The demo: an endless stream of events without a cluster."""
 
 import asyncio
 from itertools import pairwise
@@ -9,7 +9,7 @@ from tests.cli.test_cli import terminal
 from tests.dashboard import SECONDS, dashboard_of, frames
 
 FAST = 200.0
-"""Frames a second: a reader may be half a second late before the server has none of them any more."""
+"""Frames per second: the server still holds frames for a reader that is half a second late."""
 RECORDED = frames("tour")
 
 
@@ -24,7 +24,7 @@ async def test_the_demo_shows_events_at_once_and_starts_over_with_higher_indexes
         assert not waited[-1]
         assert waited == sorted(waited, reverse=True)
         indexes = [history.event(sequence).index for sequence in range(2 * 625)]
-        # Who comes late at this pace is not sent the very first frames, but the same events under higher indexes.
+        # A late reader does not get the very first frames, but the same events with higher indexes.
         rise = {later - earlier for earlier, later in zip(indexes[:625], indexes[625:], strict=True)}
         recorded = [event.index for frame in RECORDED for event in frame.events]
         assert len(rise) == 1, "the second time is the first under higher indexes"
@@ -39,7 +39,7 @@ async def test_the_demo_runs_in_a_terminal_until_it_is_quit() -> None:
         await screen.until("following")
         await screen.until("edge-1")
         screen.press("k")
-        # How many events have come since, where some have before the next drawing.
+        # Number of new events, some of which arrive before the next frame.
         await screen.until("follow off", " new · End")
         screen.press("q")
         assert await screen.ended() == 0

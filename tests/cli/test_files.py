@@ -1,4 +1,4 @@
-"""`nomad-tui tail FILE`: the files that people have, read by the program itself."""
+"""`nomad-tui tail FILE`: files as operators have them, read by the program itself."""
 
 import asyncio
 import csv
@@ -37,7 +37,7 @@ def tail(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProc
 
 
 def evaluation(index: int, written: int, identifier: str = "") -> bytes:
-    """A frame whose event tells when it was written, in seconds since 1970."""
+    """Return a frame whose event has a modification time, in seconds since 1970."""
     payload = {"ID": f"e{index}{identifier}", "ModifyIndex": index, "ModifyTime": written * 10**9}
     event = {"Topic": "Evaluation", "Type": "X", "Key": payload["ID"], "Payload": {"Evaluation": payload}}
     return json.dumps({"Index": index, "Events": [event]}).encode() + b"\n"
@@ -50,19 +50,17 @@ def test_a_capture_loses_no_event_as_a_file_and_as_a_pipe(name: str) -> None:
     assert [json.loads(line) for line in whole.stdout.splitlines()] == EVENTS
     assert (whole.returncode, b"unreadable" in whole.stderr) == (0, False)
     assert name == "frames.ndjson" or whole.stderr.startswith(b"nomad-tui: " + name.encode() + b" is ")
-    if name != "debug.tar.gz":  # from a pipe its two streams come one after the other
+    if name != "debug.tar.gz":  # in a pipe its two streams are concatenated
         assert tail("-", "--output", "ndjson", stdin=file.read_bytes()).stdout == whole.stdout
 
 
 @pytest.mark.parametrize("damage", ["truncated", "damaged"])
-def test_of_an_archive_that_breaks_off_what_can_be_read_is_printed_and_the_exit_code_says_so(
-    damage: str, tmp_path: Path
-) -> None:
+def test_the_readable_part_of_a_truncated_archive_is_printed_with_an_exit_code(damage: str, tmp_path: Path) -> None:
     packed = bytearray(gzip.compress(b"\n".join(FRAMES * 50)))
     if damage == "truncated":
         del packed[-200:]
     else:
-        packed[-8] ^= 0xFF  # of the checksum
+        packed[-8] ^= 0xFF  # part of the checksum
     file = tmp_path / "events.ndjson.gz"
     file.write_bytes(packed)
     result = tail(file)
@@ -83,7 +81,7 @@ def test_the_options_of_tail_work_on_files() -> None:
     assert len(tail(file, "--filter", f"topic:{topic}").stdout.splitlines()) == wanted
     assert tail(file, "--namespace", "elsewhere").stdout.count(b"\n") == sum(not each["Namespace"] for each in EVENTS)
     assert tail(file, "--output", "frames").stdout.splitlines() == FRAMES
-    old = tail("-", "--since", "1s", stdin=file.read_bytes())  # where a pipe ends is not known yet
+    old = tail("-", "--since", "1s", stdin=file.read_bytes())  # the end of a pipe is not known yet
     assert old.stdout == b"" and b"nothing from the last 1 s: the newest event is" in old.stderr
 
 
@@ -91,7 +89,7 @@ def test_the_options_of_tail_work_on_files() -> None:
     "option",
     [["--since", "5m"], ["--filter", "time:<5m"], ["--filter", "time:08:50..09:00"], ["--filter", "time:>=8:50"]],
 )
-def test_times_are_counted_from_the_end_of_a_file(option: list[str], tmp_path: Path) -> None:
+def test_times_are_relative_to_the_end_of_a_file(option: list[str], tmp_path: Path) -> None:
     file = tmp_path / "old.ndjson"
     file.write_bytes(b"".join(evaluation(index, 1_795_424_043 - ago) for index, ago in ((1, 900), (2, 100), (3, 0))))
     printed = tail(file, *option, "--output", "ndjson")
@@ -99,7 +97,7 @@ def test_times_are_counted_from_the_end_of_a_file(option: list[str], tmp_path: P
     assert b"from the recording's end, 2026-11-23" in printed.stderr
 
 
-def test_what_holds_no_events_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_without_events_is_reported_in_one_sentence(tmp_path: Path) -> None:
     picture = tmp_path / "look.json"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + os.urandom(3_000_000))
     log = tmp_path / "server.log"
@@ -137,7 +135,7 @@ def test_an_unpacked_archive_of_operator_debug_is_read_from_its_directory(tmp_pa
         (["missing.ndjson"], "no such file or directory"),
     ],
 )
-def test_options_that_do_not_go_with_files_are_refused(arguments: list[str], words: str, tmp_path: Path) -> None:
+def test_options_that_do_not_apply_to_files_are_refused(arguments: list[str], words: str, tmp_path: Path) -> None:
     shutil.copy(CAPTURES / "frames.ndjson", tmp_path / "a.ndjson")
     result = subprocess.run(
         [*command(), "tail", *arguments], cwd=tmp_path, input=b"", capture_output=True, timeout=SECONDS
@@ -149,7 +147,7 @@ def test_options_that_do_not_go_with_files_are_refused(arguments: list[str], wor
 # Tables
 
 
-def test_csv_is_read_by_others_and_holds_no_formula(tmp_path: Path) -> None:
+def test_csv_is_read_by_other_programs_and_contains_no_formula(tmp_path: Path) -> None:
     file = tmp_path / "evil.ndjson"
     names = ['=cmd|"/c calc"!A1', "+1", "-1", "@SUM(1)", "\t=1", "a;=1", 'plain, "quoted"', "two\nlines"]
     job = {"Topic": "Job", "Type": "JobRegistered", "Namespace": "default", "Payload": None}
@@ -166,13 +164,13 @@ def test_csv_is_read_by_others_and_holds_no_formula(tmp_path: Path) -> None:
     assert csv_line(["a;=1", "1-1"]) == '"a;\'=1","1-1"'
 
 
-def test_csv_times_are_those_that_spreadsheets_and_programs_read() -> None:
+def test_csv_times_are_parsed_by_spreadsheets_and_programs() -> None:
     _, *rows = csv.reader(io.StringIO(tail(CAPTURES / "cri.log", "--output", "csv").stdout.decode()))
     assert len(rows) == len(EVENTS)
     assert all(datetime.fromisoformat(each[0]).tzinfo is not None for each in rows if each[0])
 
 
-def test_markdown_is_a_table_in_which_nothing_is_markup() -> None:
+def test_markdown_is_a_table_with_escaped_cells() -> None:
     head, rule, *rows = tail(CAPTURES / "cri.log", "--output", "markdown").stdout.decode().splitlines()
     assert rule == "|" + "---|" * (head.count("|") - 1)
     assert len(rows) == len(EVENTS) and all(each.count(" | ") == head.count(" | ") for each in rows)
@@ -213,7 +211,7 @@ async def test_recordings_that_overlap_show_each_event_once(tmp_path: Path) -> N
     assert not [update for update in updates if isinstance(update, Gap)]
 
 
-async def test_recordings_of_two_clusters_are_not_mixed(tmp_path: Path) -> None:
+async def test_recordings_of_two_clusters_are_not_merged(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     ours.write_bytes(b"".join(evaluation(index, 1_700_000_000 + index) for index in range(500, 560)))
     theirs.write_bytes(b"".join(evaluation(index, 1_700_000_400 + index, "b") for index in range(520, 580)))
@@ -257,7 +255,7 @@ async def test_a_file_is_followed_as_it_grows_and_across_rotation(tmp_path: Path
         assert await keys(out, 1) == ["e1"]
         append(file, evaluation(2, 10)[30:])
         assert await keys(out, 1) == ["e2"]
-        # As logrotate does it: the writer goes on with the old file for a while.
+        # Like logrotate: the writer continues with the old file for a while.
         with file.open("ab") as writer:
             file.rename(tmp_path / "events.ndjson.1")
             file.touch()
@@ -265,16 +263,16 @@ async def test_a_file_is_followed_as_it_grows_and_across_rotation(tmp_path: Path
         assert await keys(out, 1) == ["e3"]
         append(file, evaluation(4, 10))
         assert await keys(out, 1) == ["e4"]
-        # And as copytruncate does: what follows is shorter than what was read.
+        # Like copytruncate: the file becomes shorter than what was read.
         os.truncate(file, 0)
         append(file, evaluation(5, 1))
         assert await keys(out, 1) == ["e5"]
-        # And where it has grown beyond that again before anybody looks.
+        # And it has grown beyond that again before it is checked.
         file.write_bytes(evaluation(6, 1) + evaluation(7, 1) + evaluation(8, 1))
         assert await keys(out, 3) == ["e6", "e7", "e8"]
 
 
-async def test_files_that_were_rotated_while_nobody_looked_are_read(tmp_path: Path) -> None:
+async def test_files_rotated_between_checks_are_read(tmp_path: Path) -> None:
     file = tmp_path / "events.ndjson"
     append(file, evaluation(1, 10))
     async with following(file) as out:
@@ -284,18 +282,18 @@ async def test_files_that_were_rotated_while_nobody_looked_are_read(tmp_path: Pa
         append(tmp_path / "c", evaluation(4, 10))
         for number, name in enumerate("abc", 1):
             os.utime(tmp_path / name, ns=(time_ns() + number, time_ns() + number * 10**6))
-        # The name leads from the file held to the newest at once, with two others between.
+        # The name now refers to the newest file, with two others between it and the open one.
         (tmp_path / "a").rename(tmp_path / "events.ndjson.2")
         (tmp_path / "b").rename(tmp_path / "events.ndjson.1.gz")
-        # The one held was packed by then, which makes it look newer than it is.
+        # The open file was compressed meanwhile, so its modification time is newer.
         append(tmp_path / "events.ndjson.3.gz", gzip.compress(evaluation(1, 10)))
         file.unlink()
         (tmp_path / "c").rename(file)
         assert await keys(out, 3) == ["e2", "e3", "e4"]
 
 
-def test_live_skips_what_a_followed_file_holds(tmp_path: Path) -> None:
-    """What is read begins with a whole line that was written after the start."""
+def test_live_skips_the_existing_content_of_a_followed_file(tmp_path: Path) -> None:
+    """The read part begins with a complete line that was written after the start."""
     file = tmp_path / "events.ndjson"
     append(file, evaluation(1, 10), evaluation(2, 10)[:40])
     growing = Growing(str(file), at_end=True)
@@ -308,7 +306,7 @@ def test_live_skips_what_a_followed_file_holds(tmp_path: Path) -> None:
     growing.interrupt()
 
 
-def test_a_followed_file_may_hold_nothing_readable_yet(tmp_path: Path) -> None:
+def test_a_followed_file_can_be_unreadable_at_first(tmp_path: Path) -> None:
     log = tmp_path / "events.log"
     log.write_text("starting\n")
     Recording([str(log)], follow=True).check()
@@ -316,7 +314,7 @@ def test_a_followed_file_may_hold_nothing_readable_yet(tmp_path: Path) -> None:
         Recording([str(log)]).check()
 
 
-def test_a_file_that_cannot_be_followed_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_followed_is_reported_in_one_sentence(tmp_path: Path) -> None:
     for name, reason in (
         ("x" * 300, b"file name too long"),
         (str(tmp_path), b"is a directory, and --follow reads one file"),

@@ -29,7 +29,7 @@ def test_a_topic_is_a_page_or_a_command() -> None:
 
 
 @pytest.mark.parametrize(("topic", "hint"), [("strat", "Try start"), ("xxyyxx", "`nomad-tui help` lists all topics")])
-def test_an_unknown_topic_says_which_there_are(topic: str, hint: str) -> None:
+def test_an_unknown_topic_lists_the_known_ones(topic: str, hint: str) -> None:
     result = shown(topic)
     assert (result.exit_code, hint in result.output) == (2, True)
 
@@ -57,12 +57,12 @@ def test_help_fits_a_screen_of_80_by_40(path: tuple[str, ...]) -> None:
     lines = text.splitlines()
     assert len(lines) <= 40, text
     assert max(map(len, lines)) <= 80
-    assert not any(line.endswith("...") for line in lines[1:]), text  # click cuts a description off
+    assert not any(line.endswith("...") for line in lines[1:]), text  # click truncates descriptions
     if "Examples:" in lines:
         assert all(line.startswith("  nomad-tui") for line in lines[lines.index("Examples:") + 1 :])
 
 
-def test_the_options_of_a_connection_are_one_line_until_they_are_asked_for() -> None:
+def test_connection_options_are_one_line_until_requested() -> None:
     for path in ([], ["tail"], ["doctor"], ["sink", "run"], ["record"]):
         folded = CliRunner().invoke(main, [*path, "--help"]).stdout
         unfolded = CliRunner().invoke(main, [*path, "--help-connection"]).stdout

@@ -1,4 +1,4 @@
-"""What a command loads before it can answer: the libraries are counted, for they are what a start waits for."""
+"""Modules imported before a command responds: the number of libraries determines its start-up time."""
 
 import fcntl
 import os
@@ -34,7 +34,7 @@ print("LOADED", *sorted(loaded - sys.stdlib_module_names - {"__main__", "_distut
 
 
 def loaded(*arguments: str, **environment: str) -> set[str]:
-    """Every library outside the standard one, and what is slow of that one."""
+    """Return all libraries outside the standard library, and its slow modules."""
     done = subprocess.run(
         [sys.executable, "-c", ANSWER, *arguments],
         capture_output=True,
@@ -47,11 +47,11 @@ def loaded(*arguments: str, **environment: str) -> set[str]:
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["tail", "--help"], ["sink", "status", "--help"]])
-def test_what_needs_no_cluster_loads_the_command_line_alone(arguments: list[str]) -> None:
+def test_commands_without_a_cluster_import_only_the_command_line(arguments: list[str]) -> None:
     assert loaded(*arguments) == {"click", "nomad_tui"}
 
 
-def test_a_shell_completes_words_with_the_command_line_alone() -> None:
+def test_completion_imports_only_the_command_line() -> None:
     asked = {"_NOMAD_TUI_COMPLETE": "bash_complete", "COMP_WORDS": "nomad-tui sink run --log-f", "COMP_CWORD": "3"}
     assert loaded(**asked) == {"click", "nomad_tui"}
 
@@ -61,7 +61,7 @@ NEEDED_LATER = frozenset(
 )
 
 
-def test_tail_loads_neither_a_screen_nor_what_is_needed_later() -> None:
+def test_tail_imports_neither_a_screen_nor_modules_needed_later() -> None:
     modules = "nomad_tui.cli.source_factory, nomad_tui.cli.tail, nomad_tui.sources.live"
     code = f"import sys, {modules}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
@@ -91,7 +91,7 @@ OTHER_SOURCES = {"aiohttp", "markdown_it", "sqlite3", "tarfile", "tomllib"}
 
 
 def imported_before(shown: bytes, arguments: Sequence[str], home: Path) -> set[str]:
-    """Every module that the program imports until `shown` is on its terminal, to which Python writes them as well."""
+    """Return the modules imported until `shown` is on the terminal, to which Python writes them as well."""
     environment = {
         "HOME": str(home),
         "LANG": "C.UTF-8",
@@ -118,10 +118,10 @@ def imported_before(shown: bytes, arguments: Sequence[str], home: Path) -> set[s
 
 
 @pytest.mark.parametrize("command", ["open", "demo"])
-def test_the_first_picture_comes_before_what_it_does_not_need(command: str, tmp_path: Path) -> None:
+def test_the_first_frame_is_drawn_before_other_imports(command: str, tmp_path: Path) -> None:
     tour = tmp_path / "tour.ndjson"
     tour.write_bytes(b"".join(line + b"\n" for line in recordings.lines("tour")))
-    # What is imported in the background may get ahead of the thread that writes the picture, but not every time.
+    # Background imports can occasionally overtake the thread that writes the first frame, but not every time.
     for _ in range(3):
         found = imported_before(b"registered", [command, str(tour)][: 1 + (command == "open")], tmp_path)
         early = {name for name in found if name.startswith(AFTER_THE_PICTURE)}

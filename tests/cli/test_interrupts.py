@@ -10,7 +10,7 @@ import pytest
 @pytest.mark.parametrize(
     ("module", "code", "printed"), [("nomad_tui.cli", -signal.SIGINT, ""), ("nomad_tui.cli.main", 0, "interrupted\n")]
 )
-def test_ctrl_c_prints_no_traceback_while_modules_are_loaded(module: str, code: int, printed: str) -> None:
+def test_ctrl_c_prints_no_traceback_during_imports(module: str, code: int, printed: str) -> None:
     program = f"""
 import os, signal, {module}
 try:
@@ -36,7 +36,7 @@ interrupts.run(work())
 """
 
 
-def test_a_second_ctrl_c_ends_what_waits_while_it_ends() -> None:
+def test_a_second_ctrl_c_ends_a_program_that_waits_at_its_end() -> None:
     with subprocess.Popen([sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stderr is not None
         for line in b"started\n", b"ending\n":

@@ -1,4 +1,4 @@
-"""Journals on the command line: printed, opened, and before the live stream."""
+"""Journals on the command line: printed, opened, and shown before the live stream."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from tests.journals import SECOND, frames_of, report, write, writing, written
 from tests.quick import command
 
 SECONDS = 120
-"""How long a test may take before it counts as hung."""
+"""Seconds after which a test counts as hung."""
 
 
 HOME = "\x1b[H"
@@ -62,22 +62,22 @@ async def run(*arguments: str) -> Ended:
 
 
 def invoke(*arguments: str) -> Ended:
-    """The same in this process; it starts an event loop of its own."""
+    """Run a command in this process; it starts its own event loop."""
     result = CliRunner().invoke(main, arguments)
     return Ended(result.exit_code, result.stdout_bytes, result.stderr)
 
 
 def journal_of(path: Path, contents: Iterable[Content], received: int | None = None) -> Path:
-    """A journal that nobody writes to any more, where no event loop runs."""
+    """Create a closed journal, outside of an event loop."""
     return asyncio.run(written(path, contents, received))
 
 
 def own_journal(address: str, **given: str) -> Path:
-    """Where the journal of a connection is."""
+    """Return the path of a connection's journal."""
     return journal_path(Folders.of_user(), Connection.from_environment({"address": address, **given}, environ={}))
 
 
-# Printed
+# Printing
 
 
 @pytest.mark.parametrize("output", ["ndjson", "frames"])
@@ -89,7 +89,7 @@ def test_tail_prints_a_journal_as_the_server_wrote_it(output: str, tmp_path: Pat
     assert (result.code, result.err) == (0, "")
 
 
-def test_lines_of_a_journal_say_when_it_happened_and_where_something_lacks(tmp_path: Path) -> None:
+def test_lines_of_a_journal_have_times_and_show_gaps(tmp_path: Path) -> None:
     gap = Gap(GapReason.BUFFER, 2, 7, 41.0)
     contents: list[Content] = [*frames_of(CHOICE[:2]), gap, *frames_of([frame(7)])]
     result = invoke("tail", f"--journal={journal_of(tmp_path / 'a.journal', contents, 10**18)}")
@@ -122,7 +122,7 @@ def test_lines_of_a_journal_say_when_it_happened_and_where_something_lacks(tmp_p
     ],
     ids=" ".join,
 )
-def test_what_is_asked_for_is_chosen_of_a_journal(arguments: list[str], keys: list[str], tmp_path: Path) -> None:
+def test_options_select_events_of_a_journal(arguments: list[str], keys: list[str], tmp_path: Path) -> None:
     path = journal_of(tmp_path / "a.journal", frames_of(CHOICE[:2]), time_ns() - 7200 * SECOND)
     journal_of(path, frames_of(CHOICE[2:]), time_ns() - 1800 * SECOND)
     result = invoke("tail", "--journal", str(path), "--output", "ndjson", *arguments)
@@ -152,7 +152,7 @@ def test_a_journal_that_ends_before_the_start_says_how_old_it_is(tmp_path: Path)
     ],
     ids=" ".join,
 )
-def test_no_server_is_asked_for_a_journal(arguments: list[str]) -> None:
+def test_printing_a_journal_contacts_no_server(arguments: list[str]) -> None:
     nobody = "http://127.0.0.1:1"
     path = own_journal(nobody)
     path.unlink(missing_ok=True)
@@ -176,7 +176,7 @@ def test_each_profile_and_region_has_its_own_journal(tmp_path: Path, monkeypatch
     assert "There is no journal " in missing.err and "prod@asia.journal" in missing.err
 
 
-async def test_tail_goes_on_with_a_running_runner() -> None:
+async def test_tail_follows_a_running_runner() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server, writing(own_journal(server.address)) as journal:
         await report(journal)
         await write(journal, frames_of([frame(1)]))
@@ -197,7 +197,7 @@ async def test_tail_goes_on_with_a_running_runner() -> None:
     )
 
 
-# What is wrong
+# Mistakes
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ async def test_tail_goes_on_with_a_running_runner() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-async def test_a_wrong_journal_is_reported_in_one_line(
+async def test_an_invalid_journal_is_reported_in_one_line(
     arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -265,7 +265,7 @@ async def test_tail_prints_nothing_but_events_whatever_happens_to_the_journal(tm
     assert {each.partition(",")[0] for each in result.sentences} == {"nomad-tui: unreadable"}
 
 
-# Opened
+# Opening
 
 
 async def test_a_journal_is_opened_like_a_recording(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ async def test_the_dashboard_shows_the_journal_and_then_the_stream(tmp_path: Pat
             await server.until(lambda: server.subscribers == 0)
 
 
-async def test_what_a_runner_wrote_until_it_was_killed_and_what_came_since_are_one() -> None:
+async def test_the_journal_of_a_killed_runner_and_later_events_are_joined() -> None:
     def line(index: int) -> bytes:
         return frame(index, event("Job", f"job-{index:03}"))
 
@@ -330,7 +330,7 @@ async def test_what_a_runner_wrote_until_it_was_killed_and_what_came_since_are_o
             await server.subscribed()
             server.publish(*map(line, range(2, 51)))
             for _ in range(2):
-                # The runner makes its journal before it asks for the stream.
+                # The runner creates its journal before it requests the stream.
                 followed = await run(*address, "tail", "--journal", "--follow", "--limit", "50")
                 assert [int(each.split()[2]) for each in followed.lines] == list(range(1, 51))
             runner.kill()
@@ -360,7 +360,7 @@ async def test_the_dashboard_shows_a_gap_where_neither_has_the_events() -> None:
             assert await screen.ended() == 0
 
 
-async def test_going_elsewhere_takes_the_other_connections_journal(tmp_path: Path) -> None:
+async def test_switching_clusters_uses_the_other_connections_journal(tmp_path: Path) -> None:
     options = Options(lead=ALL_FRAMES)
     async with (
         asyncio.timeout(SECONDS),
@@ -383,7 +383,7 @@ async def test_going_elsewhere_takes_the_other_connections_journal(tmp_path: Pat
             assert await screen.ended() == 0
 
 
-# Where it is
+# Paths
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,9 @@ async def test_going_elsewhere_takes_the_other_connections_journal(tmp_path: Pat
     ],
     ids=str,
 )
-def test_a_journal_has_a_name_of_its_own(given: dict[str, str], profile: str | None, name: str | None) -> None:
+def test_each_connections_journal_has_its_own_name(
+    given: dict[str, str], profile: str | None, name: str | None
+) -> None:
     connection = Connection.from_environment(given, environ={})
     if profile is not None:
         connection = Connection(connection.address, connection.region, profile=Profile(profile))

@@ -1,4 +1,4 @@
-"""What is built installs by itself, and what the README says to type is what continuous integration runs."""
+"""Built packages can be installed and run, and the README's commands are those of continuous integration."""
 
 import os
 import re
@@ -20,13 +20,13 @@ TRY_IT = "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/nomad
 TEST_IT = "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/pytest"
 
 DEPENDENCIES = sysconfig.get_path("purelib")
-"""Where this interpreter has what nomad-tui needs. As PYTHONPATH it does not lead to the project's own checkout."""
+"""This interpreter's installed dependencies. As PYTHONPATH it does not include the project's own checkout."""
 
 SUFFIXES = (".py", ".tcss", ".zst", ".svg", ".md")
 
 
 def run(*command: str | Path, folder: Path, **environ: str) -> str:
-    """What a command prints; it must succeed."""
+    """Run a command that must succeed, and return its output."""
     process = subprocess.run(
         command, cwd=folder, env={**os.environ, **environ}, capture_output=True, text=True, timeout=120, check=False
     )
@@ -36,7 +36,7 @@ def run(*command: str | Path, folder: Path, **environ: str) -> str:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the source distribution and the wheel that was built from it."""
+    """Build a source distribution and, from it, a wheel; return their folder."""
     folder = tmp_path_factory.mktemp("built")
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, folder=folder)
     return folder
@@ -48,7 +48,7 @@ def wheel(built: Path) -> Path:
     return wheel
 
 
-def test_the_wheel_holds_style_sheets_recording_manual_and_type_marker(wheel: Path) -> None:
+def test_the_wheel_contains_style_sheets_recording_manual_and_type_marker(wheel: Path) -> None:
     assert wheel.name == f"nomad_tui-{__version__}-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -64,7 +64,7 @@ def test_the_wheel_holds_style_sheets_recording_manual_and_type_marker(wheel: Pa
         assert f"nomad_tui-{__version__}.dist-info/licenses/LICENSE" in names
 
 
-def test_the_wheel_holds_the_manual_as_a_man_page_without_faults(wheel: Path, tmp_path: Path) -> None:
+def test_the_wheel_contains_the_manual_as_a_valid_man_page(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         [name] = (name for name in archive.namelist() if name.endswith("share/man/man1/nomad-tui.1"))
         archive.extract(name, tmp_path)
@@ -78,7 +78,7 @@ def test_the_wheel_holds_the_manual_as_a_man_page_without_faults(wheel: Path, tm
         assert done.stderr == ""
 
 
-def test_the_source_distribution_holds_what_its_tests_need(built: Path) -> None:
+def test_the_source_distribution_contains_what_its_tests_need(built: Path) -> None:
     [source] = built.glob("*.tar.gz")
     with tarfile.open(source) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -96,7 +96,7 @@ def test_the_source_distribution_holds_what_its_tests_need(built: Path) -> None:
     } <= names
 
 
-def test_the_wheel_works_by_itself_wherever_it_is(wheel: Path, tmp_path: Path) -> None:
+def test_the_wheel_works_in_any_location(wheel: Path, tmp_path: Path) -> None:
     environment, elsewhere = tmp_path / "environment", tmp_path / "elsewhere"
     elsewhere.mkdir()
     run(sys.executable, "-m", "venv", "--without-pip", environment, folder=elsewhere)

@@ -1,4 +1,4 @@
-"""`nomad-tui sink …` as an operator types it: what is printed, what is left on disk, and the exit code."""
+"""`nomad-tui sink …` as an operator types it: its output, the files it writes, and the exit code."""
 
 import json
 import os
@@ -37,7 +37,7 @@ class Result:
 
 
 def nomad_tui(*arguments: str, given: str = "") -> Result:
-    """Runs it with the settings of this test."""
+    """Run a command with the settings of this test."""
     result = CliRunner().invoke(main, arguments, input=given)
     return Result(result.exit_code, result.stdout, result.stderr)
 
@@ -51,7 +51,7 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 
 
-def test_the_first_sink_is_made_with_what_an_empty_list_says() -> None:
+def test_the_hint_in_an_empty_list_creates_the_first_sink() -> None:
     empty = nomad_tui("sink", "list")
     assert (empty.code, empty.err) == (0, "")
     command, given = empty.out.split("<<'END'\n")
@@ -67,7 +67,7 @@ def test_the_first_sink_is_made_with_what_an_empty_list_says() -> None:
     assert "deployments  webhook  https://example.com/hook  Deployment, Job:web" in nomad_tui("sink", "list").out
 
 
-def test_the_betas_object_goes_the_whole_way(tmp_path: Path) -> None:
+def test_the_betas_object_is_registered_and_shown(tmp_path: Path) -> None:
     file = tmp_path / "sink.json"
     file.write_text(BETA)
     made = nomad_tui("sink", "register", str(file))
@@ -88,7 +88,7 @@ def test_the_betas_object_goes_the_whole_way(tmp_path: Path) -> None:
     assert json.loads(nomad_tui("sink", "list", "--output", "json").out) == []
 
 
-def test_secrets_are_masked_until_they_are_asked_for() -> None:
+def test_secrets_are_masked_unless_requested() -> None:
     assert "hunter2" not in nomad_tui("sink", "register", "-", given=SECRETS).out
     for arguments in (("list",), ("list", "--output", "json"), ("show", "web"), ("show", "web", "--output", "json")):
         masked = nomad_tui("sink", *arguments)
@@ -113,7 +113,7 @@ def test_secrets_are_masked_until_they_are_asked_for() -> None:
         ),
     ],
 )
-def test_a_webhooks_path_that_is_its_secret_is_masked(begin: str, secret: str) -> None:
+def test_a_webhooks_secret_path_is_masked(begin: str, secret: str) -> None:
     given = f'id = "chat"\ntype = "webhook"\naddress = "{begin}{secret}"\n'
     results = [nomad_tui("sink", "register", "-", given=given)]
     for arguments in (("list",), ("list", "--output", "json"), ("show", "chat"), ("show", "chat", "--output", "json")):
@@ -122,7 +122,7 @@ def test_a_webhooks_path_that_is_its_secret_is_masked(begin: str, secret: str) -
     assert begin + secret in nomad_tui("sink", "show", "chat", "--reveal").out
 
 
-def test_what_is_shown_can_be_registered_again() -> None:
+def test_the_output_of_show_can_be_registered_again() -> None:
     nomad_tui("sink", "register", "-", given=SECRETS)
     definition = read_definition(SECRETS, "web", None)
     for output in ("text", "json"):
@@ -131,7 +131,7 @@ def test_what_is_shown_can_be_registered_again() -> None:
     assert nomad_tui("sink", "register", "-", given=shown).out.startswith("Replaced web: Job:web to https://ann:")
 
 
-def test_what_is_not_written_is_shown_as_it_comes() -> None:
+def test_omitted_settings_are_shown_with_their_defaults() -> None:
     nomad_tui("sink", "register", "-", given=SECRETS)
     lines = nomad_tui("sink", "show", "web").out.splitlines()
     assert lines[0] == f"# {sinks() / 'web.toml'}"
@@ -152,7 +152,7 @@ def test_the_list_has_columns() -> None:
     assert "…" in rows[1]
 
 
-def test_a_mistake_is_one_line_with_its_place_and_2(tmp_path: Path) -> None:
+def test_a_mistake_is_one_line_with_its_position_and_exit_code_2(tmp_path: Path) -> None:
     refused = nomad_tui("sink", "register", "-", given='id = "a"\ntype = "stdout"\nbatch.max_event = 3\n')
     assert refused == Result(
         2,
@@ -170,7 +170,7 @@ def test_a_mistake_is_one_line_with_its_place_and_2(tmp_path: Path) -> None:
     assert not sinks().exists()
 
 
-def test_mistakes_stand_beside_the_sinks_that_have_none() -> None:
+def test_mistakes_are_listed_together_with_valid_sinks() -> None:
     nomad_tui("sink", "register", "-", given=BETA)
     (sinks() / "x.toml").write_text('id = "x"\ntype = "webhok"\n')
     (sinks() / "y.toml").write_text("[")
@@ -186,7 +186,7 @@ def test_mistakes_stand_beside_the_sinks_that_have_none() -> None:
     assert nomad_tui("sink", "deregister", "y").code == 0
 
 
-def test_a_sink_that_does_not_exist_is_1() -> None:
+def test_a_missing_sink_is_exit_code_1() -> None:
     error = "nomad-tui: No sink web is defined. `nomad-tui sink list` lists those that are.\n"
     assert nomad_tui("sink", "show", "web") == Result(1, "", error)
     assert nomad_tui("sink", "deregister", "web") == Result(1, "", error)
@@ -201,7 +201,7 @@ def test_a_sink_in_the_settings_is_listed_and_not_removed() -> None:
     assert "is a [[sink]] of" in refused.err
 
 
-def test_the_folder_may_be_named_anywhere_on_the_line(tmp_path: Path) -> None:
+def test_the_folder_option_can_be_anywhere_on_the_line(tmp_path: Path) -> None:
     elsewhere = str(tmp_path / "elsewhere")
     for arguments in (
         ("--config", elsewhere, "sink", "register", "-"),
@@ -214,7 +214,7 @@ def test_the_folder_may_be_named_anywhere_on_the_line(tmp_path: Path) -> None:
     assert refused == Result(2, "", "nomad-tui: The command list has no option --address: leave it out.\n")
 
 
-def test_without_a_command_it_says_which_there_are() -> None:
+def test_without_a_command_it_lists_the_commands() -> None:
     result = nomad_tui("sink")
     assert result.code == 0
     for name in ("register", "list", "show", "deregister"):

@@ -1,4 +1,4 @@
-"""Making a sink by answering questions, and what types there are."""
+"""Creating a sink by answering questions, and the list of types."""
 
 import json
 import tomllib
@@ -17,7 +17,7 @@ def invoke(*arguments: str, text: str | None = None) -> Any:
     return CliRunner().invoke(main, arguments, input=text)
 
 
-def test_a_sink_is_made_by_answering_and_tested(tmp_path: Path) -> None:
+def test_a_sink_is_created_by_answering_and_tested(tmp_path: Path) -> None:
     target = tmp_path / "events.ndjson"
     answers = f"file\n\n{target}\nAllocation, Job:web\ny\n"
     done = invoke("sink", "new", "--config", str(tmp_path), text=answers)
@@ -42,9 +42,7 @@ def test_a_sink_is_made_by_answering_and_tested(tmp_path: Path) -> None:
         ("pagerduty", "KEY", {"routing_key": "KEY"}),
     ],
 )
-def test_to_is_whatever_says_where_events_of_a_type_go(
-    kind: str, to: str, written: dict[str, Any], tmp_path: Path
-) -> None:
+def test_to_sets_the_destination_of_each_type(kind: str, to: str, written: dict[str, Any], tmp_path: Path) -> None:
     done = invoke("sink", "new", "--config", str(tmp_path), "--type", kind, "--id", "a", "--to", to, text="")
     assert (done.exit_code, "no test is sent" in done.stdout) == (0, True), done.output
     assert tomllib.loads((tmp_path / "sinks" / "a.toml").read_text()) == {"id": "a", "type": kind, **written}
@@ -53,9 +51,7 @@ def test_to_is_whatever_says_where_events_of_a_type_go(
 @pytest.mark.parametrize(
     ("given", "lacks"), [((), "--type"), (("--type", "exec"), "--id"), (("--type", "exec", "--id", "a"), "--to")]
 )
-def test_a_script_without_answers_names_the_option_that_is_missing(
-    given: tuple[str, ...], lacks: str, tmp_path: Path
-) -> None:
+def test_without_answers_the_missing_option_is_named(given: tuple[str, ...], lacks: str, tmp_path: Path) -> None:
     done = invoke("sink", "new", "--config", str(tmp_path), *given, text="")
     assert done.exit_code == 2 and f"Add {lacks}" in done.stderr
 

@@ -1,4 +1,4 @@
-"""`nomad-tui tail` as scripts use it: what it prints where, and how it ends."""
+"""`nomad-tui tail` as scripts use it: its output, messages and exit codes."""
 
 import asyncio
 import io
@@ -45,7 +45,7 @@ from tests import recordings
 from tests.quick import command
 
 SECONDS = 60
-"""How long a test may take before it counts as hung."""
+"""Seconds after which a test counts as hung."""
 
 PROGRAM = str(Path(sys.executable).with_name("nomad-tui"))
 
@@ -74,7 +74,7 @@ class Ended:
 
 @asynccontextmanager
 async def tailing(server: StandIn | None, *arguments: str, out: int = PIPE, err: int = PIPE) -> AsyncIterator[Process]:
-    """`nomad-tui tail` at work. Without a server it has only its arguments."""
+    """Start `nomad-tui tail`; without a server, with only the given arguments."""
     address = () if server is None else ("--address", server.address)
     process = await asyncio.create_subprocess_exec(
         *command(), "tail", *address, *arguments, stdin=DEVNULL, stdout=out, stderr=err, limit=2**25
@@ -88,7 +88,7 @@ async def tailing(server: StandIn | None, *arguments: str, out: int = PIPE, err:
 
 
 async def tail(server: StandIn | None, *arguments: str) -> Ended:
-    """`nomad-tui tail` from its start to its end."""
+    """Run `nomad-tui tail` to its end."""
     async with tailing(server, *arguments) as process:
         out, err = await process.communicate()
     assert process.returncode is not None
@@ -101,7 +101,7 @@ async def read_lines(process: Process, count: int) -> list[bytes]:
 
 
 async def ended(process: Process) -> Ended:
-    """The rest of what a process says, until it ends."""
+    """Read the rest of a process's output until it ends."""
     out, err = await process.communicate()
     assert process.returncode is not None
     return Ended(process.returncode, out or b"", (err or b"").decode())
@@ -121,7 +121,7 @@ def frames(indexes: Iterable[int]) -> list[bytes]:
 
 
 def recorded(name: str) -> list[bytes]:
-    """The lines of a recording that are frames."""
+    """Return the lines of a recording that are frames."""
     return [line for line in recordings.lines(name) if b'"Events"' in line]
 
 
@@ -129,7 +129,7 @@ def events_of(lines: Iterable[bytes]) -> list[bytes]:
     return [text for line in lines for text in event_lines(line)]
 
 
-# What it prints
+# Output
 
 
 async def test_ndjson_is_each_event_as_the_server_wrote_it() -> None:
@@ -162,7 +162,7 @@ async def test_redacted_output_has_the_same_events_without_their_secrets(output:
     assert secret not in redacted.out
 
 
-async def test_lines_say_when_where_and_what() -> None:
+async def test_lines_have_time_object_and_sentence() -> None:
     async with asyncio.timeout(SECONDS), StandIn(recorded("tour"), Options(from_start=True)) as server:
         result = await tail(server, "--limit", "625")
     lines = result.out.decode().splitlines()
@@ -174,7 +174,7 @@ async def test_lines_say_when_where_and_what() -> None:
     assert (result.code, result.err) == (0, "")
 
 
-async def test_events_of_a_beta_server_have_released_words() -> None:
+async def test_events_of_a_beta_server_have_released_names() -> None:
     options = Options(from_start=True, version="1.0.0-beta3")
     async with asyncio.timeout(SECONDS), StandIn(recorded("beta"), options) as server:
         result = await tail(server, "--topic", "Alloc", "--topic", "evaluation", "--limit", "20")
@@ -184,7 +184,7 @@ async def test_events_of_a_beta_server_have_released_words() -> None:
     assert (result.code, result.err) == (0, "")
 
 
-# What it chooses
+# Selection
 
 CHOICE = [
     frame(1, event("Node", "n1", ""), event("Job", "web"), event("Allocation", "a1", FilterKeys=["web"])),
@@ -218,7 +218,7 @@ CHOICE = [
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-async def test_options_choose_what_is_printed(arguments: list[str], keys: list[str]) -> None:
+async def test_options_select_what_is_printed(arguments: list[str], keys: list[str]) -> None:
     options = Options(from_start=True, at_end=AtEnd.EOF)
     async with asyncio.timeout(SECONDS), StandIn(CHOICE, options) as server:
         result = await tail(server, "--output", "ndjson", "--retries", "0", *arguments)
@@ -226,7 +226,7 @@ async def test_options_choose_what_is_printed(arguments: list[str], keys: list[s
     assert result.code == (0 if "--limit" in arguments else 1)
 
 
-async def test_frames_hold_only_what_was_chosen() -> None:
+async def test_frames_contain_only_selected_events() -> None:
     async with asyncio.timeout(SECONDS), StandIn(CHOICE, Options(lead=ALL_FRAMES)) as server:
         result = await tail(server, "--output", "frames", "--filter", "web", "--limit", "3")
     [first, second] = result.values
@@ -235,10 +235,10 @@ async def test_frames_hold_only_what_was_chosen() -> None:
     assert all(text in CHOICE[0] for text in event_lines(result.lines[0]))
 
 
-# How it ends
+# Exit
 
 
-async def test_the_limit_ends_it_while_events_still_come() -> None:
+async def test_the_limit_ends_it_while_events_still_arrive() -> None:
     options = Options(from_start=True, repeat=None)
     async with asyncio.timeout(SECONDS), StandIn(recorded("tour"), options) as server:
         result = await tail(server, "--limit", "1000")
@@ -246,7 +246,7 @@ async def test_the_limit_ends_it_while_events_still_come() -> None:
     assert (result.code, len(result.lines), result.err) == (0, 1000, "")
 
 
-async def test_so_long_without_an_event_ends_it() -> None:
+async def test_the_idle_timeout_ends_it() -> None:
     options = Options(pace=10, heartbeat=0.05)
     async with asyncio.timeout(SECONDS), StandIn(frames(range(1, 16)), options) as server:
         result = await tail(server, "--idle-exit", "1.2")
@@ -254,7 +254,7 @@ async def test_so_long_without_an_event_ends_it() -> None:
 
 
 @pytest.mark.parametrize("output", ["line", "ndjson"])
-async def test_whoever_reads_no_further_ends_it_without_a_word(output: str) -> None:
+async def test_closing_its_output_ends_it_silently(output: str) -> None:
     options = Options(from_start=True, repeat=None)
     async with asyncio.timeout(SECONDS), StandIn(recorded("tour"), options) as server:
         shell = await asyncio.create_subprocess_exec(
@@ -338,7 +338,7 @@ async def test_a_refusal_is_code_3(release: Release) -> None:
     )
 
 
-async def test_a_token_that_may_read_some_topics_gets_those_and_the_rest_is_reported() -> None:
+async def test_a_token_for_some_topics_gets_those_and_the_rest_is_reported() -> None:
     reader = Token(namespaces={"default": frozenset({"read-job"})})
     options = Options(tokens={SECRET: reader}, namespaces=(), lead=ALL_FRAMES)
     async with asyncio.timeout(SECONDS), StandIn(frames([1]), options) as server:
@@ -359,7 +359,7 @@ async def test_wrong_usage_is_code_2() -> None:
     assert "--limit" in result.err and "many" in result.err
 
 
-async def test_a_server_that_does_not_come_back_is_code_1_after_its_retries() -> None:
+async def test_a_server_that_does_not_return_is_code_1_after_the_retries() -> None:
     async with asyncio.timeout(SECONDS), StandIn(frames([1]), Options(lead=1)) as server:
         for retries, attempts in ((0, 0), (1, 1)):
             async with tailing(server, "--retries", str(retries)) as process:
@@ -371,16 +371,16 @@ async def test_a_server_that_does_not_come_back_is_code_1_after_its_retries() ->
             assert all("Retrying in" in each for each in tried) and "Retrying" not in last
 
 
-# Where it starts
+# Start
 
 
 def written(index: int, *, ago: float) -> bytes:
-    """A frame whose event tells when it happened."""
+    """Return a frame whose event has a time."""
     evaluation = {"ID": f"e{index}", "ModifyIndex": index, "ModifyTime": time_ns() - int(ago * 1e9)}
     return frame(index, event("Evaluation", f"e{index}", Payload={"Evaluation": evaluation}))
 
 
-async def test_live_prints_nothing_that_the_server_held() -> None:
+async def test_live_prints_nothing_from_the_servers_buffer() -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn(frames(range(1, 51)), Options(lead=ALL_FRAMES)) as server,
@@ -400,7 +400,7 @@ async def test_live_prints_nothing_that_the_server_held() -> None:
     assert "Retrying in" in lost
 
 
-async def test_since_prints_what_happened_from_then_on() -> None:
+async def test_since_prints_events_from_then_on() -> None:
     lines = [written(1, ago=7200), frame(2), written(3, ago=1200), written(4, ago=300), frame(5), written(6, ago=1)]
     async with asyncio.timeout(SECONDS), StandIn(lines, Options(lead=ALL_FRAMES)) as server:
         result = await tail(server, "--since", "10m", "--limit", "3", "--output", "frames")
@@ -423,7 +423,7 @@ async def test_since_prints_what_happened_from_then_on() -> None:
     ],
     ids=["since", "gone", "not yet"],
 )
-async def test_a_start_that_cannot_be_had_is_reported_in_one_line(arguments: list[str], words: str) -> None:
+async def test_an_unavailable_start_is_reported_in_one_line(arguments: list[str], words: str) -> None:
     lines = [written(3, ago=4830), written(4, ago=60)]
     async with (
         asyncio.timeout(SECONDS),
@@ -438,7 +438,7 @@ async def test_a_start_that_cannot_be_had_is_reported_in_one_line(arguments: lis
     assert (result.code, len(result.lines), result.err) == (0, 1, "")
 
 
-async def test_lines_mark_what_had_waited_at_the_server_and_which_times_are_about_right() -> None:
+async def test_lines_mark_backlog_and_approximate_times() -> None:
     lines = [written(1, ago=600), frame(2)]
     async with (
         asyncio.timeout(SECONDS),
@@ -453,7 +453,7 @@ async def test_lines_mark_what_had_waited_at_the_server_and_which_times_are_abou
     assert all(line[2:6].isdigit() for line in printed), "the date begins in the same column"
 
 
-# What it says beside
+# Messages
 
 
 async def test_warnings_go_to_standard_error_once_however_often_it_reconnects() -> None:
@@ -478,7 +478,7 @@ async def test_warnings_go_to_standard_error_once_however_often_it_reconnects() 
     assert len(notices) == 5
 
 
-async def test_a_server_that_takes_over_is_reported() -> None:
+async def test_a_takeover_by_another_server_is_reported() -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn(frames([1]), Options(lead=1)) as first,
@@ -510,7 +510,7 @@ async def test_a_reconnect_loses_and_repeats_nothing() -> None:
     assert all("Retrying in" in each for each in result.sentences)
 
 
-async def test_a_gap_is_one_line_that_scripts_can_find() -> None:
+async def test_a_gap_is_one_line_that_scripts_can_match() -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn(frames([1, 2, 3]), Options(lead=ALL_FRAMES)) as server,
@@ -525,7 +525,7 @@ async def test_a_gap_is_one_line_that_scripts_can_find() -> None:
     assert "4–8 may be missing" in gap
 
 
-async def test_across_a_gap_nothing_counts_as_changed() -> None:
+async def test_no_change_is_claimed_across_a_gap() -> None:
     def node(index: int, status: str) -> bytes:
         return frame(index, event("Node", "n1", "", Payload={"Node": {"ID": "n1", "Name": "edge", "Status": status}}))
 
@@ -540,7 +540,7 @@ async def test_across_a_gap_nothing_counts_as_changed() -> None:
     assert "ready → down".encode() in found[1] and b"down" not in result.lines[0]
 
 
-async def test_of_many_unreadable_lines_the_first_are_quoted_and_all_counted() -> None:
+async def test_the_first_of_many_unreadable_lines_are_quoted_and_all_are_counted() -> None:
     lines = [b"\x1b[31mno frame %d" % number for number in range(2000)]
     options = Options(from_start=True, at_end=AtEnd.STAY, raw=True)
     async with asyncio.timeout(SECONDS), StandIn([*lines, frame(1)], options) as server:
@@ -553,7 +553,7 @@ async def test_of_many_unreadable_lines_the_first_are_quoted_and_all_counted() -
 
 
 def assert_harmless(printed: bytes) -> None:
-    """Nothing in it that a terminal would act on."""
+    """Assert that there are no control characters."""
     text = printed.decode()
     assert set(re.findall(r"[\x00-\x1f\x7f-\x9f]", text)) <= {"\n"}
     assert not re.search(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]", text)
@@ -571,7 +571,7 @@ HOSTILE_FRAMES = [update for line in HOSTILE if isinstance(update := decode(line
 HOSTILE_EVENTS = sum(len(update.events) for update in HOSTILE_FRAMES)
 
 
-async def test_hostile_events_reach_no_screen_raw() -> None:
+async def test_hostile_events_are_escaped_on_a_screen() -> None:
     options = Options(from_start=True, raw=True)
     async with asyncio.timeout(SECONDS), StandIn(HOSTILE, options) as server:
         result = await tail(server, "--limit", str(HOSTILE_EVENTS))
@@ -585,7 +585,7 @@ async def test_hostile_events_reach_no_screen_raw() -> None:
 
 
 @pytest.mark.parametrize("output", ["ndjson", "frames"])
-async def test_hostile_events_reach_no_terminal_raw_and_keep_their_values(output: str) -> None:
+async def test_hostile_events_are_escaped_on_a_terminal_and_keep_their_values(output: str) -> None:
     options = Options(from_start=True, raw=True)
     arguments = ("--output", output, "--limit", str(HOSTILE_EVENTS))
     async with asyncio.timeout(SECONDS), StandIn(HOSTILE, options) as server:
@@ -602,7 +602,7 @@ async def test_hostile_events_reach_no_terminal_raw_and_keep_their_values(output
 
 
 async def on_a_terminal(server: StandIn, *arguments: str) -> bytes:
-    """What reaches a terminal, as it reaches it."""
+    """Return the bytes that reach a terminal."""
     master, slave = pty.openpty()
     tty.setraw(slave)
     terminal = asyncio.StreamReader(limit=2**26)
@@ -626,8 +626,8 @@ async def on_a_terminal(server: StandIn, *arguments: str) -> bytes:
 # A reader that stalls
 
 
-async def test_a_pipe_that_stalls_costs_the_server_no_memory_and_loses_no_event() -> None:
-    """The stream is read on until the buffer is full, then left, and gone on with where it was left."""
+async def test_a_stalled_pipe_uses_no_server_memory_and_loses_no_event() -> None:
+    """The stream is read until the buffer is full, then disconnected, and later resumed from there."""
     reading, writing = os.pipe()
     errors = io.StringIO()
     texts = [event("Job", f"job-{index}", Payload={"Text": "x" * 3_000}) for index in range(1, 401)]
@@ -650,7 +650,7 @@ async def test_a_pipe_that_stalls_costs_the_server_no_memory_and_loses_no_event(
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-async def test_a_signal_ends_tail_though_nobody_reads_its_pipe(number: signal.Signals, code: int) -> None:
+async def test_a_signal_ends_tail_although_its_pipe_is_not_read(number: signal.Signals, code: int) -> None:
     reading, writing = os.pipe()
     lines = [frame(index, event("Job", f"job-{index}", Payload={"Text": "x" * 3_000})) for index in range(1, 200)]
     async with (
@@ -665,7 +665,7 @@ async def test_a_signal_ends_tail_though_nobody_reads_its_pipe(number: signal.Si
     os.close(reading)
 
 
-async def test_only_what_matters_is_printed_in_every_output() -> None:
+async def test_the_minimum_level_applies_to_every_output() -> None:
     tour = str(recordings.path("tour"))
     lines = await tail(None, tour, "--level", "failure")
     objects = await tail(None, tour, "--level", "failure", "--output", "ndjson")
@@ -675,7 +675,7 @@ async def test_only_what_matters_is_printed_in_every_output() -> None:
     assert len(lines.lines) == len(objects.values) < 40
 
 
-def test_a_report_counts_what_was_shown_and_holds_no_secret() -> None:
+def test_a_report_counts_the_shown_events_and_contains_no_secret() -> None:
     ran = subprocess.run(
         [*command(), "tail", "-", "--output", "report", "--filter", "status:failed"],
         input=recordings.content("tour"), capture_output=True, timeout=60, check=True,

@@ -1,4 +1,4 @@
-"""The doctor names each fault between an operator and the events, with its remedy."""
+"""The doctor identifies each fault between an operator and the events, with its remedy."""
 
 import asyncio
 import io
@@ -37,7 +37,7 @@ SECRET = "00000000-0000-4000-8000-00000000000a"
 UNKNOWN = "00000000-0000-4000-8000-00000000000b"
 
 HELD = Options(lead=ALL_FRAMES, heartbeat=0.1)
-"""A server that holds the newest hundred frames of the tour, and whose heart beats fast."""
+"""A server that holds the newest hundred frames of the tour, with frequent heartbeats."""
 QUICK = Patience(topic=0.5, first_byte=0.5, quiet=0.1, buffer=5.0, heartbeat=5.0)
 READER = Token(name="ops", namespaces={"default": frozenset({"read-job"})}, node_read=True, policies=("ops",))
 
@@ -66,10 +66,10 @@ async def served(options: Options = HELD) -> AsyncIterator[StandIn]:
         yield standin
 
 
-# A cluster where all is well
+# A healthy cluster
 
 
-async def test_all_is_well() -> None:
+async def test_a_healthy_cluster() -> None:
     async with served() as standin:
         examination = await examined(connection(standin.address))
     assert [finding.check for finding in examination.findings] == list(CHECKS)
@@ -104,9 +104,9 @@ async def test_a_request_without_a_token_is_anonymous_on_any_release(version: st
     assert token.sentence == "No token is sent. Only what the anonymous policy grants can be read."
 
 
-async def test_topics_that_a_release_does_not_have_are_not_called_refused() -> None:
-    """Its servers want a management token for them, as for any unknown topic, and `host-volume-read` is no capability
-    there: `nomad acl policy apply` of 1.6.5 refuses a policy with it."""
+async def test_topics_that_a_release_lacks_are_not_reported_as_refused() -> None:
+    """Its servers require a management token for them, as for any unknown topic, and do not know the capability
+    `host-volume-read`: `nomad acl policy apply` of 1.6.5 refuses a policy with it."""
     async with served(replace(WITH_ACLS, version="1.6.5", tokens={SECRET: READER})) as standin:
         examination = await examined(connection(standin.address, token=SECRET))
     asked = set(examination.cells)
@@ -116,7 +116,7 @@ async def test_topics_that_a_release_does_not_have_are_not_called_refused() -> N
     assert "variables" not in examination.policy
 
 
-async def test_where_the_release_is_unknown_the_remedy_says_what_old_releases_refuse() -> None:
+async def test_if_the_release_is_unknown_the_remedy_mentions_what_old_releases_refuse() -> None:
     reader = replace(READER, node_read=False)
     async with served(replace(WITH_ACLS, version="1.6.5", tokens={SECRET: reader})) as standin:
         examination = await examined(connection(standin.address, token=SECRET))
@@ -124,14 +124,14 @@ async def test_where_the_release_is_unknown_the_remedy_says_what_old_releases_re
     assert "Releases before 1.10 refuse a policy with host-volume-read" in found(examination, "topics").remedy
 
 
-async def test_a_topic_asked_for_by_name_is_tried_on_every_release() -> None:
+async def test_a_topic_requested_by_name_is_tried_on_every_release() -> None:
     async with served(replace(WITH_ACLS, version="1.6.5", tokens={SECRET: READER})) as standin:
         examination = await examined(connection(standin.address, token=SECRET), "Job", "Variable")
     assert set(examination.cells) == {"Job", "Variable"}
     assert "It publishes no Variable events." in found(examination, "release").sentence
 
 
-async def test_checks_that_take_long_say_so_before() -> None:
+async def test_slow_checks_are_announced() -> None:
     begun = []
     async with served() as standin:
         async for item in examine(connection(standin.address), patience=QUICK):
@@ -141,14 +141,14 @@ async def test_checks_that_take_long_say_so_before() -> None:
     assert "up to 5 s" in next(each.what for each in begun if each.check == "heartbeat")
 
 
-async def test_the_heartbeat_is_not_waited_for_on_request() -> None:
+async def test_waiting_for_the_heartbeat_can_be_skipped() -> None:
     async with served(replace(HELD, heartbeat=30.0)) as standin:
         examination = await examined(connection(standin.address), patience=replace(QUICK, heartbeat=None))
     assert found(examination, "heartbeat").verdict is Verdict.SKIPPED
     assert examination.exit_code == 0
 
 
-# Whatever is not
+# Faults
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Case:
     flags: dict[str, str] = field(default_factory=dict)
     topics: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
-    """What is not checked any more because of it."""
+    """Checks that are skipped because of it."""
     exit_code: int = 0
 
     def __str__(self) -> str:
@@ -395,7 +395,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-async def test_what_is_wrong_is_named_with_what_to_do(case: Case) -> None:
+async def test_each_fault_is_reported_with_its_remedy(case: Case) -> None:
     async with served(case.options) if case.options.lead else unpublished(case.options) as standin:
         flags = dict(case.flags)
         match flags.pop("address", ""):
@@ -444,7 +444,7 @@ async def test_a_reader_of_one_namespace_gets_the_table_and_the_policy_for_the_r
     assert examination.exit_code == 3
 
 
-async def test_empty_lists_of_all_namespaces_are_no_permission() -> None:
+async def test_empty_lists_of_all_namespaces_do_not_prove_permission() -> None:
     async with served(replace(HELD, tokens={SECRET: Token(name="nodes", node_read=True)})) as standin:
         finding = found(await examined(connection(standin.address, token=SECRET)), "lists")
     assert finding.verdict is Verdict.NOTE
@@ -482,7 +482,7 @@ async def with_tls(folder: Path, expires: datetime | None = None) -> AsyncIterat
         yield Certified(standin, ca)
 
 
-async def test_a_good_certificate_is_shown_with_its_names_and_its_end(tmp_path: Path) -> None:
+async def test_a_valid_certificate_is_shown_with_its_names_and_expiry(tmp_path: Path) -> None:
     async with with_tls(tmp_path) as certified:
         examination = await examined(connection(certified.standin.address, ca_cert=str(certified.ca)))
     finding = found(examination, "tls")
@@ -493,7 +493,7 @@ async def test_a_good_certificate_is_shown_with_its_names_and_its_end(tmp_path: 
     assert examination.exit_code == 0
 
 
-async def test_a_certificate_that_soon_expires_is_noted(tmp_path: Path) -> None:
+async def test_a_certificate_that_expires_soon_is_a_note(tmp_path: Path) -> None:
     async with with_tls(tmp_path, datetime.now(UTC) + timedelta(days=3, hours=1)) as certified:
         examination = await examined(connection(certified.standin.address, ca_cert=str(certified.ca)))
     finding = found(examination, "tls")
@@ -513,7 +513,7 @@ async def test_a_certificate_of_an_unknown_authority_is_broken(tmp_path: Path) -
     assert examination.exit_code == 1
 
 
-async def test_an_unverified_certificate_is_noted(tmp_path: Path) -> None:
+async def test_an_unverified_certificate_is_a_note(tmp_path: Path) -> None:
     async with with_tls(tmp_path) as certified:
         to = replace(connection(certified.standin.address), skip_verify=True)
         examination = await examined(to)
@@ -522,11 +522,11 @@ async def test_an_unverified_certificate_is_noted(tmp_path: Path) -> None:
     assert "server.global.nomad" in found(examination, "tls").measured["names"]
 
 
-# Servers that are not as hoped
+# Faulty servers
 
 
 async def checked(check: Check, to: Connection, **known: Any) -> Finding:
-    """What one check finds on its own."""
+    """Return the finding of a single check."""
     async with asyncio.timeout(SECONDS), AsyncExitStack() as stack:
         subject = Subject(to, Subscription(), QUICK, {}, stack)
         subject.client = await stack.enter_async_context(Client(to))
@@ -536,7 +536,7 @@ async def checked(check: Check, to: Connection, **known: Any) -> Finding:
 
 
 async def listened(check: Check, to: Connection) -> Finding:
-    """What a check finds on a stream that was opened for it."""
+    """Return a check's finding on a stream that was opened for it."""
     async with asyncio.timeout(SECONDS), AsyncExitStack() as stack:
         subject = Subject(to, Subscription(), replace(QUICK, heartbeat=0.7), {}, stack)
         subject.client = await stack.enter_async_context(Client(to))
@@ -559,7 +559,7 @@ def at(port: int) -> Connection:
     ],
     ids=["a web page", "another service", "no such page", "no HTTP"],
 )
-async def test_what_is_not_nomad_is_named_and_nothing_more_is_asked(says: bytes) -> None:
+async def test_a_server_that_is_not_nomad_is_identified_and_not_asked_further(says: bytes) -> None:
     async with asyncio.timeout(SECONDS):
         with odd_server(says) as odd:
             examination = await examined(at(odd.port))
@@ -568,7 +568,7 @@ async def test_what_is_not_nomad_is_named_and_nothing_more_is_asked(says: bytes)
     assert examination.exit_code == 1
 
 
-async def test_no_leader_is_broken() -> None:
+async def test_a_missing_leader_is_broken() -> None:
     with odd_server(answer("200 OK", '""')) as odd:
         finding = await checked(server.leader, at(odd.port))
     assert (finding.verdict, finding.measured["leader"]) == (Verdict.BROKEN, None)
@@ -588,8 +588,8 @@ async def test_clocks_are_compared(skew: int, verdict: Verdict, says: str) -> No
     assert finding.measured["ahead_at_most_seconds"] >= skew - 1
 
 
-async def test_the_buffer_reaches_back_by_the_clock_of_the_server() -> None:
-    """With this machine's, a buffer of a server whose clock is ahead reached back 0 s."""
+async def test_the_age_of_the_buffer_uses_the_servers_clock() -> None:
+    """Regression: by the local clock, the buffer of a server whose clock is ahead reached back 0 s."""
     ages = []
     for offset in (0, 7200):
         async with served(replace(HELD, clock_offset=offset)) as standin:
@@ -598,7 +598,7 @@ async def test_the_buffer_reaches_back_by_the_clock_of_the_server() -> None:
     assert ages[1] - ages[0] == pytest.approx(7200, abs=SECONDS)
 
 
-async def test_an_event_from_the_future_is_noted() -> None:
+async def test_an_event_from_the_future_is_a_note() -> None:
     date = format_datetime(datetime.now(UTC), usegmt=True)
     soon = int((datetime.now(UTC).timestamp() + 600) * 1e9)
     with odd_server(answer("200 OK", '["global"]', f"Date: {date}")) as odd:
@@ -607,7 +607,7 @@ async def test_an_event_from_the_future_is_noted() -> None:
     assert "from now" in finding.sentence
 
 
-async def test_heartbeats_in_bulk_are_a_proxy_that_buffers() -> None:
+async def test_heartbeats_in_bulk_indicate_a_buffering_proxy() -> None:
     with odd_server(HEARTBEAT + b"{}\n", holds=True) as odd:
         finding = await listened(stream.heartbeat, at(odd.port))
     assert finding.verdict is Verdict.BROKEN
@@ -615,7 +615,7 @@ async def test_heartbeats_in_bulk_are_a_proxy_that_buffers() -> None:
     assert "proxy_buffering off" in finding.remedy
 
 
-async def test_a_stream_on_which_nothing_comes_is_a_proxy_that_buffers() -> None:
+async def test_a_silent_stream_indicates_a_buffering_proxy() -> None:
     silent = HEARTBEAT.removesuffix(b"{}\n")
     releases = ServerReleases(Evidence.MEMBERS, (("one.global", "1.11.1"),))
     with odd_server(silent, holds=True) as odd:
@@ -629,7 +629,7 @@ async def test_a_stream_on_which_nothing_comes_is_a_proxy_that_buffers() -> None
     assert "No byte arrived" in waiting.sentence
 
 
-async def test_a_stream_that_ends_says_with_which_words() -> None:
+async def test_a_stream_that_ends_is_reported_with_its_last_message() -> None:
     with odd_server(HEARTBEAT + b"event dropped from buffer") as odd:
         finding = await listened(stream.heartbeat, at(odd.port))
     assert finding.verdict is Verdict.BROKEN
@@ -648,7 +648,7 @@ async def test_a_bug_in_a_check_does_not_end_the_others(monkeypatch: pytest.Monk
 # Several addresses
 
 
-async def test_the_first_address_that_answers_is_examined() -> None:
+async def test_the_first_address_that_responds_is_examined() -> None:
     async with served() as standin:
         to = replace(connection("http://127.0.0.1:1"), others=(connection(standin.address),))
         examination = await examined(to)
@@ -659,7 +659,7 @@ async def test_the_first_address_that_answers_is_examined() -> None:
     assert examination.exit_code == 0
 
 
-# What it prints
+# Output
 
 
 class Screen(io.StringIO):
@@ -672,7 +672,7 @@ async def printed(to: Connection, output: io.StringIO, *topics: str) -> tuple[st
     return output.getvalue(), code
 
 
-async def test_text_has_a_line_a_check_and_the_verdict_last() -> None:
+async def test_text_has_a_line_per_check_and_the_verdict_last() -> None:
     async with served() as standin:
         text, code = await printed(connection(standin.address), io.StringIO())
     lines = text.splitlines()
@@ -682,7 +682,7 @@ async def test_text_has_a_line_a_check_and_the_verdict_last() -> None:
     assert code == 0
 
 
-async def test_what_was_skipped_for_one_reason_is_one_line() -> None:
+async def test_checks_skipped_for_the_same_reason_are_one_line() -> None:
     async with asyncio.timeout(SECONDS):
         text, code = await printed(connection("http://127.0.0.1:1"), io.StringIO())
     lines = text.splitlines()
@@ -692,7 +692,7 @@ async def test_what_was_skipped_for_one_reason_is_one_line() -> None:
     assert code == 1
 
 
-async def test_colours_are_for_terminals_and_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_colors_are_for_terminals_and_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     async with asyncio.timeout(SECONDS):
@@ -746,7 +746,7 @@ async def test_no_secret_is_ever_shown() -> None:
 HOSTILE = "evil\x1b]52;c;AAAA\x07\u202e[/x]"
 
 
-async def test_what_a_server_says_cannot_reach_the_terminal() -> None:
+async def test_control_characters_from_a_server_do_not_reach_the_terminal() -> None:
     regions = json.dumps(["global", HOSTILE])
     async with asyncio.timeout(SECONDS):
         with odd_server(answer("200 OK", regions)) as odd:
@@ -772,7 +772,7 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("NOMAD_")}
 
 
-async def test_the_command_says_where_its_settings_came_from() -> None:
+async def test_the_command_shows_the_sources_of_its_settings() -> None:
     async with served() as standin:
         arguments = ["--no-wait", "--topic", "job", "--namespace", "default"]
         code, output, errors = await run(*arguments, NOMAD_ADDR=standin.address)
@@ -796,7 +796,7 @@ async def test_exit_codes(arguments: Sequence[str], code: int) -> None:
         assert (await run(*arguments, NOMAD_ADDR=standin.address))[0] == code
 
 
-async def test_the_command_prints_nothing_but_json_when_asked_to() -> None:
+async def test_the_command_prints_only_json_on_request() -> None:
     async with served() as standin:
         code, output, errors = await run("--no-wait", "--output", "json", NOMAD_ADDR=standin.address)
     assert (code, errors) == (0, "")
