@@ -1,4 +1,4 @@
-"""A disk that is full, that is lost under way, or a runner that is killed: what was committed stays, the rest waits."""
+"""A full or lost disk, or a killed runner: committed events are kept, and the others wait."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ from tests.mounting import MAY_MOUNT, in_own_mounts
 
 
 async def limited(journal: Journal, more_pages: int) -> None:
-    """Makes SQLite itself say that the disk is full once the file has grown by so many pages."""
+    """Make SQLite report a full disk once the file has grown by that many pages."""
 
     def limit(store: Store) -> None:
         pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
@@ -41,7 +41,7 @@ async def written_again(journal: Journal) -> None:
     assert journal.trouble == ""
 
 
-async def test_a_full_disk_holds_the_stream_back_until_there_is_room(tmp_path: Path) -> None:
+async def test_a_full_disk_stops_reading_until_there_is_space(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 5, size=20_000)
         cursor = await journal.register("behind", 0)
@@ -72,7 +72,7 @@ async def test_a_full_disk_holds_the_stream_back_until_there_is_room(tmp_path: P
         await journal.close()
 
 
-async def test_no_cursor_passes_an_incident_that_a_full_disk_kept_from_being_noted(tmp_path: Path) -> None:
+async def test_no_cursor_passes_an_incident_that_could_not_be_stored(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 5, size=20_000)
         cursor = await journal.register("chat", 0)
@@ -87,7 +87,7 @@ async def test_no_cursor_passes_an_incident_that_a_full_disk_kept_from_being_not
         await journal.close()
 
 
-async def test_history_that_every_sink_has_had_makes_room(tmp_path: Path) -> None:
+async def test_delivered_history_is_dropped_to_make_room(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 30, size=20_000)
         cursor = await journal.register("web", 0)
@@ -99,7 +99,7 @@ async def test_history_that_every_sink_has_had_makes_room(tmp_path: Path) -> Non
         await journal.close()
 
 
-async def test_a_journal_is_closed_soon_though_the_disk_is_full(tmp_path: Path) -> None:
+async def test_a_journal_is_closed_soon_although_the_disk_is_full(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 5, size=20_000)
         await limited(journal, 0)
@@ -208,7 +208,7 @@ asyncio.run(main())
 """
 
 
-async def test_a_killed_runner_leaves_all_that_was_committed(tmp_path: Path) -> None:
+async def test_a_killed_runner_leaves_everything_it_committed(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     frames = [each for each in contents("load") if isinstance(each, Frame)]
     random = Random(7)
@@ -283,7 +283,7 @@ asyncio.run(main())
 """
 
 
-def test_a_sink_that_is_far_behind_takes_no_memory(tmp_path: Path) -> None:
+def test_a_sink_that_lags_far_behind_uses_no_memory(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FAR_BEHIND, str(tmp_path / "journal")]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=Path(__file__).parents[2])
     read, journaled, early, written, at_last = json.loads(ran.stdout)
@@ -292,7 +292,7 @@ def test_a_sink_that_is_far_behind_takes_no_memory(tmp_path: Path) -> None:
     assert at_last - written < 50_000_000
 
 
-async def test_a_journal_that_another_keeps_locked_is_waited_for(tmp_path: Path) -> None:
+async def test_a_journal_locked_by_another_process_is_waited_for(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         with closing(sqlite3.connect(tmp_path / "journal", isolation_level=None)) as other:

@@ -1,4 +1,4 @@
-"""The journal gives back what was put in, in order, to whoever asks, and goes on where it ended."""
+"""The journal returns what was added, in order, to every reader, and continues where it ended."""
 
 import asyncio
 import sqlite3
@@ -30,7 +30,7 @@ LETTER = DeadLetter(
 
 
 def contents(name: str) -> list[Content]:
-    """What a recording's lines say, without heartbeats."""
+    """Return the decoded lines of a recording, without heartbeats."""
     decoded = [decode(line) for line in recordings.lines(name)]
     return [each for each in decoded if isinstance(each, (Frame, Unreadable))]
 
@@ -66,12 +66,12 @@ def newly_made(folder: Path) -> list[Path]:
 
 
 async def in_trouble(journal: Journal) -> None:
-    while not journal.trouble:  # noqa: ASYNC110 - nobody else waits for this
+    while not journal.trouble:  # noqa: ASYNC110 - there is no notification
         await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_every_recording_comes_back_as_it_went_in(name: str, tmp_path: Path) -> None:
+async def test_every_recording_is_read_back_unchanged(name: str, tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         went_in: list[Content] = [*contents(name), GAP]
         if isinstance(went_in[0], Frame):
@@ -96,7 +96,7 @@ async def test_every_recording_comes_back_as_it_went_in(name: str, tmp_path: Pat
     assert before == counted
 
 
-async def test_an_empty_journal_says_so(tmp_path: Path) -> None:
+async def test_an_empty_journal(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "state" / "journal")
         assert (journal.first, journal.end, journal.events) == (1, 0, 0)
@@ -107,7 +107,7 @@ async def test_an_empty_journal_says_so(tmp_path: Path) -> None:
         await journal.close()
 
 
-async def test_positions_and_counts_go_on_where_they_ended(tmp_path: Path) -> None:
+async def test_positions_and_counts_continue_where_they_ended(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", *frames(1, 3))
         identity = journal.id
@@ -133,7 +133,7 @@ async def test_no_record_is_read_before_it_is_committed(tmp_path: Path) -> None:
         await journal.close()
 
 
-async def test_those_who_wait_are_woken_and_may_give_up(tmp_path: Path) -> None:
+async def test_waiting_readers_are_woken_and_can_be_cancelled(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         waiting = [asyncio.create_task(journal.beyond(position)) for position in (0, 0, 1, 2)]
@@ -148,7 +148,7 @@ async def test_those_who_wait_are_woken_and_may_give_up(tmp_path: Path) -> None:
             await waiting[3]
 
 
-async def test_the_stream_is_held_back_while_much_is_queued(tmp_path: Path) -> None:
+async def test_reading_waits_while_much_is_queued(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         large = Frame(1, [], b'{"Index":1,"Events":[],"Filler":"%s"}' % (b"x" * 1024 * 1024))
@@ -162,7 +162,7 @@ async def test_the_stream_is_held_back_while_much_is_queued(tmp_path: Path) -> N
         await journal.close()
 
 
-async def test_a_second_runner_learns_who_has_the_journal(tmp_path: Path) -> None:
+async def test_a_second_runner_reports_who_uses_the_journal(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     script = (
         "import asyncio, sys; from pathlib import Path; from nomad_tui.journal.journal import Journal\n"
@@ -180,7 +180,7 @@ async def test_a_second_runner_learns_who_has_the_journal(tmp_path: Path) -> Non
                     await Journal.open(path)
         finally:
             holder.kill()
-    async with asyncio.timeout(60):  # the system takes the lock back from a process that was killed
+    async with asyncio.timeout(60):  # the system releases the lock of a killed process
         journal = await Journal.open(path)
         with pytest.raises(JournalInUseError):
             await Journal.open(path)
@@ -192,7 +192,7 @@ async def test_a_second_runner_learns_who_has_the_journal(tmp_path: Path) -> Non
         await (await Journal.open(link)).close()
 
 
-async def test_a_forked_child_neither_keeps_nor_gives_up_the_lock(tmp_path: Path) -> None:
+async def test_a_forked_child_neither_keeps_nor_releases_the_lock(tmp_path: Path) -> None:
     script = (
         "import asyncio, os, sys; from pathlib import Path; from nomad_tui.journal.journal import Journal\n"
         "async def main():\n  await Journal.open(Path(sys.argv[1]))\nloop = asyncio.new_event_loop()\n"
@@ -210,7 +210,7 @@ async def test_a_forked_child_neither_keeps_nor_gives_up_the_lock(tmp_path: Path
         holder.stdin.close()
 
 
-async def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+async def test_the_file_is_private(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await filled(tmp_path / "state" / "journal", frame(1))
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "state").iterdir()}
@@ -220,7 +220,7 @@ async def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     assert not (tmp_path / "state" / "journal-wal").exists()
 
 
-async def test_what_is_no_journal_is_left_alone(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_journal_is_not_changed(tmp_path: Path) -> None:
     notes, shop, newer = tmp_path / "notes", tmp_path / "shop", tmp_path / "newer"
     notes.write_text("dear diary")
     with sqlite3.connect(shop) as connection:
@@ -244,7 +244,7 @@ async def test_what_is_no_journal_is_left_alone(tmp_path: Path) -> None:
     assert not newly_made(tmp_path)
 
 
-async def test_an_empty_file_becomes_a_journal_and_leftovers_are_not_taken_into_it(tmp_path: Path) -> None:
+async def test_an_empty_file_becomes_a_journal_without_leftovers(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         old = await filled(tmp_path / "old", *frames(1, 3))
         left = (tmp_path / "old-wal").read_bytes()
@@ -279,7 +279,7 @@ async def test_a_cursor_moves_with_its_status_and_dead_letters_or_not_at_all(tmp
         await journal.close()
 
 
-async def test_a_runner_notices_what_others_change_and_not_its_own_writing(tmp_path: Path) -> None:
+async def test_a_runner_detects_changes_by_others_and_not_its_own(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", *frames(1, 5))
         cursor = await journal.register("web", 0)
@@ -298,7 +298,7 @@ async def test_a_runner_notices_what_others_change_and_not_its_own_writing(tmp_p
         await journal.close()
 
 
-async def test_closing_twice_or_half_gives_the_journal_to_the_next(tmp_path: Path) -> None:
+async def test_closing_twice_or_incompletely_releases_the_journal(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         journal.add(frame(1), 0)
@@ -321,7 +321,7 @@ async def test_closing_twice_or_half_gives_the_journal_to_the_next(tmp_path: Pat
         await journal.close()
 
 
-def test_a_program_that_is_interrupted_leaves_the_journal_to_the_next(tmp_path: Path) -> None:
+def test_an_interrupted_program_releases_the_journal(tmp_path: Path) -> None:
     async def interrupted() -> None:
         journal = await Journal.open(tmp_path / "journal")
         journal.add(frame(1), 0)
@@ -368,7 +368,7 @@ async def test_the_last_frames_are_those_since_the_server_was_rebuilt(tmp_path: 
         await journal.close()
 
 
-async def test_a_place_is_found_by_index_and_by_time(tmp_path: Path) -> None:
+async def test_a_position_is_found_by_index_and_by_time(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         for number, index in enumerate((10, 11, 11, 14, 3, 10**18), start=1):
@@ -382,7 +382,7 @@ async def test_a_place_is_found_by_index_and_by_time(tmp_path: Path) -> None:
         await journal.close()
 
 
-async def test_a_file_that_is_removed_is_not_written_on_in_secret(tmp_path: Path) -> None:
+async def test_a_removed_file_is_not_written_any_more(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", frame(1))
         (tmp_path / "journal").unlink()
@@ -394,7 +394,7 @@ async def test_a_file_that_is_removed_is_not_written_on_in_secret(tmp_path: Path
         assert time.monotonic() - started < 20
 
 
-async def test_a_damaged_part_hides_no_other(tmp_path: Path) -> None:
+async def test_a_damaged_part_does_not_hide_others(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         for index in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""A journal is read by others: while a runner writes to it, after one was killed, and where nobody may write."""
+"""A journal is read by others: while a runner writes it, after a runner was killed, and on read-only media."""
 
 import asyncio
 import os
@@ -27,10 +27,10 @@ from tests.journal.test_journal import GAP, LETTER, filled, frame, frames
 from tests.mounting import MAY_MOUNT, in_own_mounts
 
 
-async def test_others_read_what_is_committed_while_it_is_written(tmp_path: Path) -> None:
+async def test_others_read_committed_events_while_it_is_written(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
-        with JournalReader(journal.path) as reader:  # of a journal that has only just been made
+        with JournalReader(journal.path) as reader:  # of a journal that was just created
             assert (reader.id, reader.first, reader.end, reader.events) == (journal.id, 1, 0, 0)
             assert (reader.read(0), reader.last_frames(1, 1), reader.seek(newest_events=5)) == ([], [], 0)
             assert not reader.changed()
@@ -48,7 +48,7 @@ async def test_others_read_what_is_committed_while_it_is_written(tmp_path: Path)
             reader.read(0)
 
 
-def test_what_is_committed_and_joined_while_somebody_reads_makes_nobody_pass_over_a_record(tmp_path: Path) -> None:
+def test_commits_and_merges_while_reading_make_no_reader_skip_a_record(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     store = Store.own(path)
     add = (Record(number, number, number - 1, frame(number)) for number in count(1))
@@ -57,7 +57,7 @@ def test_what_is_committed_and_joined_while_somebody_reads_makes_nobody_pass_ove
         seen: list[int] = []
 
         def meanwhile(statement: str) -> None:
-            if "first >" in statement:  # nothing came after the block that it has just looked at
+            if "first >" in statement:  # nothing after the block just read
                 store.commit([next(add)])
                 store.commit([next(add)])
                 join(store, 1)
@@ -69,7 +69,7 @@ def test_what_is_committed_and_joined_while_somebody_reads_makes_nobody_pass_ove
     store.close()
 
 
-async def test_a_place_is_found_by_how_many_events_follow(tmp_path: Path) -> None:
+async def test_a_position_is_found_by_the_number_of_later_events(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         for content in (frame(1, 2), frame(2, 2), GAP, frame(3, 5), frame(4, 1)):
@@ -110,7 +110,7 @@ async def test_an_overview_shows_the_runner_and_each_sink(tmp_path: Path) -> Non
             assert [sink.dead_letters for sink in overview.sinks] == [1, 0, 2]
             assert [sink.status.state for sink in overview.sinks] == ["stopped", "broken", "retrying"]
             await journal.report(RunnerStatus(7, "h", now, now - 11 * SECOND), {})
-            assert reader.overview().alive  # it could not write that it is, as on a full disk
+            assert reader.overview().alive  # it cannot store its status, as on a full disk
             await journal.close()
             assert not reader.overview().alive
 
@@ -139,7 +139,7 @@ async def test_dead_letters_are_listed_and_dropped_one_by_one(tmp_path: Path) ->
         await journal.close()
 
 
-async def test_what_a_killed_runner_left_is_read_whole(tmp_path: Path) -> None:
+async def test_the_journal_of_a_killed_runner_is_read_completely(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", *frames(1, 50))
         (tmp_path / "left").mkdir()
@@ -154,7 +154,7 @@ async def test_what_a_killed_runner_left_is_read_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [JournalReader, Store])
-def test_what_is_no_journal_is_refused(make: type[JournalReader] | type[Store], tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_journal_is_refused(make: type[JournalReader] | type[Store], tmp_path: Path) -> None:
     notes, shop, empty = tmp_path / "notes", tmp_path / "shop", tmp_path / "empty"
     notes.write_bytes(b"SQLite format 3\0 and then no more")
     empty.touch()
@@ -178,7 +178,7 @@ def names(folder: Path) -> list[str]:
     return [file.name for file in folder.iterdir()]
 
 
-async def test_a_journal_is_known_whatever_its_name(tmp_path: Path) -> None:
+async def test_a_journal_is_recognized_with_any_name(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         path = tmp_path / "eins zwei?mode=rwc#%41ü.ndjson"
         journal = await filled(path, frame(1))
@@ -195,7 +195,7 @@ CLOSE = (
 )
 
 
-async def test_a_process_that_writes_may_also_look_and_read_while_others_come_and_go(tmp_path: Path) -> None:
+async def test_a_writing_process_can_also_read_while_others_open_and_close_it(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         path = tmp_path / "journal"
         journal = await filled(path, frame(1))
@@ -224,7 +224,7 @@ READ = (
 
 
 @pytest.mark.parametrize("killed", [False, True] if MAY_MOUNT else [])
-async def test_a_read_only_medium_is_read_where_all_is_in_the_file(killed: bool, tmp_path: Path) -> None:
+async def test_a_read_only_medium_is_read_if_everything_is_in_the_file(killed: bool, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", *frames(1, 9))

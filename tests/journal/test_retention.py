@@ -1,4 +1,4 @@
-"""What the journal keeps, what it drops and whom it tells, and that joining blocks changes nothing that is read."""
+"""What the journal keeps, drops and reports, and that merging blocks changes nothing for readers."""
 
 import asyncio
 import sqlite3
@@ -22,7 +22,7 @@ HOUR_AGO = time.time_ns() - 3_600 * SECOND
 
 
 async def committed_one_by_one(path: Path, count: int, *, received: int = HOUR_AGO, size: int = 0) -> Journal:
-    """A journal of that many blocks."""
+    """Create a journal of that many blocks."""
     journal = await Journal.open(path)
     for index in range(journal.end + 1, journal.end + count + 1):
         journal.add(sized(index, size) if size else frame(index, events=2), received)
@@ -31,7 +31,7 @@ async def committed_one_by_one(path: Path, count: int, *, received: int = HOUR_A
 
 
 def sized(index: int, size: int) -> Frame:
-    """A frame of one event and about that many bytes in the file."""
+    """Return a frame of one event that takes about that many bytes in the file."""
     text = Random(index).randbytes(size).hex().encode()
     decoded = decode(b'{"Index":%d,"Events":[{"Key":"%s"}]}' % (index, text))
     assert isinstance(decoded, Frame)
@@ -43,7 +43,7 @@ def rows(path: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM block").fetchone()[0])
 
 
-async def test_what_is_old_and_was_had_by_every_sink_is_dropped(tmp_path: Path) -> None:
+async def test_old_events_delivered_to_every_sink_are_dropped(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 20)
         fast = await journal.register("fast", 0)
@@ -60,7 +60,7 @@ async def test_what_is_old_and_was_had_by_every_sink_is_dropped(tmp_path: Path) 
         assert [record.position for record in await journal.read(0)] == list(range(8, 21))
         await journal.forget("slow")
         await journal.prune()
-        # The newest frame stays: the stream is resumed after it.
+        # The newest frame is kept: the stream is resumed after it.
         assert (journal.first, journal.end) == (20, 20)
         await journal.close()
         journal = await Journal.open(tmp_path / "journal", Retention(keep=60))
@@ -72,7 +72,7 @@ async def test_what_is_old_and_was_had_by_every_sink_is_dropped(tmp_path: Path) 
         await journal.close()
 
 
-async def test_the_newest_frame_stays_whatever_follows_it(tmp_path: Path) -> None:
+async def test_the_newest_frame_is_kept_whatever_follows_it(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal", Retention(keep=0))
         went_in: list[Content] = [*frames(1, 3), GAP, GAP]
@@ -84,7 +84,7 @@ async def test_the_newest_frame_stays_whatever_follows_it(tmp_path: Path) -> Non
         await journal.close()
 
 
-async def test_a_full_journal_drops_the_oldest_and_says_which_sink_lost_what(tmp_path: Path) -> None:
+async def test_a_full_journal_drops_the_oldest_and_reports_losses_per_sink(tmp_path: Path) -> None:
     limit = 400_000
     async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 40, size=20_000)
@@ -101,7 +101,7 @@ async def test_a_full_journal_drops_the_oldest_and_says_which_sink_lost_what(tmp
         assert (await journal.cursors())["ahead"] == ahead
         assert (await journal.read(behind.position))[0].position == first
 
-        for index in range(41, 51):  # and on, before the sink noticed
+        for index in range(41, 51):  # more is dropped before the sink notices
             journal.add(sized(index, 20_000), 0)
             await journal.flushed()
         [more] = await journal.prune()
@@ -114,7 +114,7 @@ async def test_a_full_journal_drops_the_oldest_and_says_which_sink_lost_what(tmp
             assert overview.bytes <= limit
             assert {sink.cursor.sink: sink.losses for sink in overview.sinks} == {"ahead": (), "behind": (both,)}
 
-        # What was dropped while the sink had it already, and was sending it, is not lost to it.
+        # Events dropped while the sink already had them in flight are not lost.
         assert await journal.advance(replace(behind, position=20, events=20))
         [rest] = await journal.losses("behind")
         assert (rest.first_position, rest.last_position, rest.events) == (21, journal.first - 1, journal.first - 21)
@@ -124,7 +124,7 @@ async def test_a_full_journal_drops_the_oldest_and_says_which_sink_lost_what(tmp
         await journal.close()
 
 
-async def test_a_sink_that_is_moved_back_still_learns_what_it_lost(tmp_path: Path) -> None:
+async def test_a_rewound_sink_still_gets_its_losses(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 40, size=20_000)
         journal.retention = Retention(max_size=400_000)
@@ -140,7 +140,7 @@ async def test_a_sink_that_is_moved_back_still_learns_what_it_lost(tmp_path: Pat
         await journal.close()
 
 
-async def test_the_file_gives_room_back_to_the_disk(tmp_path: Path) -> None:
+async def test_the_file_shrinks(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 120, size=100_000)
         assert await journal.prune() == []
@@ -153,7 +153,7 @@ async def test_the_file_gives_room_back_to_the_disk(tmp_path: Path) -> None:
     assert (tmp_path / "journal").stat().st_size < 4_500_000
 
 
-async def test_joining_small_blocks_changes_nothing_that_is_read(tmp_path: Path) -> None:
+async def test_merging_small_blocks_changes_nothing_for_readers(tmp_path: Path) -> None:
     went_in: list[Content] = [*contents("tour")[:150], GAP, *contents("hostile"), *contents("tour")[150:200]]
     async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
@@ -185,7 +185,7 @@ async def test_joining_small_blocks_changes_nothing_that_is_read(tmp_path: Path)
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-async def test_what_is_recent_is_not_joined_yet(tmp_path: Path) -> None:
+async def test_recent_blocks_are_not_merged_yet(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 100, received=time.time_ns())
         await journal.prune()
@@ -193,7 +193,7 @@ async def test_what_is_recent_is_not_joined_yet(tmp_path: Path) -> None:
         await journal.close()
 
 
-async def test_the_stream_goes_on_while_the_journal_is_pruned(tmp_path: Path) -> None:
+async def test_the_stream_continues_while_the_journal_is_pruned(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 200, size=5_000)
         journal.retention = Retention(max_size=300_000)
@@ -209,7 +209,7 @@ async def test_the_stream_goes_on_while_the_journal_is_pruned(tmp_path: Path) ->
         await journal.close()
 
 
-async def test_an_unread_journal_keeps_all_of_a_recording(tmp_path: Path) -> None:
+async def test_a_journal_without_sinks_keeps_all_of_a_recording(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await filled(tmp_path / "journal", *contents("load"))
         await journal.register("down", 0)
@@ -219,7 +219,7 @@ async def test_an_unread_journal_keeps_all_of_a_recording(tmp_path: Path) -> Non
         await journal.close()
 
 
-async def test_dead_letters_push_out_nothing_that_others_have_not_had(tmp_path: Path) -> None:
+async def test_dead_letters_do_not_evict_events_that_others_still_need(tmp_path: Path) -> None:
     limit = 2_000_000
     async with asyncio.timeout(60):
         journal = await committed_one_by_one(tmp_path / "journal", 40, size=20_000)

@@ -1,4 +1,4 @@
-"""What the client sends, to whom, and what it refuses to do."""
+"""The client's requests, to which servers, and what it refuses to do."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ TOKEN = "8d6ae3f7-secret"
 
 
 async def first_bytes(*parameters: tuple[str, str], **environ: str) -> bytes:
-    """What the stream sends until it ends."""
+    """Return the stream's bytes until it ends."""
     async with asyncio.timeout(60):
         connection = Connection.from_environment({}, environ)
         async with Client(connection) as client, client.open_stream(parameters) as stream:
@@ -31,12 +31,12 @@ async def first_bytes(*parameters: tuple[str, str], **environ: str) -> bytes:
 
 
 def head(server: OddServer) -> str:
-    """The only request that `server` got."""
+    """Return the only request that `server` received."""
     (request,) = server.requests
     return request
 
 
-async def test_stream_is_asked_for_as_it_came_with_the_token_and_uncompressed() -> None:
+async def test_the_stream_is_requested_unchanged_with_the_token_and_uncompressed() -> None:
     with odd_server(HEARTBEAT) as server:
         received = await first_bytes(
             ("topic", "*:*"),
@@ -54,7 +54,7 @@ async def test_stream_is_asked_for_as_it_came_with_the_token_and_uncompressed() 
     assert f"User-Agent: nomad-tui/{__version__}\r\n" in head(server)
 
 
-async def test_nothing_is_sent_that_was_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_given_settings_are_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login ann password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -91,7 +91,7 @@ async def test_a_redirect_is_reported_and_not_followed() -> None:
     assert elsewhere.requests == []
 
 
-async def test_an_error_keeps_the_beginning_of_the_servers_answer() -> None:
+async def test_an_error_contains_the_beginning_of_the_servers_response() -> None:
     says = answer("403 Forbidden", "Permission denied" + "." * 5000)
     with odd_server(says) as server, pytest.raises(NomadError) as raised:
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
@@ -99,7 +99,7 @@ async def test_an_error_keeps_the_beginning_of_the_servers_answer() -> None:
     assert raised.value.body == b"Permission denied" + b"." * (BODY_KEPT - 17)
 
 
-async def test_a_web_page_is_no_stream() -> None:
+async def test_a_web_page_is_not_a_stream() -> None:
     says = answer("200 OK", "<!doctype html>", "Content-Type: text/html; charset=utf-8")
     with odd_server(says) as server, pytest.raises(NomadError) as raised:
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
@@ -118,7 +118,7 @@ async def test_silence_ends_the_stream_before_and_after_its_first_line(says: byt
     assert raised.value.trouble.kind is Kind.SILENT
 
 
-async def test_a_handshake_that_never_ends_is_given_up() -> None:
+async def test_a_handshake_that_never_ends_times_out() -> None:
     with odd_server(None, holds=True, listens=False) as server, pytest.raises(NomadError) as raised:
         connection = Connection.from_environment({}, {"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"})
         async with asyncio.timeout(60), Client(connection, connect_timeout=0.2) as client:
@@ -126,7 +126,7 @@ async def test_a_handshake_that_never_ends_is_given_up() -> None:
     assert raised.value.trouble.kind is Kind.TIMED_OUT
 
 
-async def test_leaving_the_stream_closes_its_connection_at_once() -> None:
+async def test_closing_the_stream_closes_its_connection_at_once() -> None:
     with odd_server(HEARTBEAT, holds=True) as server:
         connection = Connection.from_environment({}, {"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
         async with asyncio.timeout(60), Client(connection) as client:
@@ -136,8 +136,8 @@ async def test_leaving_the_stream_closes_its_connection_at_once() -> None:
         assert time.monotonic() - started < 15
 
 
-async def test_a_unix_socket_is_spoken_to() -> None:
-    # A socket's path may have 103 characters at most, which pytest's own folders can exceed.
+async def test_a_unix_socket_is_used() -> None:
+    # A socket's path can have at most 103 characters, which pytest's own folders can exceed.
     with TemporaryDirectory(dir="/tmp") as folder:
         path = Path(folder) / "nomad api.sock"
         with odd_server(HEARTBEAT, socket_path=path) as server:
@@ -145,7 +145,7 @@ async def test_a_unix_socket_is_spoken_to() -> None:
     assert "Host: 127.0.0.1\r\n" in head(server)
 
 
-async def test_a_proxy_is_asked_for_an_address_elsewhere() -> None:
+async def test_a_proxy_is_used_for_a_remote_address() -> None:
     with odd_server(HEARTBEAT) as proxy:
         received = await first_bytes(
             NOMAD_ADDR="http://nomad.invalid:4646", HTTP_PROXY=f"http://ann:secret@127.0.0.1:{proxy.port}"
@@ -169,7 +169,7 @@ async def test_a_proxy_never_sees_the_token_of_an_https_address() -> None:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> trustme.CA:
-    """A cluster's CA, in files: `ca.pem` and, for its clients, `client.pem` and `client-key.pem`."""
+    """Write a cluster's CA to files: `ca.pem` and, for its clients, `client.pem` and `client-key.pem`."""
     authority = trustme.CA()
     client = authority.issue_cert("client.global.nomad")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -212,7 +212,7 @@ def server_context(authority: trustme.CA, *names: str, wants_certificate: bool =
         ),
     ],
 )
-async def test_tls_is_what_the_settings_say(
+async def test_tls_follows_the_settings(
     names: list[str], wants_certificate: bool, settings: dict[str, str], authority: trustme.CA, tmp_path: Path
 ) -> None:
     environ = {name: value.replace("{files}", str(tmp_path)) for name, value in settings.items()}
@@ -253,7 +253,7 @@ AGENT = {
         ("not JSON", None),
     ],
 )
-async def test_what_the_server_says_of_itself_is_taken_as_far_as_it_goes(says: str, learned: ServerInfo | None) -> None:
+async def test_available_parts_of_the_servers_description_are_used(says: str, learned: ServerInfo | None) -> None:
     with odd_server(answer("200 OK", says, "Content-Type: application/json")) as server:
         async with asyncio.timeout(60):
             async with Client(Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}"})) as client:
@@ -261,14 +261,14 @@ async def test_what_the_server_says_of_itself_is_taken_as_far_as_it_goes(says: s
 
 
 @pytest.mark.parametrize("says", [answer("403 Forbidden", "Permission denied"), b"+PONG\r\n", None])
-async def test_a_server_that_says_nothing_of_itself_is_no_trouble(says: bytes | None) -> None:
+async def test_a_server_without_a_description_is_not_an_error(says: bytes | None) -> None:
     with odd_server(says) as server:
         async with asyncio.timeout(60):
             async with Client(Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}"})) as client:
                 assert await client.server() is None
 
 
-async def test_json_is_asked_for_with_its_parameters_and_not_read_without_end() -> None:
+async def test_json_is_requested_with_its_parameters_and_read_up_to_a_limit() -> None:
     with odd_server(answer("200 OK", '["europe"]')) as server, odd_server(answer("200 OK", "1" * 2000)) as endless:
         async with asyncio.timeout(60):
             async with Client(Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}"})) as client:
@@ -301,12 +301,12 @@ async def test_a_status_line_of_http_0_0_is_read_as_1_0(over: str, authority: tr
 
 
 @pytest.mark.parametrize("pieces", [1, 5, 8])
-async def test_a_status_line_that_comes_in_pieces_is_mended_too(pieces: int) -> None:
+async def test_a_status_line_that_arrives_in_pieces_is_repaired_too(pieces: int) -> None:
     with odd_server(INVALID[:pieces], then=INVALID[pieces:]) as server:
         assert await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}") == b"{}\n"
 
 
-async def test_a_body_that_says_http_0_0_is_left_as_it_is() -> None:
+async def test_a_body_that_contains_http_0_0_is_unchanged() -> None:
     with odd_server(HEARTBEAT + b"HTTP/0.0 200 OK\n") as server:
         assert await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}") == b"{}\nHTTP/0.0 200 OK\n"
 
@@ -326,20 +326,20 @@ async def test_a_body_whose_chunks_are_garbled_ends_at_once() -> None:
         ("Content-Encoding: gzip", "the response is not the gzip that its header says"),
     ],
 )
-async def test_a_body_that_is_not_what_its_header_says_is_named_in_words(header: str, words: str) -> None:
+async def test_a_body_that_contradicts_its_header_is_described(header: str, words: str) -> None:
     says = f"HTTP/1.1 200 OK\r\n{header}\r\n\r\n{{}}\n".encode()
     with odd_server(says) as server, pytest.raises(NomadError, match=rf"\({words}\)"):
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "X-Gzip", "gzip, gzip"])
-async def test_a_compression_that_cannot_be_read_is_named(encoding: str) -> None:
+async def test_an_unsupported_compression_is_named(encoding: str) -> None:
     says = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\n\r\n\x1f\x8b\n".encode()
     with odd_server(says) as server, pytest.raises(NomadError, match=rf"compressed as {encoding.lower()}: a proxy"):
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
 
 
-async def test_where_aiohttp_is_not_as_expected_inside_the_error_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_original_error_is_raised_if_aiohttps_internals_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "mend_status_lines", lambda connector, mended: None)
     with odd_server(INVALID) as server, pytest.raises(NomadError, match=r"HTTP/0\.0"):
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")

@@ -1,4 +1,4 @@
-"""What a user reads when something is wrong: the right cause, and something to do about it."""
+"""The explanation of a failed connection: the correct cause, and a remedy."""
 
 import asyncio
 import re
@@ -37,11 +37,11 @@ from nomad_tui.nomad.inquiry import explain_fully
 from tests.odd_servers import HEARTBEAT, OddServer, answer, odd_server
 
 SETTING = r"NOMAD_[A-Z_]+|(?i:https?_proxy)|NO_PROXY|--[a-z-]+"
-"""What a remedy must name: something to change."""
+"""What a remedy must mention: a setting to change."""
 
 
 async def trouble(environ: dict[str, str], connect_timeout: float = CONNECT_TIMEOUT) -> Trouble:
-    """The diagnosis of the stream that `environ` asks for, which must fail."""
+    """Return the diagnosis of the stream requested by `environ`, which must fail."""
     connection = Connection.from_environment({}, environ)
     async with asyncio.timeout(60):
         try:
@@ -55,7 +55,7 @@ async def trouble(environ: dict[str, str], connect_timeout: float = CONNECT_TIME
 
 
 def assert_readable(diagnosis: Trouble, address: str) -> None:
-    """Three parts in one line each: where, why, and which setting to change."""
+    """Assert three parts of one line each: where, why, and which setting to change."""
     assert address in diagnosis.what
     assert re.search(SETTING, diagnosis.remedy)
     assert diagnosis.why[0] == diagnosis.why[0].lower()
@@ -68,7 +68,7 @@ def assert_readable(diagnosis: Trouble, address: str) -> None:
 @pytest.mark.parametrize(
     ("says", "kind", "words", "waiting_helps"),
     [
-        # A status and what Nomad, or something before it, says with it.
+        # A status with the message of Nomad, or of something in front of it.
         (answer("403 Forbidden", "Permission denied"), Kind.PERMISSION, "no token was sent.*NOMAD_TOKEN", False),
         (answer("500 Internal Server Error", "Permission denied"), Kind.PERMISSION, "no token was sent", False),
         (answer("403 Forbidden", "<html>no</html>"), Kind.IN_FRONT, "it says 'no'", False),
@@ -99,7 +99,7 @@ def assert_readable(diagnosis: Trouble, address: str) -> None:
             "Set enable_event_broker = true",
             False,
         ),
-        # HashiCorp's other servers.
+        # Other servers by HashiCorp.
         (
             answer("404 Not Found", "Invalid URL path: not a recognized HTTP API endpoint\n"),
             Kind.NOT_NOMAD,
@@ -119,16 +119,16 @@ def assert_readable(diagnosis: Trouble, address: str) -> None:
         (answer("502 Bad Gateway", "<html>"), Kind.IN_FRONT, "cannot reach Nomad", True),
         (answer("503 Service Unavailable"), Kind.IN_FRONT, "cannot reach Nomad", True),
         (answer("504 Gateway Timeout"), Kind.IN_FRONT, "cannot reach Nomad", True),
-        # What is no HTTP.
+        # Not HTTP.
         (b"SSH-2.0-OpenSSH_9.2\r\n", Kind.NOT_NOMAD, "it said 'SSH-2.0-OpenSSH_9.2'", False),
         (b"+PONG " + b"." * 4000 + b"\r\n", Kind.NOT_NOMAD, "the response is not HTTP", False),
         (b"\x15\x03\x01\x00\x02\x02\x50", Kind.TLS_EXPECTED, "https://", False),
-        # What ends too early.
+        # Ends too early.
         (b"", Kind.CUT, "https://", True),
         (b"HTTP/1.1 200 OK\r\nContent-Ty", Kind.CUT, "again at once", True),
     ],
 )
-async def test_what_answers_is_recognised(says: bytes, kind: Kind, words: str, waiting_helps: bool) -> None:
+async def test_the_responding_server_is_recognized(says: bytes, kind: Kind, words: str, waiting_helps: bool) -> None:
     with odd_server(says) as server:
         diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
     assert (diagnosis.kind, diagnosis.refused) == (kind, not waiting_helps), diagnosis.sentence
@@ -151,7 +151,7 @@ async def test_what_answers_is_recognised(says: bytes, kind: Kind, words: str, w
         ),
     ],
 )
-async def test_a_bad_token_is_not_taken_for_a_weak_one_and_never_shown(says: bytes, kind: Kind, words: str) -> None:
+async def test_a_bad_token_is_not_mistaken_for_a_weak_one_and_never_shown(says: bytes, kind: Kind, words: str) -> None:
     with odd_server(says) as server:
         diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}", "NOMAD_TOKEN": "8d6ae3f7"})
     assert (diagnosis.kind, diagnosis.refused) == (kind, True)
@@ -160,13 +160,13 @@ async def test_a_bad_token_is_not_taken_for_a_weak_one_and_never_shown(says: byt
     assert "8d6ae3f7" not in diagnosis.sentence
 
 
-async def test_a_path_in_the_address_is_named_where_nothing_is_below_it() -> None:
+async def test_a_path_in_the_address_is_named_if_nothing_is_below_it() -> None:
     with odd_server(answer("404 Not Found")) as server:
         diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}/nomad/"})
     assert "below /nomad, which NOMAD_ADDR names" in diagnosis.why
 
 
-async def test_a_page_of_text_is_cut() -> None:
+async def test_a_long_text_is_truncated() -> None:
     with odd_server(answer("400 Bad Request", "wrong " * 1000)) as server:
         diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
     assert len(diagnosis.why) < 250
@@ -199,7 +199,7 @@ async def test_a_server_that_cannot_be_reached(
     address: str, environ: dict[str, str], kind: Kind, words: str, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    with socket.socket() as silent:  # an address that is taken, and where nobody listens
+    with socket.socket() as silent:  # a port in use without a listener
         silent.bind(("127.0.0.1", 0))
         closed = str(silent.getsockname()[1])
 
@@ -232,7 +232,7 @@ async def test_a_proxy_that_refuses(status: str, words: str, waiting_helps: bool
 
 @pytest.fixture
 def authority(tmp_path: Path) -> trustme.CA:
-    """The cluster's CA as `ca.pem`; `client.pem` and `client-key.pem` are signed by another one."""
+    """Write the cluster's CA to `ca.pem`; `client.pem` and `client-key.pem` are signed by another CA."""
     authority, other = trustme.CA(), trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     stranger = other.issue_cert("client.global.nomad")
@@ -347,7 +347,7 @@ async def test_tls_to_a_plain_port() -> None:
     assert "Use http:// in NOMAD_ADDR" in diagnosis.remedy
 
 
-async def test_a_plain_request_to_a_tls_port_that_says_nothing(authority: trustme.CA) -> None:
+async def test_a_plain_request_to_a_tls_port_that_sends_nothing(authority: trustme.CA) -> None:
     with odd_server(HEARTBEAT, trusted(authority)) as server:
         diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
     assert diagnosis.kind in (Kind.CUT, Kind.TLS_EXPECTED)  # whether an alert is sent first depends on OpenSSL
@@ -361,7 +361,7 @@ async def test_a_plain_request_to_a_tls_port_that_says_nothing(authority: trustm
         (odd_server(None, holds=True, listens=False), "https", Kind.TIMED_OUT),
     ],
 )
-async def test_a_server_that_takes_the_connection_and_says_nothing(
+async def test_a_server_that_accepts_the_connection_and_sends_nothing(
     server: AbstractContextManager[OddServer], scheme: str, kind: Kind
 ) -> None:
     with server as silent:
@@ -396,7 +396,7 @@ def test_an_error_by_itself(error: BaseException, kind: Kind, words: str) -> Non
     assert_readable(diagnosis, "http://127.0.0.1:4646")
 
 
-def test_credentials_of_address_and_proxy_are_in_no_sentence() -> None:
+def test_no_sentence_contains_credentials_of_address_or_proxy() -> None:
     connection = Connection.from_environment(
         {}, {"NOMAD_ADDR": "http://ann:secret@nomad.invalid", "HTTP_PROXY": "http://bob:secret@proxy.invalid"}
     )
@@ -412,7 +412,7 @@ def test_credentials_of_address_and_proxy_are_in_no_sentence() -> None:
         ({"NOMAD_REGION": "asia"}, "or it does not know the region asia.*or correct NOMAD_REGION"),
     ],
 )
-def test_a_refusal_without_words_names_what_can_be_its_reason(environ: dict[str, str], words: str) -> None:
+def test_a_refusal_without_a_message_lists_possible_reasons(environ: dict[str, str], words: str) -> None:
     diagnosis = refusal(Connection.from_environment({}, environ))
     assert (diagnosis.kind, diagnosis.refused) == (Kind.REFUSED, True)
     assert re.search(words, diagnosis.sentence)
@@ -437,14 +437,14 @@ def test_a_refusal_names_the_token_file(tmp_path: Path) -> None:
         (b'{"Index":12,"Eve\xff\x1b[2J', Kind.ENDED, 'it said \'{"Index":12,"Eve\ufffd␛\\[2J\''),
     ],
 )
-def test_the_last_words_of_a_stream_say_why_it_ended(last_text: bytes | None, kind: Kind, words: str) -> None:
+def test_the_last_message_of_a_stream_explains_its_end(last_text: bytes | None, kind: Kind, words: str) -> None:
     diagnosis = ended(last_text)
     assert (diagnosis.kind, diagnosis.refused) == (kind, False)
     assert re.search(words, diagnosis.sentence)
     assert re.search(SETTING, diagnosis.remedy)
 
 
-async def test_a_certificate_is_not_looked_at_through_a_proxy_or_where_nothing_answers() -> None:
+async def test_a_certificate_is_not_checked_through_a_proxy_or_without_a_response() -> None:
     connection = Connection.from_environment({}, {"NOMAD_ADDR": "https://127.0.0.1:1"})
     error = ssl.SSLCertVerificationError()
     error.verify_message = "certificate has expired"
@@ -454,7 +454,7 @@ async def test_a_certificate_is_not_looked_at_through_a_proxy_or_where_nothing_a
             assert (await explain_fully(error, each)).why.startswith("it was not renewed")
 
 
-def test_an_invalid_status_line_that_could_not_be_mended_names_the_releases() -> None:
+def test_an_invalid_status_line_that_cannot_be_repaired_names_the_releases() -> None:
     error = aiohttp.ClientResponseError(
         RequestInfo(URL("http://127.0.0.1:4646"), "GET", CIMultiDictProxy(CIMultiDict())),
         (),
@@ -487,7 +487,7 @@ def test_an_invalid_status_line_that_could_not_be_mended_names_the_releases() ->
         (mended_status_line(Connection()), Kind.OLD_RELEASE, "it is HTTP/0.0, as of Nomad 1.11.2, 1.10.8 and 1.8.20"),
     ],
 )
-def test_what_shows_only_while_the_stream_is_watched(diagnosis: Trouble, kind: Kind, sentence: str) -> None:
+def test_problems_that_only_show_while_the_stream_is_read(diagnosis: Trouble, kind: Kind, sentence: str) -> None:
     assert (diagnosis.kind, diagnosis.refused) == (kind, False)
     assert sentence in diagnosis.sentence
 

@@ -1,4 +1,4 @@
-"""Reading must not harm the cluster: what is subscribed to follows from the servers' releases."""
+"""Reading must not harm the cluster: subscriptions depend on the servers' releases."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ JOBS = {"*": frozenset(("read-job", "list-jobs", "csi-read-volume", "host-volume
 
 
 def harmed(server: StandIn) -> bool:
-    """Whether anything was asked for that makes a server read its CSI volumes."""
+    """Whether a request makes a server read its CSI volumes."""
     topics = [value for request in asked(server) for name, value in request.query if name == "topic"]
     streams = asked(server)
     assert all(any(name == "topic" for name, _ in request.query) for request in streams)
@@ -72,9 +72,7 @@ def warnings(reader: Reader) -> list[Warned]:
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
-async def test_where_a_server_is_affected_csi_volumes_are_not_read(
-    options: Options, flags: Flags, message: str
-) -> None:
+async def test_csi_volumes_are_not_read_if_a_server_is_affected(options: Options, flags: Flags, message: str) -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn(LINES, replace(options, lead=ALL_FRAMES)) as server,
@@ -102,7 +100,7 @@ async def test_where_a_server_is_affected_csi_volumes_are_not_read(
     ],
     ids=lambda options: options.version,
 )
-async def test_where_no_server_is_affected_everything_is_read(options: Options) -> None:
+async def test_everything_is_read_if_no_server_is_affected(options: Options) -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn(LINES, replace(options, lead=ALL_FRAMES)) as server,
@@ -117,8 +115,8 @@ async def test_where_no_server_is_affected_everything_is_read(options: Options) 
 @pytest.mark.parametrize(
     ("version", "token", "client_agent", "safe"),
     [
-        ("1.11.2", Token(namespaces=JOBS), False, True),  # it refuses in silence
-        ("1.11.1", Token(namespaces=JOBS), False, False),  # it may be 1.11.0 for all that can be seen
+        ("1.11.2", Token(namespaces=JOBS), False, True),  # it refuses silently
+        ("1.11.1", Token(namespaces=JOBS), False, False),  # it could be 1.11.0
         ("1.11.1", Token(namespaces=JOBS, agent_read=True), False, True),
         ("1.10.5", Token(namespaces=JOBS, agent_read=True), False, False),
         ("1.11.2", Token(namespaces=JOBS, agent_read=True), True, False),  # the servers behind it may be older
@@ -126,7 +124,7 @@ async def test_where_no_server_is_affected_everything_is_read(options: Options) 
         ("1.11.0", Token(namespaces=JOBS, node_read=True), False, False),
     ],
 )
-async def test_what_nothing_proves_harmless_is_left_out(
+async def test_csi_volumes_are_excluded_unless_proved_harmless(
     version: str, token: Token, client_agent: bool, safe: bool
 ) -> None:
     options = Options(version=version, lead=ALL_FRAMES, tokens={FIRST_TOKEN: token}, client_agent=client_agent)
@@ -143,7 +141,7 @@ async def test_what_nothing_proves_harmless_is_left_out(
             assert "node:read" in warnings(reader)[0].remedy
 
 
-async def test_a_region_elsewhere_is_not_proved_harmless_by_the_server_that_passes_requests_on() -> None:
+async def test_a_remote_region_is_not_proved_harmless_by_the_forwarding_server() -> None:
     options = Options(lead=ALL_FRAMES, tokens={FIRST_TOKEN: Token(namespaces=JOBS)}, other_regions=("eu",))
     async with asyncio.timeout(SECONDS), StandIn(LINES, options) as server:
         flags: Flags = {"token": FIRST_TOKEN, "region": "eu"}
@@ -152,7 +150,7 @@ async def test_a_region_elsewhere_is_not_proved_harmless_by_the_server_that_pass
             assert not harmed(server)
 
 
-async def test_they_are_read_for_whoever_accepts_the_risk() -> None:
+async def test_they_are_read_if_the_risk_is_accepted() -> None:
     options = Options(version="1.11.0", lead=ALL_FRAMES)
     async with (
         asyncio.timeout(SECONDS),
@@ -178,14 +176,14 @@ async def test_a_subscription_to_csi_volumes_alone_is_refused_with_the_reason() 
         assert asked(server) == []
 
 
-async def test_other_topics_are_asked_for_as_before_and_without_a_warning() -> None:
+async def test_other_topics_are_requested_unchanged_and_without_a_warning() -> None:
     options = Options(version="1.11.0", lead=ALL_FRAMES)
     async with asyncio.timeout(SECONDS), StandIn(LINES, options) as server, reading(server, topics=("Job",)) as reader:
         await reader.until_index(3)
         assert warnings(reader) == []
 
 
-async def test_csi_volumes_come_once_the_servers_are_upgraded() -> None:
+async def test_csi_volumes_are_read_once_the_servers_are_upgraded() -> None:
     old = Options(version="1.11.0", lead=ALL_FRAMES, port=0)
     async with (
         asyncio.timeout(SECONDS),
@@ -200,8 +198,8 @@ async def test_csi_volumes_come_once_the_servers_are_upgraded() -> None:
         assert [bool(warned.what) for warned in warnings(reader)] == [True, False]
 
 
-async def test_going_over_to_an_affected_server_does_not_read_its_volumes() -> None:
-    """Where the servers' list cannot be read, each is judged by itself."""
+async def test_switching_to_an_affected_server_does_not_read_its_volumes() -> None:
+    """If the servers' list cannot be read, each server is judged separately."""
     token = Token(namespaces=JOBS, agent_read=True)
     new = Options(lead=ALL_FRAMES, tokens={FIRST_TOKEN: token})
     old = Options(lead=ALL_FRAMES, tokens={FIRST_TOKEN: token}, version="1.11.0")
@@ -237,7 +235,7 @@ async def test_no_command_reads_csi_volumes_of_an_affected_server(tmp_path: Path
             assert runner.stderr is not None
             while b"stream_connected" not in await runner.stderr.readline():
                 pass
-        while not (sent.exists() and b"job-3" in sent.read_bytes()):  # noqa: ASYNC110 - another process writes it
+        while not (sent.exists() and b"job-3" in sent.read_bytes()):  # noqa: ASYNC110 - written by another process
             await asyncio.sleep(0.05)
         for runner in (record, run):
             runner.terminate()
@@ -283,11 +281,11 @@ def test_a_release_has_the_bugs_of_its_range(bug: ServerBug, text: str, affected
 
 
 @pytest.mark.parametrize("text", ["", "dev", "1.10", "1.x.0", "latest", "1.10.99999999999", None])
-def test_what_names_no_release_is_none(text: str | None) -> None:
+def test_text_without_a_release(text: str | None) -> None:
     assert Release.parse(text) is None
 
 
-def test_a_refusal_in_silence_rules_out_what_was_fixed_before() -> None:
+def test_a_silent_refusal_rules_out_bugs_fixed_before() -> None:
     quiet = [text for text in ("1.8.20", "1.8.21+ent", "1.10.8", "1.11.2", "2.0.6-dev") if _quiet(text)]
     assert len(quiet) == 5
     assert not any(map(_quiet, ("1.8.19", "1.9.10", "1.10.7", "1.11.1", "1.11.2-dev", "0.12.4", "1.0.0-beta3")))
@@ -302,14 +300,14 @@ def _quiet(text: str) -> bool:
     return release is not None and refuses_quietly(release)
 
 
-def test_every_bug_says_what_it_does_and_what_nomad_tui_does() -> None:
+def test_every_bug_describes_its_effect_and_what_nomad_tui_does() -> None:
     assert len({bug.name for bug in SERVER_BUGS}) == len(SERVER_BUGS)
     for bug in SERVER_BUGS:
         assert bug.effect and not bug.effect.endswith(".") and bug.handling.endswith(".")
         assert all(first < fixed for first, fixed in bug.ranges)
 
 
-async def test_a_list_of_members_that_is_none_proves_nothing() -> None:
+async def test_an_invalid_list_of_members_proves_nothing() -> None:
     bodies: tuple[Any, ...] = (None, [], {}, {"Members": 3}, {"Members": [1, {}, {"Tags": 1}, {"Tags": None}]})
     for body in bodies:
         with odd_server(answer("200 OK", json.dumps(body))) as server:

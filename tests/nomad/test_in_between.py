@@ -1,4 +1,4 @@
-"""What is between nomad-tui and a server: proxies that answer themselves, cut, want headers, a path or SOCKS."""
+"""Intermediaries between nomad-tui and a server: proxies that respond, cut, or need headers, a path or SOCKS."""
 
 import asyncio
 import ssl
@@ -58,7 +58,7 @@ PAGE = b"<html>\r\n<head><title>%s</title></head>\r\n<body>\r\n<center><h1>%s</h
         (500, b"<html>oops</html>", {}, "it says 'oops'"),
     ],
 )
-def test_an_answer_of_a_proxy_is_not_taken_for_nomads(
+def test_a_proxys_response_is_not_mistaken_for_nomads(
     status: int, body: bytes, headers: dict[str, str], expected: str
 ) -> None:
     trouble = diagnose.unexpected_answer(status, body, headers, Connection()).trouble
@@ -77,7 +77,7 @@ def test_an_answer_of_a_proxy_is_not_taken_for_nomads(
         (500, b"rpc error: EOF", Kind.UNAVAILABLE),
     ],
 )
-def test_what_nomad_says_is_its_own_behind_nginx_too(status: int, body: bytes, kind: Kind) -> None:
+def test_nomads_messages_are_recognized_behind_nginx_too(status: int, body: bytes, kind: Kind) -> None:
     assert diagnose.unexpected_answer(status, body, NGINX, Connection()).trouble.kind is kind
 
 
@@ -99,7 +99,7 @@ def test_times_are_regular_or_not(times: tuple[float, ...], regular: bool) -> No
     assert is_regular(deque(times, MIN_CUTS)) is regular
 
 
-def test_cuts_at_a_regular_period_are_named() -> None:
+def test_cuts_at_a_regular_interval_are_reported() -> None:
     cut = Trouble(Kind.CUT, "The connection was cut", "something broke it off", "Check it", refused=False)
     slow = Trouble(Kind.TOO_SLOW, "The server ended the stream", "too slow", "", refused=False)
     cuts = Cuts()
@@ -118,7 +118,7 @@ def test_cuts_at_a_regular_period_are_named() -> None:
 async def forwarding(
     server: StandIn, *, strip: str = "", header: str = "", cut_after: float | None = None
 ) -> AsyncIterator[str]:
-    """A reverse proxy: it serves below a path, wants a header, and cuts each connection."""
+    """A reverse proxy that serves below a path, requires a header, and cuts each connection."""
     port = int(server.address.rpartition(":")[2])
     serving: set[asyncio.Task[None] | None] = set()
 
@@ -169,7 +169,7 @@ async def first_index(connection: Connection) -> int:
         return reader.indexes[0]
 
 
-async def test_a_proxy_that_cuts_regularly_is_named_in_a_live_stream() -> None:
+async def test_a_proxy_that_cuts_regularly_is_reported_in_a_live_stream() -> None:
     async with (
         asyncio.timeout(SECONDS),
         StandIn([frame(7)], Options(lead=ALL_FRAMES)) as server,
@@ -217,7 +217,7 @@ async def test_a_server_behind_a_path_and_a_header_is_read(tmp_path: Path, monke
         assert "--header" in refused.value.trouble.remedy
 
 
-def test_copied_lines_lead_through_path_and_headers_without_a_secret() -> None:
+def test_copied_commands_use_path_and_headers_without_a_secret() -> None:
     connection = Connection(
         address=Connection.from_environment({"address": "https://edge.example.com/nomad"}, environ={}).address,
         headers=(("CF-Id", "abc-secret"), ("CF-Key", "${CF_KEY}"), ("X-Two", "file:/run/it's here")),
@@ -243,7 +243,7 @@ def test_copied_lines_lead_through_path_and_headers_without_a_secret() -> None:
         ("X-A: ä", "printable ASCII"),
     ],
 )
-def test_a_header_that_cannot_be_sent_is_one_sentence(header: str, says: str) -> None:
+def test_a_header_that_cannot_be_sent_is_reported_in_one_sentence(header: str, says: str) -> None:
     with pytest.raises(ConfigurationError) as result:
         Connection.from_environment({"headers": (header,)}, environ={})
     assert says in str(result.value)
@@ -261,7 +261,7 @@ def test_a_header_that_cannot_be_sent_is_one_sentence(header: str, says: str) ->
         ("https://a/../x", None),
     ],
 )
-def test_the_path_of_an_address_is_where_the_api_begins(address: str, shown: str | None) -> None:
+def test_the_path_of_an_address_is_the_prefix_of_the_api(address: str, shown: str | None) -> None:
     if shown is None:
         with pytest.raises(ConfigurationError):
             Connection.from_environment({"address": address}, environ={})
@@ -274,7 +274,7 @@ def test_the_path_of_an_address_is_where_the_api_begins(address: str, shown: str
 
 @asynccontextmanager
 async def socks_server(to: StandIn, asked: list[str], password: bytes | None = None) -> AsyncIterator[str]:
-    """A SOCKS5 proxy (RFC 1928, 1929) that leads every name to one server."""
+    """A SOCKS5 proxy (RFC 1928, 1929) that resolves every name to one server."""
     port = int(to.address.rpartition(":")[2])
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -310,7 +310,7 @@ async def socks_server(to: StandIn, asked: list[str], password: bytes | None = N
 
 
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
-async def test_a_server_is_read_through_a_socks_proxy_that_looks_its_name_up(scheme: str) -> None:
+async def test_a_server_is_read_through_a_socks_proxy_that_resolves_its_name(scheme: str) -> None:
     asked: list[str] = []
     async with (
         asyncio.timeout(SECONDS),
@@ -344,7 +344,7 @@ async def test_tls_through_a_socks_proxy_is_verified_by_the_servers_name(tmp_pat
         assert await first_index(named) == 7
 
 
-async def test_a_socks_proxy_that_does_not_help_is_named() -> None:
+async def test_a_socks_proxy_that_fails_is_reported() -> None:
     async with StandIn() as server, server.down():
         environ = {"HTTP_PROXY": server.address.replace("http", "socks5")}
         connection = Connection.from_environment({"address": "http://nomad.invalid:4646"}, environ=environ)
@@ -356,11 +356,11 @@ async def test_a_socks_proxy_that_does_not_help_is_named() -> None:
     assert environ["HTTP_PROXY"] in trouble.what and "HTTP_PROXY" in trouble.remedy
 
 
-# A refusal in words
+# Refusals with a message
 
 
-async def test_permission_denied_in_words_is_not_taken_for_disabled_publishing() -> None:
-    """A management token, and a proxy or an old release that denies the stream alone."""
+async def test_permission_denied_is_not_mistaken_for_disabled_publishing() -> None:
+    """A management token, and a proxy or an old release that only denies the stream."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""What a user reads after a server has answered 200 and nothing else: the reason, learned by asking."""
+"""Explaining a server that responds with 200 and nothing else, by asking further endpoints."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ async def found(
     patience: float = PROBING_PATIENCE,
     **settings: str,
 ) -> Findings:
-    """What is learned of a subscription that the stand-in refuses."""
+    """Return the findings about a subscription that the stand-in refuses."""
     async with asyncio.timeout(60), StandIn(options=options) as server:
         environ = {"NOMAD_ADDR": server.address, "NOMAD_NAMESPACE": namespace, **settings}
         connection = Connection.from_environment({}, environ)
@@ -133,7 +133,7 @@ async def test_why_a_subscription_is_refused(
     assert diagnosis.sentence.isprintable()
 
 
-async def test_publishing_disabled_is_not_taken_for_a_weak_token_that_may_not_ask_for_the_configuration() -> None:
+async def test_disabled_publishing_is_not_mistaken_for_a_token_without_access_to_the_configuration() -> None:
     for token, subscription in (
         (a_token(default=READ_JOB), EVERYTHING),
         (Token(name="ci", node_read=True), Subscription.parse(["Node"])),
@@ -147,23 +147,23 @@ async def test_publishing_disabled_is_not_taken_for_a_weak_token_that_may_not_as
         assert "Set enable_event_broker = true" in diagnosis.remedy
 
 
-async def test_an_old_server_says_itself_that_it_publishes_nothing() -> None:
+async def test_an_old_server_reports_disabled_publishing_itself() -> None:
     options = Options(publishes=False, tokens={READER: a_token(default=READ_JOB)}, release=Release.OLD)
     diagnosis = (await found(options, namespace="default", NOMAD_TOKEN=READER)).trouble
     assert diagnosis.kind is Kind.PUBLISHING_DISABLED
     assert "it said 'EventBroker not configured'" in diagnosis.why
 
 
-async def test_a_client_agent_says_nothing_of_publishing_and_is_asked_all_the_same() -> None:
+async def test_a_client_agent_does_not_report_publishing_and_is_still_asked() -> None:
     options = Options(client_agent=True, tokens={READER: a_token(default=READ_JOB)})
     findings = await found(options, Subscription.parse(["Job", "Node"]), "default", NOMAD_TOKEN=READER)
     assert findings.permissions == Permissions(("default",), {"Job": frozenset({"default"}), "Node": frozenset()})
 
 
-# What a token may read
+# Permissions of a token
 
 
-async def test_a_token_good_for_part_of_it_learns_what_it_lacks_and_gets_the_rest() -> None:
+async def test_a_token_for_some_topics_gets_those_and_a_list_of_missing_capabilities() -> None:
     options = Options(tokens={READER: a_token(default=READ_JOB)})
     findings = await found(options, Subscription.parse(["Job", "Node", "ACLToken"]), "default", NOMAD_TOKEN=READER)
     assert findings.permissions is not None
@@ -179,7 +179,7 @@ async def test_a_token_good_for_part_of_it_learns_what_it_lacks_and_gets_the_res
     assert findings.trouble.policy == 'node {\n  policy = "read"\n}'
 
 
-async def test_a_capability_that_is_lacking_in_this_namespace_is_named_with_it_and_with_the_policy() -> None:
+async def test_a_missing_capability_is_reported_with_its_namespace_and_policy() -> None:
     options = Options(tokens={READER: a_token(web=READ_JOB)}, namespaces=("web", "payments"))
     findings = await found(options, Subscription.parse(["Job", "Allocation"]), "payments", NOMAD_TOKEN=READER)
     assert findings.permissions is None
@@ -191,12 +191,12 @@ async def test_a_capability_that_is_lacking_in_this_namespace_is_named_with_it_a
     )
 
 
-async def test_where_all_namespaces_together_are_refused_each_is_asked_for() -> None:
+async def test_each_namespace_is_tried_if_all_together_are_refused() -> None:
     token = Token(name="ci", namespaces={"web": READ_JOB, "payments": frozenset({"list-jobs"})}, node_read=True)
     options = Options(tokens={READER: token}, namespaces=("web", "payments", "secret"))
     findings = await found(options, NOMAD_TOKEN=READER)
     assert findings.permissions is not None
-    assert findings.permissions.namespaces == ("payments", "web")  # those that the token may see
+    assert findings.permissions.namespaces == ("payments", "web")  # those visible to the token
     assert findings.permissions.topics_in("payments") == {"Node"}
     assert findings.permissions.topics_in("web") == {
         *("Allocation", "Evaluation", "Job", "Deployment", "Service", "CSIPlugin", "Node")
@@ -206,13 +206,13 @@ async def test_where_all_namespaces_together_are_refused_each_is_asked_for() -> 
     assert len(findings.trouble.policy.splitlines()) > 5
 
 
-async def test_a_token_for_every_namespace_needs_no_namespace_to_be_asked_for() -> None:
+async def test_a_token_for_every_namespace_is_not_tried_namespace_by_namespace() -> None:
     options = Options(tokens={READER: Token(namespaces={"*": READ_JOB})}, namespaces=("web", "payments"))
     findings = await found(options, Subscription.parse(["Job", "Node"]), NOMAD_TOKEN=READER)
     assert findings.permissions == Permissions(("*",), {"Job": frozenset({"*"}), "Node": frozenset()})
 
 
-async def test_not_more_than_twenty_namespaces_are_tried() -> None:
+async def test_at_most_twenty_namespaces_are_tried() -> None:
     names = {f"team-{number:02}": READ_JOB for number in range(25)}
     findings = await found(
         Options(tokens={READER: Token(namespaces=names)}, namespaces=("other", *names)),
@@ -224,7 +224,7 @@ async def test_not_more_than_twenty_namespaces_are_tried() -> None:
     assert findings.trouble.what == "Only the first 20 of 25 namespaces are read"
 
 
-async def test_a_topic_that_nobody_knows_is_asked_for_too() -> None:
+async def test_an_unknown_topic_is_tried_too() -> None:
     findings = await found(
         Options(tokens={READER: a_token(default=READ_JOB)}),
         Subscription.parse(["Job", "Bogus"]),
@@ -235,14 +235,14 @@ async def test_a_topic_that_nobody_knows_is_asked_for_too() -> None:
 
 
 @pytest.mark.parametrize("release", [Release.OLD, Release.OLD_500])
-async def test_servers_that_say_nothing_before_the_first_event_are_probed_as_well(release: Release) -> None:
+async def test_servers_that_are_silent_before_the_first_event_are_probed_as_well(release: Release) -> None:
     options = Options(tokens={READER: a_token(default=READ_JOB)}, release=release, first_heartbeat=30)
     findings = await found(options, Subscription.parse(["Job", "Node"]), "default", patience=0.2, NOMAD_TOKEN=READER)
     assert findings.permissions is not None
     assert findings.permissions.topics_in("default") == {"Job"}
 
 
-async def test_a_workloads_signed_identity_is_not_called_malformed() -> None:
+async def test_a_workloads_signed_identity_is_not_reported_as_malformed() -> None:
     options = Options(tokens={SIGNED: a_token(default=READ_JOB)})
     async with asyncio.timeout(60), StandIn(options=options) as server:
         connection = Connection.from_environment({}, {"NOMAD_ADDR": server.address, "NOMAD_TOKEN": SIGNED + "x"})
@@ -251,17 +251,17 @@ async def test_a_workloads_signed_identity_is_not_called_malformed() -> None:
     assert findings.trouble.kind is Kind.PERMISSION
 
 
-def test_names_from_the_cluster_are_made_fit_to_be_drawn() -> None:
+def test_names_from_the_cluster_are_made_printable() -> None:
     token = TokenInfo(TokenKind.CLIENT, "ci\x1b[2J", ("p\x1b]0;x",))
     diagnosis = missing_permissions(Permissions(("we\x1bb",), {"Job": frozenset()}), token)
     assert diagnosis.sentence.isprintable() and "\x1b" not in diagnosis.policy
 
 
-# What cannot be asked
+# Unavailable endpoints
 
 
 @pytest.mark.parametrize("says", [answer("401 Unauthorized"), answer("502 Bad Gateway"), b"+PONG\r\n", None])
-async def test_what_cannot_be_asked_leaves_the_trouble_as_it_was(says: bytes | None) -> None:
+async def test_unavailable_endpoints_do_not_change_the_diagnosis(says: bytes | None) -> None:
     with odd_server(says) as server:
         connection = Connection.from_environment(
             {}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}", "NOMAD_NAMESPACE": "web", "NOMAD_REGION": "asia"}
@@ -278,7 +278,7 @@ async def test_what_cannot_be_asked_leaves_the_trouble_as_it_was(says: bytes | N
 # Silence
 
 
-async def test_a_proxy_that_holds_the_stream_back_is_found_out() -> None:
+async def test_a_proxy_that_buffers_the_stream_is_detected() -> None:
     async with asyncio.timeout(60), StandIn(options=Options()) as server:
         with buffering_proxy(server.address) as proxy:
             connection = Connection.from_environment({}, {"NOMAD_ADDR": f"http://127.0.0.1:{proxy.port}"})
@@ -303,7 +303,7 @@ async def test_silence_of_a_cluster_without_a_leader_is_explained() -> None:
     assert diagnosis.kind is Kind.NO_LEADER
 
 
-async def test_a_namespace_that_does_not_exist_is_named_with_those_that_do() -> None:
+async def test_a_missing_namespace_is_reported_with_the_existing_ones() -> None:
     names = tuple(f"team-{number}" for number in range(9))
     async with asyncio.timeout(60), StandIn(options=Options(namespaces=names)) as server:
         diagnosis = {}
@@ -321,8 +321,8 @@ async def test_a_namespace_that_does_not_exist_is_named_with_those_that_do() -> 
     assert unknown.remedy == "Set NOMAD_NAMESPACE (--namespace) to one of them, or to * for all"
 
 
-async def test_topics_that_the_release_does_not_have_are_not_said_to_be_lacking() -> None:
-    """There they need a management token, as every unknown topic does, and no policy grants them."""
+async def test_topics_that_the_release_lacks_are_not_reported_as_refused() -> None:
+    """They require a management token there, as every unknown topic does, and no policy grants them."""
     token = Token(name="ci", namespaces={"*": READ_JOB}, node_read=True)
     learned = await found(Options(version="1.6.5", tokens={READER: token}), NOMAD_TOKEN=READER)
     assert learned.permissions is not None

@@ -1,4 +1,4 @@
-"""What is already in trouble is asked of a server's lists once, page by page, as far as the token allows."""
+"""Objects already in trouble are requested from a server's lists once, page by page, as far as the token permits."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -20,7 +20,7 @@ READ_JOBS = Token(name="ci", namespaces={"*": frozenset({"read-job"})})
 
 
 async def found(options: Options, **settings: str) -> tuple[Found, list[bool | None], list[str]]:
-    """What the lists held at the recording's end, which of them may be read, and what was asked for."""
+    """Return the objects of the lists at the recording's end, which lists are readable, and the requests."""
     async with asyncio.timeout(60), StandIn(recordings.lines("tour"), options) as server:
         environ = {"NOMAD_ADDR": server.address, "NOMAD_NAMESPACE": "*", **settings}
         async with Client(Connection.from_environment({}, environ)) as client:
@@ -32,7 +32,7 @@ def names(listed: Found) -> set[tuple[str, str, str]]:
     return {(one.kind, one.name, one.what) for one in Seed(listed.objects).troubles(Cluster())}
 
 
-async def test_what_is_in_trouble_is_listed_and_marked() -> None:
+async def test_objects_in_trouble_are_listed_and_marked() -> None:
     listed, allowed, _ = await found(Options(from_start=True))
     assert names(listed) == {
         ("group", "flaky.g", "failed"),
@@ -45,7 +45,7 @@ async def test_what_is_in_trouble_is_listed_and_marked() -> None:
     assert all(allowed)
 
 
-async def test_a_list_that_the_token_may_not_read_is_left_out() -> None:
+async def test_a_list_that_the_token_may_not_read_is_skipped() -> None:
     options = Options(from_start=True, tokens={ADMIN: MANAGEMENT, READER: READ_JOBS})
     listed, allowed, topics = await found(options, NOMAD_TOKEN=READER)
     assert (listed.refused, listed.unproved) == (("Node",), ())
@@ -54,12 +54,12 @@ async def test_a_list_that_the_token_may_not_read_is_left_out() -> None:
     }  # fmt: skip
     assert ("group", "flaky.g", "failed") in names(listed)
     nothing, allowed, _ = await found(options)
-    assert (nothing.objects, nothing.refused) == ((), ("Node",))  # in all namespaces, a server lists those of none
+    assert (nothing.objects, nothing.refused) == ((), ("Node",))  # for all namespaces, a server lists those of none
     assert allowed == [False, None, None, None], "and so an empty list proves no permission"
     assert nothing.unproved == ("Evaluation", "Deployment", "Allocation")
 
 
-async def test_pages_are_read_up_to_a_bound() -> None:
+async def test_pages_are_read_up_to_a_limit() -> None:
     one = LISTS[2]
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(asyncio.timeout(60))
@@ -88,7 +88,7 @@ def a_frame(status: str, index: int) -> Frame:
     return frame
 
 
-def test_an_event_with_a_higher_index_replaces_what_was_listed() -> None:
+def test_an_event_with_a_higher_index_replaces_a_listed_object() -> None:
     history = History()
     history.append(a_frame("ready", 20), 0)
     for index, expected in ((21, ["down"]), (19, [])):

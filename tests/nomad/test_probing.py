@@ -1,4 +1,4 @@
-"""Which topics a token may read, asked of a server that never says so itself."""
+"""Probing which topics a token may read, with servers that do not report it."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ async def probed(
 
 
 @pytest.mark.parametrize("release", Release)
-async def test_each_topic_is_asked_for_in_each_namespace_and_others_once(release: Release) -> None:
+async def test_each_topic_is_probed_in_each_namespace_and_others_once(release: Release) -> None:
     options = Options(tokens={READER: READS_WEB}, namespaces=("web", "payments"), release=release)
     async with StandIn(options=options) as server:
         answers = await probed(server.address, ["Job", "Node", "ACLToken"], ["web", "payments"])
@@ -42,7 +42,7 @@ async def test_each_topic_is_asked_for_in_each_namespace_and_others_once(release
     ]
 
 
-async def test_a_server_that_stays_silent_allows_it_once_patience_is_over() -> None:
+async def test_a_server_that_stays_silent_until_the_timeout_allows_it() -> None:
     options = Options(tokens={READER: READS_WEB}, release=Release.OLD, first_heartbeat=30)
     async with StandIn(options=options) as server:
         answers = {
@@ -52,7 +52,7 @@ async def test_a_server_that_stays_silent_allows_it_once_patience_is_over() -> N
     assert answers["ACLToken"].allowed is False
 
 
-async def test_never_more_than_four_are_open_at_once() -> None:
+async def test_at_most_four_are_open_at_once() -> None:
     open_at_once = 0
     async with StandIn(options=Options(first_heartbeat=0.05)) as server:
         probing = asyncio.create_task(probed(server.address, ["Job"], [f"team-{number}" for number in range(9)]))
@@ -64,14 +64,14 @@ async def test_never_more_than_four_are_open_at_once() -> None:
     assert open_at_once == MAX_CONCURRENT
 
 
-async def test_a_server_of_the_beta_is_asked_in_its_own_words() -> None:
+async def test_a_beta_server_is_asked_in_its_own_dialect() -> None:
     async with StandIn() as server:
         answers = await probed(server.address, ["Allocation"], ["*"], beta=True)
         assert server.requests[0].first("topic") == "Alloc:*"
     assert [each.topic for each in answers] == ["Allocation"]
 
 
-async def test_what_cannot_be_asked_is_neither_allowed_nor_refused() -> None:
+async def test_a_topic_that_cannot_be_requested_is_neither_allowed_nor_refused() -> None:
     with odd_server(answer("429 Too Many Requests")) as server:
         (result,) = await probed(f"http://127.0.0.1:{server.port}", ["Job"], ["*"])
     assert result.allowed is None and result.trouble is not None

@@ -39,7 +39,7 @@ async def test_a_log_is_read_from_its_end() -> None:
         assert await read(connection, log=TaskLog(LOG.allocation, "", "crash", "stderr")) == b""
 
 
-async def test_a_log_that_is_followed_goes_on() -> None:
+async def test_a_followed_log_continues() -> None:
     async with server() as (standing, connection):
         standing.logs.write(LOG.allocation, "crash", "stdout", b"one\n")
         came = b""
@@ -59,7 +59,7 @@ async def test_a_log_that_is_followed_goes_on() -> None:
         (TaskLog(LOG.allocation, "web", "crash", "stdout"), 'The log was not found: task "crash" not started yet'),
     ],
 )
-async def test_what_the_server_refuses_says_why(log: TaskLog, what: str) -> None:
+async def test_a_refusal_by_the_server_has_its_reason(log: TaskLog, what: str) -> None:
     token = Token(namespaces={"default": frozenset(("read-job",)), "web": frozenset(("read-logs",))})
     async with server(token) as (_, connection):
         with pytest.raises(LogsUnavailableError) as error:
@@ -67,7 +67,7 @@ async def test_what_the_server_refuses_says_why(log: TaskLog, what: str) -> None
     assert what in str(error.value)
 
 
-async def test_a_server_that_has_gone_says_why() -> None:
+async def test_a_lost_server_is_reported_with_the_reason() -> None:
     async with server() as (_, connection):
         pass
     with pytest.raises(LogsUnavailableError, match="connection refused"):
@@ -75,7 +75,7 @@ async def test_a_server_that_has_gone_says_why() -> None:
 
 
 @given(st.lists(st.binary(max_size=50), max_size=20), st.integers(1, 40))
-def test_frames_are_the_same_in_whatever_pieces_they_come(logs: list[bytes], size: int) -> None:
+def test_frames_are_the_same_in_any_pieces(logs: list[bytes], size: int) -> None:
     frames = [{"Data": base64.b64encode(log).decode(), "File": 'a"}{é', "Offset": 1} for log in logs]
     content = "".join(json.dumps(frame, ensure_ascii=False) + ("\n" if size % 2 else "") for frame in frames).encode()
     splitter = FrameSplitter()
@@ -83,16 +83,16 @@ def test_frames_are_the_same_in_whatever_pieces_they_come(logs: list[bytes], siz
     assert found == frames
 
 
-def test_a_frame_that_is_nested_too_deep_is_no_frame() -> None:
+def test_a_frame_that_is_nested_too_deep_is_rejected() -> None:
     with pytest.raises(ValueError, match="nested too deep"):
         FrameSplitter().feed(b'{"a":' * 100_000 + b"}")
 
 
-# As text
+# Conversion to text
 
 
 @given(st.lists(st.binary(max_size=30) | st.sampled_from([b"\x1b[31mred\x1b[0m\n", b"\x1b]0;title\x07", b"\n", b"\t"])))
-def test_a_log_is_fit_to_be_drawn_whatever_it_holds(parts: list[bytes]) -> None:
+def test_any_log_is_made_printable(parts: list[bytes]) -> None:
     pieces, at_once = LogText(), LogText()
     for part in parts:
         pieces.feed(part)
@@ -102,13 +102,13 @@ def test_a_log_is_fit_to_be_drawn_whatever_it_holds(parts: list[bytes]) -> None:
     assert "\x1b" not in pieces.text
 
 
-def test_colors_titles_and_links_are_left_out_with_all_that_they_hold() -> None:
+def test_colors_titles_and_links_are_removed_with_their_content() -> None:
     log = LogText()
     log.feed(b"\x1b[1;31merror\x1b[0m\tx\r\n\x1b]8;;http://evil\x1b\\link\x1b]8;;\x1b\\ \x1b]0;gone\x07\x07bell\n")
     assert log.text == "error   x\nlink ␇bell"
 
 
-def test_a_log_is_bounded_and_says_what_was_dropped() -> None:
+def test_a_log_is_bounded_and_reports_what_was_dropped() -> None:
     log = LogText(most_lines=3, most_characters=100)
     log.feed(b"a\nb\nc\nd\ne")
     assert (log.text, log.dropped, len(log)) == ("b\nc\nd\ne", 1, 4)

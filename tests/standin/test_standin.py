@@ -1,4 +1,4 @@
-"""The stand-in server answers, publishes, refuses and fails as a Nomad server does, over real sockets."""
+"""The stand-in server responds, publishes, refuses and fails as a Nomad server does, over real sockets."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ from nomad_tui.standin import (
 from tests import recordings
 
 SECONDS = 60
-"""How long a test may take before it counts as hung."""
+"""Seconds after which a test counts as hung."""
 
 ADMIN = "00000000-0000-4000-8000-00000000000a"
 READER = "00000000-0000-4000-8000-00000000000b"
@@ -65,7 +65,7 @@ def frames(*indexes: int) -> list[bytes]:
 
 @dataclass
 class Client:
-    """A reader of one connection that knows nothing of HTTP but its first empty line."""
+    """A reader of one connection; of HTTP it only knows the empty line after the head."""
 
     status: str
     headers: dict[str, str]
@@ -92,7 +92,7 @@ class Client:
         return await cls.open(server, f"/v1/event/stream?{query}", **headers)
 
     async def line(self) -> bytes:
-        """The next line that is no heartbeat, without its line feed."""
+        """Return the next line that is not a heartbeat, without its line feed."""
         while (line := await self.reader.readline()) == b"{}\n":
             pass
         return line.removesuffix(b"\n")
@@ -105,11 +105,11 @@ class Client:
         return [(await self.frame())["Index"] for _ in range(count)]
 
     async def keys(self) -> list[str]:
-        """Those of the events of the next frame."""
+        """Return the keys of the next frame's events."""
         return [each["Key"] for each in (await self.frame())["Events"]]
 
     async def rest(self) -> bytes:
-        """The body to its end, heartbeats taken out."""
+        """Return the body to its end, without heartbeats."""
         return (await self.reader.read()).replace(b"{}\n", b"")
 
     async def close(self) -> None:
@@ -145,7 +145,7 @@ async def get(server: StandIn, path: str, **headers: str) -> Answer:
 
 
 async def stream_is_open(server: StandIn, query: str, **headers: str) -> bool:
-    """Whether a stream begins with a heartbeat: nothing else tells a refusal from a quiet cluster."""
+    """Whether a stream begins with a heartbeat: nothing else distinguishes a refusal from a quiet cluster."""
     client = await Client.stream(server, query, **headers)
     first = await client.reader.readline()
     await client.close()
@@ -185,7 +185,7 @@ async def test_stream_ends_with_the_server() -> None:
         await client.close()
 
 
-async def test_a_reader_that_leaves_is_no_subscriber_any_more() -> None:
+async def test_a_disconnected_reader_is_no_longer_a_subscriber() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server:
         client = await Client.stream(server)
         await server.subscribed()
@@ -193,7 +193,7 @@ async def test_a_reader_that_leaves_is_no_subscriber_any_more() -> None:
         await server.until(lambda: server.subscribers == 0)
 
 
-async def test_requests_are_kept_as_they_came() -> None:
+async def test_requests_are_recorded_unchanged() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server:
         client = await Client.stream(server, "topic=Job&topic=Node%3An1&index=", X_Nomad_Token="secret")
         await client.close()
@@ -218,7 +218,7 @@ async def test_requests_are_kept_as_they_came() -> None:
         pytest.param("index=99", 24, id="above the newest: the newest again"),
     ],
 )
-async def test_index_says_where_the_stream_starts(asked: str, first: int) -> None:
+async def test_index_sets_where_the_stream_starts(asked: str, first: int) -> None:
     options = Options(buffer_size=5, lead=ALL_FRAMES)
     async with asyncio.timeout(SECONDS), StandIn(frames(*range(10, 26, 2)), options) as server:
         await server.published()
@@ -255,7 +255,7 @@ async def test_a_request_it_cannot_read_is_400(query: str, text: str) -> None:
         assert (answer.status, answer.text) == (400, text)
 
 
-# What is chosen
+# Filtering
 
 CHOICE = frame(
     9,
@@ -290,7 +290,7 @@ END = frame(10, event("Mark", "end", FilterKeys=["web"]))
         pytest.param("topic=Job:web&topic=Job:web", ["web", "web"], id="even for the same key"),
     ],
 )
-async def test_topics_choose_events_as_the_real_filter_does(query: str, keys: list[str]) -> None:
+async def test_topics_select_events_as_the_real_filter_does(query: str, keys: list[str]) -> None:
     options = Options(from_start=True, at_end=AtEnd.EOF)
     async with asyncio.timeout(SECONDS), StandIn([CHOICE, END], options) as server:
         client = await Client.stream(server, f"{query}&topic=Mark" if query else "")
@@ -300,7 +300,7 @@ async def test_topics_choose_events_as_the_real_filter_does(query: str, keys: li
         await client.close()
 
 
-async def test_a_frame_of_which_all_is_chosen_comes_as_it_was_stored() -> None:
+async def test_a_completely_selected_frame_is_sent_unchanged() -> None:
     stored = b'{"Events":[{"Topic":"Job",  "Key":"web", "Index":3, "Payload":{"b":1,"a":2}}], "Index":3}'
     async with asyncio.timeout(SECONDS), StandIn([stored], Options(lead=1)) as server:
         for query in ("", "topic=Job", "topic=Job:web"):
@@ -327,7 +327,7 @@ NAMESPACED = [
         ("namespace=unknown", ["in none"]),
     ],
 )
-async def test_namespace_chooses_events_and_leaves_those_outside_any(query: str, keys: list[str]) -> None:
+async def test_namespace_selects_events_and_keeps_those_without_one(query: str, keys: list[str]) -> None:
     options = Options(from_start=True, at_end=AtEnd.EOF)
     async with asyncio.timeout(SECONDS), StandIn(NAMESPACED, options) as server:
         client = await Client.stream(server, query)
@@ -336,7 +336,7 @@ async def test_namespace_chooses_events_and_leaves_those_outside_any(query: str,
         await client.close()
 
 
-async def test_a_namespace_made_later_is_invisible_until_the_next_stream() -> None:
+async def test_a_namespace_created_later_is_invisible_until_the_next_stream() -> None:
     options = Options(namespaces=("default",), lead=ALL_FRAMES)
     async with asyncio.timeout(SECONDS), StandIn([], options) as server:
         early = await Client.stream(server, "namespace=*")
@@ -349,7 +349,7 @@ async def test_a_namespace_made_later_is_invisible_until_the_next_stream() -> No
         await late.close()
 
 
-async def test_blocking_query_returns_when_a_namespace_is_made() -> None:
+async def test_blocking_query_returns_when_a_namespace_is_created() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server:
         before = await get(server, "/v1/namespaces")
         assert [each["Name"] for each in before.json] == ["default"]
@@ -362,7 +362,7 @@ async def test_blocking_query_returns_when_a_namespace_is_made() -> None:
         assert int(after.headers["X-Nomad-Index"]) > int(before.headers["X-Nomad-Index"])
 
 
-async def test_blocking_query_returns_unchanged_when_its_time_is_up() -> None:
+async def test_blocking_query_returns_unchanged_after_its_timeout() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server:
         answer = await get(server, "/v1/namespaces?index=1&wait=10ms")
         assert (answer.status, answer.headers["X-Nomad-Index"]) == (200, "1")
@@ -427,7 +427,7 @@ async def test_every_topic_must_be_allowed_in_every_namespace(token: Token, quer
         ({}, False),
     ],
 )
-async def test_where_the_token_is_in_a_request(headers: dict[str, str], is_open: bool) -> None:
+async def test_the_ways_to_send_a_token(headers: dict[str, str], is_open: bool) -> None:
     async with asyncio.timeout(SECONDS), StandIn(options=Options(tokens={ADMIN: MANAGEMENT})) as server:
         assert await stream_is_open(server, "", **headers) is is_open
 
@@ -440,7 +440,7 @@ async def test_where_the_token_is_in_a_request(headers: dict[str, str], is_open:
         (Release.OLD_500, 500, "Permission denied"),
     ],
 )
-async def test_what_a_refusal_looks_like(release: Release, status: int, text: str) -> None:
+async def test_the_response_of_a_refusal(release: Release, status: int, text: str) -> None:
     options = Options(tokens={}, release=release)
     async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
         answer = await get(server, "/v1/event/stream")
@@ -448,7 +448,7 @@ async def test_what_a_refusal_looks_like(release: Release, status: int, text: st
         assert server.subscribers == 0
 
 
-async def test_variables_are_chosen_by_path() -> None:
+async def test_variables_are_selected_by_path() -> None:
     held = frame(4, event("Variable", "app/one"), event("Variable", "secret/two"))
     token = Token(variables={"default": ("app/*",)})
     options = Options(tokens={READER: token}, lead=1)
@@ -497,7 +497,7 @@ async def test_a_proxy_in_front_asks_for_basic_auth() -> None:
 # The other endpoints
 
 
-async def test_agent_says_release_region_and_newest_index() -> None:
+async def test_agent_reports_release_region_and_newest_index() -> None:
     options = Options(version="1.11.2", region="eu", name="one.eu", lead=ALL_FRAMES)
     async with asyncio.timeout(SECONDS), StandIn(frames(5, 9), options) as server:
         await server.published()
@@ -528,7 +528,7 @@ async def test_agent_says_release_region_and_newest_index() -> None:
         ("/", "", 307),
     ],
 )
-async def test_who_is_answered_what(path: str, secret: str, status: int) -> None:
+async def test_responses_by_token(path: str, secret: str, status: int) -> None:
     options = Options(tokens={ADMIN: MANAGEMENT, READER: READS_JOBS})
     async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
         headers = {"X_Nomad_Token": secret} if secret else {}
@@ -544,7 +544,7 @@ async def test_who_is_answered_what(path: str, secret: str, status: int) -> None
         ({READER: READS_JOBS}, READER, None, "client", ["readers"]),
     ],
 )
-async def test_token_self_says_who_asks(
+async def test_token_self_describes_the_token(
     tokens: dict[str, Token] | None, secret: str, accessor: str | None, kind: str, policies: list[str] | None
 ) -> None:
     async with asyncio.timeout(SECONDS), StandIn(options=Options(tokens=tokens)) as server:
@@ -562,14 +562,14 @@ async def test_namespaces_lists_what_the_token_may_see() -> None:
         assert (await get(server, "/v1/namespaces")).json == []
 
 
-async def test_jobs_carry_the_newest_index() -> None:
+async def test_jobs_have_the_newest_index() -> None:
     async with asyncio.timeout(SECONDS), StandIn(frames(5, 9), Options(lead=2)) as server:
         await server.published()
         answer = await get(server, "/v1/jobs")
         assert (answer.json, answer.headers["X-Nomad-Index"]) == ([], "9")
 
 
-async def test_one_connection_takes_several_requests() -> None:
+async def test_one_connection_serves_several_requests() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server, aiohttp.ClientSession() as session:
         for _ in range(3):
             async with session.get(f"{server.address}/v1/status/leader") as response:
@@ -587,7 +587,7 @@ async def test_what_is_not_http_is_400() -> None:
         await writer.wait_closed()
 
 
-# What is published
+# Publishing
 
 
 async def test_without_a_pace_every_frame_reaches_the_reader_through_a_small_buffer() -> None:
@@ -598,7 +598,7 @@ async def test_without_a_pace_every_frame_reaches_the_reader_through_a_small_buf
         await client.close()
 
 
-async def test_lead_is_there_before_the_first_reader_and_the_rest_waits_for_one() -> None:
+async def test_the_lead_is_published_before_the_first_reader_and_the_rest_after() -> None:
     async with asyncio.timeout(SECONDS), StandIn(frames(*range(1, 9)), Options(lead=3)) as server:
         await server.until(lambda: server.newest_index == 3)
         client = await Client.stream(server, "index=3")
@@ -606,7 +606,7 @@ async def test_lead_is_there_before_the_first_reader_and_the_rest_waits_for_one(
         await client.close()
 
 
-async def test_a_pace_is_kept_whoever_reads() -> None:
+async def test_a_pace_is_independent_of_readers() -> None:
     clock = asyncio.get_running_loop().time
     began = clock()
     options = Options(pace=200, lead=5)
@@ -619,7 +619,7 @@ async def test_a_pace_is_kept_whoever_reads() -> None:
 @pytest.mark.parametrize(
     ("release", "last_words"), [(Release.MODERN, b""), (Release.OLD, b"event dropped from buffer")]
 )
-async def test_a_reader_further_behind_than_the_buffer_is_cut_off(release: Release, last_words: bytes) -> None:
+async def test_a_reader_further_behind_than_the_buffer_is_disconnected(release: Release, last_words: bytes) -> None:
     options = Options(buffer_size=4, send_buffer=8192, release=release)
     big = [frame(index, event("Job", "x" * 100_000)) for index in range(1, 200)]
     async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
@@ -640,7 +640,7 @@ async def test_a_reader_further_behind_than_the_buffer_is_cut_off(release: Relea
         await client.close()
 
 
-async def test_a_reader_that_takes_nothing_is_cut_off_after_a_while() -> None:
+async def test_a_reader_that_stops_reading_is_disconnected_after_a_while() -> None:
     options = Options(from_start=True, repeat=None, write_timeout=0.05)
     async with asyncio.timeout(SECONDS), StandIn(recordings.lines("tour"), options) as server:
         client = await Client.stream(server, "namespace=*")
@@ -649,7 +649,7 @@ async def test_a_reader_that_takes_nothing_is_cut_off_after_a_while() -> None:
         await client.close()
 
 
-async def test_repeats_rise_without_touching_payloads() -> None:
+async def test_repeats_have_increasing_indexes_and_unchanged_payloads() -> None:
     tricky = [
         b'{"Events":[{"FilterKeys":["\\"Index\\":5"],"Index":5,"Key":"a","Namespace":"","Payload":null,'
         b'"Topic":"Job"},{"Payload" : {"Index":5,"Events":[{"Index":5}]}, "Index" : 4,"Topic":"Job"}],"Index":5}',
@@ -670,7 +670,7 @@ async def test_repeats_rise_without_touching_payloads() -> None:
             await client.close()
 
 
-async def test_repeats_of_a_recording_rise_for_ever() -> None:
+async def test_repeats_of_a_recording_have_ever_increasing_indexes() -> None:
     tour = [line for line in recordings.lines("tour") if line not in (b"", b"{}")]
     options = Options(repeat=None, from_start=True)
     async with asyncio.timeout(SECONDS), StandIn(tour, options) as server:
@@ -702,7 +702,7 @@ async def test_all_bytes_of_a_recording_arrive_unchanged() -> None:
     ("asked", "first"),
     [(0, 10), (5, 10), (12, 12), (13, 14), (15, 15), (16, 17), (18, 19), (20, 20), (22, 22), (99, 24)],
 )
-async def test_from_the_start_an_index_may_lie_in_a_later_pass(asked: int, first: int) -> None:
+async def test_from_the_start_an_index_can_be_in_a_later_pass(asked: int, first: int) -> None:
     options = Options(from_start=True, repeat=3, at_end=AtEnd.EOF)
     async with asyncio.timeout(SECONDS), StandIn(frames(10, 12, 14), options) as server:
         assert server.newest_index == 24
@@ -711,7 +711,7 @@ async def test_from_the_start_an_index_may_lie_in_a_later_pass(asked: int, first
         await client.close()
 
 
-async def test_from_the_start_every_reader_gets_everything_and_then_what_is_published() -> None:
+async def test_from_the_start_every_reader_gets_everything_and_then_new_frames() -> None:
     async with asyncio.timeout(SECONDS), StandIn(frames(1, 2), Options(from_start=True)) as server:
         clients = [await Client.stream(server) for _ in range(2)]
         await server.subscribed(2)
@@ -734,7 +734,7 @@ async def test_from_the_start_at_a_pace() -> None:
         await client.close()
 
 
-async def test_hostile_lines_keep_their_place_when_asked_for() -> None:
+async def test_hostile_lines_keep_their_position_on_request() -> None:
     lines = [line for line in recordings.lines("hostile") if line not in (b"", b"{}")]
     options = Options(from_start=True, at_end=AtEnd.EOF, raw=True)
     async with asyncio.timeout(SECONDS), StandIn(lines, options) as server:
@@ -743,7 +743,7 @@ async def test_hostile_lines_keep_their_place_when_asked_for() -> None:
         await client.close()
 
 
-async def test_lines_that_are_no_frames_are_left_out_otherwise() -> None:
+async def test_lines_that_are_not_frames_are_otherwise_skipped() -> None:
     lines = [b"{}", b"", b"not json", frame(1), b'{"Index":2}', b'{"Index":3,"Events":[]}', b"[]", frame(4)]
     options = Options(from_start=True, at_end=AtEnd.EOF)
     async with asyncio.timeout(SECONDS), StandIn(lines, options) as server:
@@ -766,7 +766,7 @@ async def test_lines_that_are_no_frames_are_left_out_otherwise() -> None:
         (Drip(size=7, seconds=0.0001), frame(3) + b"\n"),
     ],
 )
-async def test_a_scheduled_fault_comes_after_so_many_frames(fault: Fault, after: bytes) -> None:
+async def test_a_scheduled_fault_occurs_after_that_many_frames(fault: Fault, after: bytes) -> None:
     scheduled = Scheduled(fault=fault, after_frames=2)
     options = Options(from_start=True, at_end=AtEnd.EOF, faults=(scheduled,))
     async with asyncio.timeout(SECONDS), StandIn(frames(1, 2, 3), options) as server:
@@ -779,7 +779,7 @@ async def test_a_scheduled_fault_comes_after_so_many_frames(fault: Fault, after:
 
 
 @pytest.mark.parametrize("size", [0, 3, 10, len(frame(1)) + 4, len(frame(1)) + 40])
-async def test_a_scheduled_fault_comes_after_so_many_bytes(size: int) -> None:
+async def test_a_scheduled_fault_occurs_after_that_many_bytes(size: int) -> None:
     scheduled = Scheduled(fault=Cut(b""), after_bytes=size, stream=None)
     options = Options(from_start=True, faults=(scheduled,))
     whole = b"{}\n" + b"".join(each + b"\n" for each in frames(1, 2, 3))
@@ -858,7 +858,7 @@ async def test_the_status_line_of_some_releases_is_refused_by_aiohttp() -> None:
             await get(server, "/v1/event/stream")
 
 
-# A cluster that is not well
+# Unhealthy clusters
 
 
 @pytest.mark.parametrize(
@@ -877,7 +877,7 @@ async def test_a_stream_without_a_leader_or_without_publishing_is_refused(
     assert (refused.status, refused.text) == (500, text)
 
 
-async def test_a_server_without_a_leader_says_so() -> None:
+async def test_a_server_without_a_leader_reports_it() -> None:
     async with asyncio.timeout(SECONDS), StandIn(options=Options(leader=False)) as server:
         assert (await get(server, "/v1/status/leader")).json == ""
         assert (await get(server, "/v1/agent/self")).status == 200
@@ -886,7 +886,7 @@ async def test_a_server_without_a_leader_says_so() -> None:
     assert (refused.status, refused.text) == (500, "No cluster leader")
 
 
-async def test_its_configuration_says_whether_it_publishes() -> None:
+async def test_its_configuration_shows_whether_it_publishes() -> None:
     async with asyncio.timeout(SECONDS), StandIn(options=Options(publishes=False)) as server:
         assert (await get(server, "/v1/agent/self")).json["config"]["Server"]["EnableEventBroker"] is False
 
@@ -908,14 +908,14 @@ async def test_a_token_shows_when_it_expires_and_is_refused_from_then_on() -> No
     assert (refused.status, refused.text) == (403, "ACL token expired")
 
 
-async def test_a_server_may_keep_to_itself_what_is_wrong_with_a_token() -> None:
+async def test_a_server_can_hide_what_is_wrong_with_a_token() -> None:
     options = Options(tokens={ADMIN: MANAGEMENT}, says_why_not=False)
     async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
         refused = await get(server, "/v1/acl/token/self", X_Nomad_Token=UNKNOWN)
     assert (refused.status, refused.text) == (403, "Permission denied")
 
 
-async def test_its_clock_may_be_another() -> None:
+async def test_its_clock_can_differ() -> None:
     async with asyncio.timeout(SECONDS), StandIn(options=Options(clock_offset=3600)) as server:
         date = parsedate_to_datetime((await get(server, "/v1/regions")).headers["Date"])
     assert timedelta(minutes=59) < date - datetime.now(UTC) < timedelta(minutes=61)
@@ -934,7 +934,7 @@ async def test_an_old_server_sends_nothing_before_its_first_line() -> None:
         writer.close()
 
 
-async def test_a_late_first_heartbeat_comes_with_the_head() -> None:
+async def test_a_late_first_heartbeat_arrives_with_the_head() -> None:
     async with asyncio.timeout(SECONDS), StandIn(options=Options(first_heartbeat=0.05)) as server:
         client = await Client.stream(server)
         assert await client.reader.readline() == b"{}\n"
@@ -951,7 +951,7 @@ async def test_a_late_first_heartbeat_comes_with_the_head() -> None:
         ("/v1/nodes", ADMIN, 200),
     ],
 )
-async def test_a_token_without_the_capability_may_not_even_know_that_there_is_none(
+async def test_a_token_without_the_capability_cannot_see_that_an_object_is_missing(
     path: str, secret: str, status: int
 ) -> None:
     options = Options(tokens={ADMIN: MANAGEMENT, READER: READS_JOBS})
@@ -985,7 +985,7 @@ async def test_a_restart_ends_the_streams_and_keeps_address_and_buffer(release: 
 
 
 @pytest.mark.parametrize("over_tls", [False, True])
-async def test_a_restart_leaves_no_connection_open_however_far_that_had_got(over_tls: bool) -> None:
+async def test_a_restart_closes_connections_in_any_state(over_tls: bool) -> None:
     authority = trustme.CA()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(tls)
@@ -1031,7 +1031,7 @@ async def test_a_restart_can_replace_the_recording_served_from_the_start() -> No
         await client.close()
 
 
-async def test_a_server_that_is_down_takes_no_connection() -> None:
+async def test_a_server_that_is_down_accepts_no_connection() -> None:
     async with asyncio.timeout(SECONDS), StandIn() as server:
         async with server.down():
             with pytest.raises(ConnectionRefusedError):
@@ -1050,7 +1050,7 @@ async def test_the_next_connections_can_be_refused() -> None:
         assert (await get(server, "/v1/regions")).status == 200
 
 
-# Where it listens
+# Listening addresses
 
 
 async def test_over_a_unix_socket(tmp_path: Path) -> None:
@@ -1101,7 +1101,7 @@ async def test_as_a_program_it_prints_its_address_and_serves_until_it_is_stopped
         assert await program.wait() == 0
 
 
-async def test_as_a_program_it_says_what_it_cannot_read(tmp_path: Path) -> None:
+async def test_as_a_program_it_reports_what_it_cannot_read(tmp_path: Path) -> None:
     recording = tmp_path / "recording.ndjson.zst"
     recording.write_bytes(b"no frame of zstandard")
     async with asyncio.timeout(SECONDS):
@@ -1113,7 +1113,7 @@ async def test_as_a_program_it_says_what_it_cannot_read(tmp_path: Path) -> None:
         assert b"cannot be read as a recording" in error
 
 
-async def test_as_a_program_it_takes_tokens_of_few_rights(tmp_path: Path) -> None:
+async def test_as_a_program_it_accepts_tokens_with_limited_permissions(tmp_path: Path) -> None:
     file = tmp_path / "recording.ndjson"
     file.write_bytes(frame(1))
     grants = f"{READER}:default=read-job+list-jobs,node:read"
@@ -1141,10 +1141,10 @@ async def test_as_a_program_it_takes_tokens_of_few_rights(tmp_path: Path) -> Non
     assert answers == {"Job": b"{}\n", "Node": b"{}\n", "ACLToken": b""}
 
 
-# As a real server was seen to behave on a live cluster
+# Behavior of a real server, seen on a live cluster
 
 
-async def test_a_refusal_stays_open_and_silent_until_the_garbage_collector_comes_by() -> None:
+async def test_a_refusal_stays_open_and_silent_until_garbage_collection() -> None:
     options = Options(tokens={ADMIN: MANAGEMENT}, lingers=600)
     async with asyncio.timeout(SECONDS), StandIn(options=options) as server:
         reader, writer = await connect(server)
@@ -1159,8 +1159,8 @@ async def test_a_refusal_stays_open_and_silent_until_the_garbage_collector_comes
         await server.until(lambda: server.lingering == 0)
 
 
-async def test_a_restarted_server_answers_before_it_has_replayed_its_raft_log() -> None:
-    """As recorded in `restart-after`: the old events come again, under their old indexes."""
+async def test_a_restarted_server_responds_before_it_has_replayed_its_raft_log() -> None:
+    """As recorded in `restart-after`: the old events arrive again, with their old indexes."""
     lines = [line for line in recordings.lines("restart-before") if b'"Events"' in line][:20]
     last = json.loads(lines[-1])["Index"]
     options = Options(lead=ALL_FRAMES, buffer_size=500)
@@ -1205,7 +1205,7 @@ async def test_a_workload_identity_reads_the_stream_and_is_unknown_to_the_token_
     assert malformed.text.endswith("compact JWS format must have three parts")
 
 
-async def test_two_readers_may_get_another_next_evaluation_for_the_same_event() -> None:
+async def test_two_readers_can_get_different_next_evaluations_for_the_same_event() -> None:
     line = b'{"Index":6,"Events":[{"Topic":"Allocation","Payload":{"Allocation":{"NextEval":"","ID":"a"}}}]}'
     options = Options(lead=ALL_FRAMES, next_eval_differs=3)
     async with asyncio.timeout(SECONDS), StandIn([line], options) as server:
