@@ -1,1 +1,1 @@
-"""The manual is complete, true and readable."""
+"""Tests that the manual is complete, correct and readable."""

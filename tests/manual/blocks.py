@@ -1,4 +1,4 @@
-"""The code blocks of the README and the manual, and the commands in those for a shell."""
+"""Extracts the code blocks of the README and the manual, and the commands in shell blocks."""
 
 import re
 import shlex
@@ -27,15 +27,15 @@ class Block:
 @dataclass(frozen=True, slots=True)
 class Command:
     words: tuple[str, ...]
-    """Without variables that are set before it, and without redirections."""
+    """Words, without preceding variables and without redirections."""
     environment: tuple[tuple[str, str], ...] = ()
-    """Those variables."""
+    """The preceding variables."""
     standard_input: str = ""
-    """A here-document."""
+    """Content of a here-document."""
 
     @property
     def arguments(self) -> list[str] | None:
-        """Those of nomad-tui, also in a container; None if it is another program."""
+        """The arguments of nomad-tui, also within a container; None if it is another program."""
         words = list(self.words)
         if words[0] == "docker" and words[1] == "run" and PROGRAM in words:
             return words[words.index(PROGRAM) + 1 :]
@@ -54,7 +54,7 @@ def blocks(*languages: str) -> list[Block]:
 
 
 def commands(script: str) -> Iterator[Command]:
-    """The simple commands of a script of the few forms that the manual uses."""
+    """Return the simple commands of a script, for the few forms that the manual uses."""
     here = [document[2] for document in _HERE.finditer(script)]
     script = _COMMENT.sub("", _HERE.sub(" << ", script))
     for inner in _INNER.finditer(script):

@@ -1,4 +1,4 @@
-"""The parts of the manual that are made from the code, between marks in its pages.
+"""Generates parts of the manual from the code, between marks in its pages.
 
 `python -m tests.manual --write` writes them.
 """
@@ -30,7 +30,7 @@ _PART: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->\n)(.*?)(<!-- end of g
 
 
 def written(page: str) -> str:
-    """A page with its parts as they should be."""
+    """Return a page with its generated parts up to date."""
     return _PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n{part[4]}", page)
 
 
@@ -39,7 +39,7 @@ def parts(page: str) -> list[str]:
 
 
 def table(*rows: tuple[str, ...]) -> str:
-    """Of Markdown; the first row is the head."""
+    """Return a Markdown table; the first row is the head."""
     head, *rest = ([cell.replace("|", "\\|") for cell in row] for row in rows)
     lines = [head, ["---"] * len(head), *rest]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -66,7 +66,7 @@ def types() -> str:
 
 
 def sink_settings() -> str:
-    """A table for each set of types that share settings."""
+    """Return a table for each set of types that share settings."""
     groups: dict[frozenset[str], list[tuple[str, str, str]]] = {}
     for key in keys(Definition):
         row = (f"`{key.name}`", _default(key.name, key.default), key.field.meaning)

@@ -28,7 +28,7 @@ from tests.manual.generated import metrics
 from tests.terminal.conftest import Server
 
 EXAMPLES = ("https://nomad.example.com:4646", "https://nomad-1:4646,https://nomad-2:4646")
-"""Addresses in the manual, for which the stand-in server answers."""
+"""Addresses in the manual that the stand-in server replaces."""
 HOOK = "https://example.com/hook"
 OTHERS = frozenset(("cat", "curl", "docker", "echo", "grep", "jq", "mkdir"))
 OTHERS |= frozenset(("openssl", "pip", "pipx", "pytest", "python3", "uv"))
@@ -80,7 +80,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, hook: str) -> Path:
-    """The files that the manual's commands name, in an operator's home, which is the current folder too."""
+    """Create the files that the manual's commands use, in an operator's home, which is also the current folder."""
     for name in [name for name in os.environ if name.startswith(("NOMAD_", "XDG_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -102,7 +102,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, hook: st
 
 
 @each("sh")
-def test_a_command_can_be_typed_as_it_is(block: Block, home: Path, address: str, hook: str) -> None:
+def test_a_command_can_be_typed_literally(block: Block, home: Path, address: str, hook: str) -> None:
     subprocess.run(["bash", "-n"], input=block.text, text=True, check=True)
     text = block.text.replace(HOOK, hook).replace("~/", f"{home}/")
     for example in EXAMPLES:
@@ -121,7 +121,7 @@ def test_a_command_can_be_typed_as_it_is(block: Block, home: Path, address: str,
 
 
 def _run(command: Command, arguments: list[str]) -> None:
-    """Runs what ends by itself against the stand-in server; a dashboard up to the terminal that it lacks."""
+    """Run a command that ends against the stand-in server, or a dashboard until it needs a terminal."""
     if "/etc/nomad-tui" in arguments or "0.0.0.0:9646" in arguments or any("nats" in word for word in arguments):
         _parse(arguments)
         return
@@ -133,9 +133,9 @@ def _run(command: Command, arguments: list[str]) -> None:
         case ["--journal", *_] | ["--journal=/srv/nomad/prod.journal"] | ["open", "prod.journal", *_]:
             _parse(arguments)
         case ["tail", "--journal", *_]:
-            assert "record" in _invoke(command, arguments).output  # how a journal is made
+            assert "record" in _invoke(command, arguments).output  # creates a journal
         case ["sink", "status" | "dead-letters" | "resend" | "replay", *_]:
-            assert _invoke(command, arguments).exit_code in (0, 1)  # 1 as no runner has run
+            assert _invoke(command, arguments).exit_code in (0, 1)  # 1 because no runner has run
         case ["sink", "test", *_]:
             assert _invoke(command, arguments).exit_code == 0 or arguments[2] not in _sinks()
         case ["tail", *_]:
@@ -152,7 +152,7 @@ def _run(command: Command, arguments: list[str]) -> None:
             assert result.exit_code == 0, result.output
         case _:
             assert NEEDS_TERMINAL in _invoke(command, arguments).output
-            gc.enable()  # which a dashboard turns off until it is drawn
+            gc.enable()  # a dashboard disables it until its first frame
 
 
 def _sinks() -> list[str]:
@@ -165,7 +165,7 @@ def _invoke(command: Command, arguments: list[str]) -> Result:
 
 
 def _parse(arguments: list[str]) -> None:
-    """All that can be wrong before a command begins."""
+    """Check everything that can be wrong before a command begins."""
     command: click.Command = main
     context, rest = click.Context(main), arguments
     while rest and isinstance(command, click.Group) and (inner := command.get_command(context, rest[0])):
@@ -177,7 +177,7 @@ def _parse(arguments: list[str]) -> None:
 
 
 @each("toml")
-def test_toml_is_what_the_program_loads(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_toml_can_be_loaded(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = tomllib.loads(block.text)
     if "sources" in table or "transforms" in table:
         return  # Vector's
@@ -200,7 +200,7 @@ def _check(folder: Path, name: str, content: str) -> None:
 
 
 @each("json")
-def test_json_is_what_the_program_reads(block: Block, tmp_path: Path) -> None:
+def test_json_can_be_read(block: Block, tmp_path: Path) -> None:
     content = json.loads(block.text)
     if "Address" in content:
         _check(tmp_path, "sinks/example.json", block.text)
@@ -227,14 +227,14 @@ def test_alerts_name_metrics_that_exist(block: Block) -> None:
 
 @each("ini")
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")
-def test_a_unit_has_no_fault(block: Block, tmp_path: Path) -> None:
+def test_a_unit_file_is_valid(block: Block, tmp_path: Path) -> None:
     unit = tmp_path / "nomad-tui.service"
     unit.write_text(block.text.replace("/opt/nomad-tui/bin/nomad-tui", "/bin/true"))
     done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert unit.name not in done.stderr, done.stderr
 
 
-def test_no_block_is_of_a_language_that_nothing_checks() -> None:
+def test_every_language_of_a_block_is_checked() -> None:
     checked = ("sh", "toml", "json", "python", "hcl", "yaml", "ini")
     plain = blocks("")
     assert len(blocks(*checked)) > 60

@@ -1,4 +1,4 @@
-"""Key tables, settings, metrics, exit codes, topics and errors in the manual are those of the code."""
+"""Key tables, settings, metrics, exit codes, topics and errors in the manual match the code."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.manual.generated import PARTS, parts, written
 
 
 @pytest.mark.parametrize("page", [page for page in pages() if parts(page.text)], ids=lambda page: page.topic)
-def test_the_generated_parts_are_those_of_the_code(page: Page) -> None:
+def test_the_generated_parts_match_the_code(page: Page) -> None:
     assert written(page.text) == page.text, "run python -m tests.manual --write"
 
 

@@ -14,7 +14,7 @@ LINK = re.compile(r"\]\(([^)]+)\)")
 
 
 def anchors(text: str) -> set[str]:
-    """The sections of a page, as GitHub names them."""
+    """The anchors of a page's sections, as GitHub generates them."""
     titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
@@ -26,7 +26,7 @@ def test_the_index_links_every_page_once() -> None:
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.topic)
-def test_a_page_has_a_title_a_summary_and_links_that_lead_somewhere(page: Page) -> None:
+def test_a_page_has_a_title_a_summary_and_working_links(page: Page) -> None:
     assert page.text.startswith("# ")
     assert re.fullmatch(r"[A-Z`].{10,200}[.:]", page.summary), "begin with one sentence that says what the page is for"
     for target in LINK.findall(page.text):
@@ -47,7 +47,7 @@ def test_a_page_fits_80_columns(page: Page) -> None:
     assert "\x1b" not in text and "<!--" not in text and "](" not in text
 
 
-def test_a_page_is_found_by_its_name_the_beginning_of_it_and_two_words() -> None:
+def test_a_page_is_found_by_its_name_its_prefix_and_two_words() -> None:
     for words in ("start", "START", "star", "start.md"):
         page = find_page(words)
         assert page is not None and page.topic == "start", words

@@ -1,4 +1,4 @@
-"""Every sink in the manual can be registered as it is printed, and its templates make what the receiver takes."""
+"""Every sink in the manual can be registered literally, and its templates produce what the receiver accepts."""
 
 import re
 import tomllib
@@ -31,16 +31,16 @@ def test_a_sink_in_the_manual_can_be_registered(block: str) -> None:
         assert template_mistakes(read) == []
 
 
-MOST = {"mattermost": ("text", 16_383), "telegram": ("text", 4_096), "ntfy": ("message", 4_096)}
-"""Characters that a message may have, by https://docs.mattermost.com/developer/webhooks-incoming.html,
+MAX_LENGTHS = {"mattermost": ("text", 16_383), "telegram": ("text", 4_096), "ntfy": ("message", 4_096)}
+"""Maximum characters of a message, from https://docs.mattermost.com/developer/webhooks-incoming.html,
 https://core.telegram.org/bots/api#sendmessage and https://docs.ntfy.sh/publish/#limitations (bytes)."""
 
 
-@pytest.mark.parametrize("name", MOST)
-def test_a_recipe_makes_what_the_chat_takes(name: str) -> None:
+@pytest.mark.parametrize("name", MAX_LENGTHS)
+def test_a_recipe_produces_what_the_chat_accepts(name: str) -> None:
     read = read_definition(dict(definitions())[f"sink-templates: {name}"], "the manual", None)
     for item in samples(read):
         (body,) = preview(read, Delivery(item.id, (item,), "global"))
         message = orjson.loads(body.content)
-        member, most = MOST[name]
+        member, most = MAX_LENGTHS[name]
         assert 0 < len(message[member]) <= most

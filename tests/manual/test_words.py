@@ -42,7 +42,7 @@ BANNED = {
     r"quotes make": "quote it to …",
     r"\b(synchronis|recognis|behaviour)": "American spelling",
 }
-"""In texts and pages. Extend it as parts of the program are rewritten."""
+"""For texts and pages. Extend it as parts of the program are rewritten."""
 IN_DOCSTRINGS = {
     r"lost for good": "gave up reconnecting",
     r"gone on with": "continued, resumed",

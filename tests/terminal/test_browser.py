@@ -1,4 +1,4 @@
-"""`B`: the object's page in a browser of this machine's own screen, or its address over SSH."""
+"""`B`: opens the object's page in a local browser, or copies its address over SSH."""
 
 from base64 import b64encode
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.terminal.program import running
 
 
 @pytest.mark.parametrize("ssh", [False, True])
-def test_the_page_is_opened_where_the_screen_is_local_and_copied_over_ssh(
+def test_the_page_is_opened_locally_and_copied_over_ssh(
     ssh: bool, tour: Path, home: Path, serve: Serve, tmp_path: Path
 ) -> None:
     opened = tmp_path / "opened"

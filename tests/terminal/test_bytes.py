@@ -1,4 +1,4 @@
-"""What reaches the terminal, byte for byte: no control sequence of a payload, and every mode restored at the end."""
+"""Bytes sent to the terminal: no control sequence of a payload, and every mode restored at the end."""
 
 import json
 import random
@@ -13,14 +13,14 @@ from tests.terminal.program import Program, running
 
 MEANT: Final = {
     *(f"\x1b[?{mode}{state}" for mode in (25, 1000, 1003, 1004, 1006, 1015, 1049, 2004, 2026) for state in "hl"),
-    "\x1b[?2026$p",  # whether frames may be sent as a whole
-    "\x1b[?2048$p",  # whether the terminal reports its size by itself
+    "\x1b[?2026$p",  # query: synchronized output
+    "\x1b[?2048$p",  # query: in-band reports of the size
     "\x1b[>25u",  # the kitty keyboard protocol, on and off
     "\x1b[<u",
 }
-"""Control sequences of ours and Textual's, beside colours, moves, erasing and line wrap."""
+"""Control sequences by us and Textual, in addition to colors, moves, erasing and line wrap."""
 POINTER: Final = "\x1b]22;"
-"""The shape of the mouse pointer, as Textual sets it."""
+"""Sets the shape of the mouse pointer, as Textual does."""
 ATTACKS: Final = (
     "\x1b]0;title\x07",
     "\x1b]52;c;cHduZWQ=\x07",
@@ -51,14 +51,14 @@ def _assert_clean(program: Program) -> None:
 
 
 def _assert_restored(program: Program) -> None:
-    """Asserted on the bytes: the emulator knows neither the keyboard protocol nor faint."""
+    """Checks the bytes: the emulator supports neither the keyboard protocol nor faint."""
     assert program.terminal.modes == {25}, "only the cursor is on"
     raw = bytes(program.terminal.raw)
     assert raw.rfind(b"\x1b[<u") > raw.rfind(b"\x1b[>25u") >= 0
     assert raw.rfind(b"\x1b[?7h") > raw.rfind(b"\x1b[?7l")
 
 
-def _look_around(program: Program) -> None:
+def _visit_views(program: Program) -> None:
     for keys in (("g",), ("enter",), ("ctrl+l",), ("d",), ("t",), ("R",), ("escape",), ("pagedown",), ("y", "escape")):
         program.press(*keys).settle()
     for _ in range(12):
@@ -66,12 +66,12 @@ def _look_around(program: Program) -> None:
     program.press("u").settle().press("escape").settle().press("?").settle().press("escape").settle()
 
 
-def test_hostile_payloads_send_the_terminal_nothing(tmp_path: Path, home: Path) -> None:
+def test_hostile_payloads_send_no_control_sequences(tmp_path: Path, home: Path) -> None:
     file = tmp_path / "hostile.ndjson"
     file.write_bytes(recordings.content("markup") + recordings.content("hostile"))
     with running("open", file, size=(100, 30), home=home) as program:
         program.wait_for("held").settle()
-        _look_around(program)
+        _visit_views(program)
         _assert_clean(program)
         program.press("escape").settle().press("q")
         assert program.wait_for_exit() == 0
@@ -80,8 +80,8 @@ def test_hostile_payloads_send_the_terminal_nothing(tmp_path: Path, home: Path) 
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_attacks_in_every_string_send_the_terminal_nothing(tmp_path: Path, home: Path, seed: int) -> None:
-    """The keys and strings of real payloads, each with a piece of a control sequence in it."""
+def test_attacks_in_every_string_send_no_control_sequences(tmp_path: Path, home: Path, seed: int) -> None:
+    """The keys and strings of real payloads, each with part of a control sequence."""
     chance = random.Random(seed)
 
     def poisoned(value: object) -> object:
@@ -104,18 +104,18 @@ def test_attacks_in_every_string_send_the_terminal_nothing(tmp_path: Path, home:
     file.write_text("".join(json.dumps(frame) + "\n" for frame in frames))
     with running("open", file, size=(100, 30), home=home) as program:
         program.wait_for("held").settle()
-        _look_around(program)
+        _visit_views(program)
         _assert_clean(program)
 
 
 @pytest.mark.parametrize("end", ("q", "ctrl+q", "SIGTERM", "SIGHUP"))
-def test_every_end_restores_the_terminal(tour: Path, home: Path, end: str) -> None:
+def test_every_kind_of_exit_restores_the_terminal(tour: Path, home: Path, end: str) -> None:
     with running("open", tour, size=(80, 24), home=home) as program:
         program.wait_for("625")
         if end.startswith("SIG"):
             program.signal(signal.Signals[end])
         else:
-            program.press(end, *"jjjjdt")  # keys typed ahead have nowhere to go
+            program.press(end, *"jjjjdt")  # keys typed ahead have no recipient
         program.wait_for_exit()
         _assert_restored(program)
         assert b"never awaited" not in program.terminal.raw

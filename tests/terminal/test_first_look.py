@@ -1,4 +1,4 @@
-"""What a start shows before anything else: nothing false."""
+"""The first screens after a start show nothing false."""
 
 import socket
 import threading
@@ -27,7 +27,7 @@ def test_a_start_raises_no_alarm(tour: Path, home: Path, serve: Serve) -> None:
                 assert alarm not in shown, f"{arguments}: {alarm}"
 
 
-def test_without_a_server_the_first_look_says_what_to_do(home: Path) -> None:
+def test_without_a_server_the_first_screen_shows_what_to_do(home: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
     with running("--address", f"http://{address}", size=(80, 24), home=home) as program:
@@ -37,7 +37,7 @@ def test_without_a_server_the_first_look_says_what_to_do(home: Path) -> None:
         program.press("c").wait_for("Doctor")
 
 
-def test_the_demo_says_that_its_server_is_starting_rather_than_that_it_has_none(home: Path) -> None:
+def test_the_demo_shows_that_its_server_is_starting(home: Path) -> None:
     starting = "The demo's server is starting"
     with running("demo", size=(120, 30), home=home) as program:
         program.wait_until(lambda: not program.echoes, "no echo").press("r", "c")
@@ -47,7 +47,7 @@ def test_the_demo_says_that_its_server_is_starting_rather_than_that_it_has_none(
 
 
 class SlowFirstLine(BaseHTTPRequestHandler):
-    """A server whose first frame comes through a very slow network."""
+    """A server whose first frame arrives through a very slow network."""
 
     def do_GET(self) -> None:
         if not self.path.startswith("/v1/event/stream"):
@@ -65,7 +65,7 @@ class SlowFirstLine(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_first_line_that_comes_slowly_is_not_called_no_answer(home: Path) -> None:
+def test_a_slow_first_line_is_not_reported_as_no_response(home: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), SlowFirstLine) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         server.daemon_threads = True
@@ -75,7 +75,7 @@ def test_a_first_line_that_comes_slowly_is_not_called_no_answer(home: Path) -> N
         server.shutdown()
 
 
-def test_the_header_says_following_or_paused(tour: Path, home: Path, serve: Serve) -> None:
+def test_the_header_shows_following_or_paused(tour: Path, home: Path, serve: Serve) -> None:
     address = serve(tour, "--lead", "all", "--buffer-size", "1000").address
     with running("--address", address, size=(80, 24), home=home) as program:
         program.wait_for("625").wait_until(lambda: "following" in program.lines[0], "following")
@@ -83,8 +83,8 @@ def test_the_header_says_following_or_paused(tour: Path, home: Path, serve: Serv
         program.press("p", "k").wait_until(lambda: not {"following", "paused"} & {*program.lines[0].split()}, "neither")
 
 
-def test_the_scrollbar_is_at_the_end_while_following_and_at_the_top_on_the_oldest(tour: Path, home: Path) -> None:
-    """Of 625 rows in a short list, the thumb is less than a cell high. The first picture shows the end too."""
+def test_the_scrollbar_is_at_the_end_while_following_and_at_the_top_on_the_oldest_event(tour: Path, home: Path) -> None:
+    """With 625 rows in a short list, the thumb is less than a cell high. The first frame shows the end too."""
     oldest, newest = "08:48:06.000", "08:52:02.993"
     with running("open", tour, size=(100, 30), home=home) as program:
         program.wait_until(lambda: oldest in program.text or newest in program.text, "rows")
@@ -96,7 +96,7 @@ def test_the_scrollbar_is_at_the_end_while_following_and_at_the_top_on_the_oldes
 
 
 def _thumb(cells: list[list[Cell]]) -> list[int]:
-    """The rows of the list's border in which the scrollbar's thumb is drawn, as an eighth of a block or a colour."""
+    """Rows of the list's border with the scrollbar's thumb, drawn as an eighth block or a color."""
     rows = range(2, 14)
     column = [cells[row][-3] for row in rows]
     usual = max(column, key=column.count)
@@ -104,7 +104,7 @@ def _thumb(cells: list[list[Cell]]) -> list[int]:
 
 
 def test_keys_typed_ahead_of_a_dialog_never_end_the_program(tour: Path, home: Path) -> None:
-    """Each dialog closed twice at once, and others opened meanwhile."""
+    """Each dialog is closed twice at once, and others are opened meanwhile."""
     with running("open", tour, size=(100, 30), home=home) as program:
         program.wait_for("625").settle()
         for burst in (
@@ -126,7 +126,7 @@ def test_keys_typed_ahead_of_a_dialog_never_end_the_program(tour: Path, home: Pa
             assert program.exit_code is None, f"after {burst!r}:\n{program.text}"
 
 
-def test_a_locale_that_is_not_utf_8_is_named_and_drawn_in_ascii(tmp_path: Path, home: Path) -> None:
+def test_a_locale_that_is_not_utf_8_is_reported_and_drawn_in_ascii(tmp_path: Path, home: Path) -> None:
     file = tmp_path / "letters.ndjson"
     file.write_text(
         '{"Index":7,"Events":[{"Topic":"Job","Type":"JobRegistered","Key":"caf\\u00e9-\\u65e5","Index":7}]}\n'
@@ -138,14 +138,14 @@ def test_a_locale_that_is_not_utf_8_is_named_and_drawn_in_ascii(tmp_path: Path, 
         assert program.press("escape", "q").wait_for_exit() == 0
 
 
-def test_what_a_locale_lacks_is_drawn_in_as_many_cells() -> None:
+def test_substitutes_for_characters_outside_a_locale_have_the_same_width() -> None:
     for sign, ascii_sign in glyphs.ASCII.items():
         assert ascii_sign.isascii() and (len(ascii_sign), cell_len(sign)) == (1, 1), sign
     assert glyphs.drawn("╭─ café 日 ł ─╮ ✔", "iso-8859-1") == "+- café ?? ? -+ +"
     assert "… ✔ ł".encode("ascii", glyphs.ERRORS) == rb"... + \u0142"
 
 
-def test_an_affected_release_is_named_and_its_volumes_are_not_read(home: Path, tmp_path: Path, serve: Serve) -> None:
+def test_an_affected_release_is_reported_and_its_volumes_are_not_read(home: Path, tmp_path: Path, serve: Serve) -> None:
     file = tmp_path / "volumes.ndjson"
     file.write_bytes(b"".join(line + b"\n" for line in recordings.lines("topics") if b'"CSIVolume"' in line))
     address = serve(file, "--lead", "all", "--buffer-size", "1000", "--version", "1.11.0").address
@@ -158,7 +158,7 @@ def test_an_affected_release_is_named_and_its_volumes_are_not_read(home: Path, t
 
 
 @pytest.mark.parametrize("size", [(20, 5), (1, 1)])
-def test_a_terminal_too_small_for_a_row_takes_keys(tour: Path, home: Path, size: tuple[int, int]) -> None:
+def test_keys_work_in_a_terminal_too_small_for_a_row(tour: Path, home: Path, size: tuple[int, int]) -> None:
     with running("open", tour, size=size, home=home) as program:
         for key in (
             "j",
@@ -185,7 +185,7 @@ def test_a_terminal_too_small_for_a_row_takes_keys(tour: Path, home: Path, size:
         assert program.press("q").wait_for_exit() == 0
 
 
-def test_a_double_click_on_a_notification_removes_it_and_no_more(tour: Path, home: Path) -> None:
+def test_a_double_click_on_a_notification_only_removes_it(tour: Path, home: Path) -> None:
     with running("open", tour, size=(100, 30), home=home) as program:
         program.wait_for("625").press("L").wait_for(TOAST)
         y, line = next((y, line) for y, line in enumerate(program.lines) if TOAST in line)

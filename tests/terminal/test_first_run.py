@@ -1,4 +1,4 @@
-"""`nomad-tui` for the first time, with no server: one page says what was tried, and leads on."""
+"""The first `nomad-tui` without a server: one page shows what was tried, and the alternatives."""
 
 import socket
 from pathlib import Path
@@ -18,7 +18,7 @@ def no_server() -> None:
             pytest.skip("something answers at the default address of this machine")
 
 
-def test_the_page_says_what_was_tried_and_leads_to_an_address(tour: Path, home: Path, serve: Serve) -> None:
+def test_the_page_shows_what_was_tried_and_asks_for_an_address(tour: Path, home: Path, serve: Serve) -> None:
     address = serve(tour, "--lead", "all", "--buffer-size", "1000").address
     with running(size=(100, 30), home=home) as program:
         program.wait_for(
@@ -31,7 +31,7 @@ def test_the_page_says_what_was_tried_and_leads_to_an_address(tour: Path, home: 
         assert "No Nomad server yet" not in program.text
 
 
-def test_the_page_leads_to_the_demo_and_is_left_out_where_an_address_was_named(home: Path) -> None:
+def test_the_page_opens_the_demo_and_is_skipped_if_an_address_was_given(home: Path) -> None:
     with running(size=(100, 30), home=home) as program:
         program.wait_for("No Nomad server yet").press("d").wait_for("\u25cf live")
     with running("--address", "http://127.0.0.1:1", size=(100, 30), home=home) as program:

@@ -1,4 +1,4 @@
-"""A stream that goes on while one event of it is read."""
+"""A stream that continues while one of its events is read."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from tests.terminal.program import Program, running
 
 
 def _held(program: Program) -> tuple[int, list[str]]:
-    """How many events have come since the one in the pane, and what the pane says of it."""
+    """Number of newer events than the one in the pane, and the pane's text about them."""
     lines = program.lines
     at = next(y for y, line in enumerate(lines) if "─ 3 " in line)
     newer = re.search(r"([\d,]+) newer · 2 follows", lines[at])

@@ -1,4 +1,4 @@
-"""What keys do, as seen on the screen."""
+"""The effect of keys on the screen."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from tests.dashboard import event
 from tests.terminal.program import Program, running
 
 
-def test_only_and_not_this_object_leave_others_of_its_key_alone(tmp_path: Path, home: Path) -> None:
+def test_only_and_not_this_object_do_not_affect_others_with_its_key(tmp_path: Path, home: Path) -> None:
     objects = (("Job", "default"), ("Job", "payments"), ("CSIVolume", "default"))
     file = tmp_path / "same-key.ndjson"
     file.write_text(
@@ -22,7 +22,7 @@ def test_only_and_not_this_object_leave_others_of_its_key_alone(tmp_path: Path, 
         program.press("-", "o").wait_for("-(topic:=Job key:=web ns:=default)", "Events  2 of 3")
 
 
-def test_the_edges_of_panes_move_where_panes_stand_side_by_side(tour: Path, home: Path) -> None:
+def test_the_edges_of_panes_move_if_panes_are_side_by_side(tour: Path, home: Path) -> None:
     def edges(program: Program) -> tuple[int, int]:
         border = program.lines[1]
         return border.find("╭─ 2"), border.find("╭─ 3")
@@ -64,5 +64,5 @@ def test_ctrl_c_twice_quits_from_any_page(tour: Path, home: Path) -> None:
     with running("open", tour, size=(100, 30), home=home) as program:
         program.wait_for("625").press("?").wait_for("── Events").press("ctrl+c").wait_for("Press Ctrl+C again to quit")
         program.press("ctrl+c")
-        program.press("ctrl+c")  # the first of them may have come too late
+        program.press("ctrl+c")  # the first one may have been too late
         assert program.wait_for_exit() == 0

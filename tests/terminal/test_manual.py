@@ -1,4 +1,4 @@
-"""`?` shows the keys and the page of what has the focus; `/` searches the manual, and Enter follows its links."""
+"""`?` shows the keys and the page of the focused widget; `/` searches the manual, and Enter follows its links."""
 
 from pathlib import Path
 

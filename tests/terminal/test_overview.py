@@ -1,4 +1,4 @@
-"""The overview on a terminal: what needs attention, now and as of an event, and how it leads to the stream."""
+"""The overview in a terminal: what needs attention, now and as of an event, and jumps to the stream."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ SHOWN = (
 
 
 @pytest.mark.parametrize("size", [(180, 50), (80, 24)])
-def test_the_overview_shows_what_is_wrong_and_leads_to_it(size: tuple[int, int], tour: Path, home: Path) -> None:
+def test_the_overview_shows_problems_and_jumps_to_them(size: tuple[int, int], tour: Path, home: Path) -> None:
     with running("open", tour, size=size, home=home) as program:
         program.wait_for("held 625", "at the end").settle()
         program.press("0").wait_for(*SHOWN).wait_gone("reading")
@@ -30,7 +30,7 @@ def test_the_overview_shows_what_is_wrong_and_leads_to_it(size: tuple[int, int],
         program.wait_for("job:=flaky ns:=default group:=g")
 
 
-def test_the_overview_as_of_an_event_shows_what_was_wrong_then(tour: Path, home: Path) -> None:
+def test_the_overview_as_of_an_event_shows_the_problems_then(tour: Path, home: Path) -> None:
     with running("open", tour, size=(100, 30), home=home) as program:
         program.wait_for("held 625", "at the end").settle()
         program.press(":", "204", "enter").wait_for("row ").settle()
@@ -40,7 +40,7 @@ def test_the_overview_as_of_an_event_shows_what_was_wrong_then(tour: Path, home:
         program.press("O").wait_gone("Needs attention")
 
 
-def test_a_marked_range_of_time_goes_into_the_filter(tour: Path, home: Path) -> None:
+def test_a_marked_range_of_time_is_added_to_the_filter(tour: Path, home: Path) -> None:
     with running("open", tour, size=(100, 30), home=home) as program:
         program.wait_for("held 625", "at the end").settle()
         program.press("0").wait_for(*SHOWN, "✔ edge-2").press("tab").wait_for("Space mark")

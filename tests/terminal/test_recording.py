@@ -1,4 +1,4 @@
-"""What a recording shows on a terminal: where it ends, and nothing that only a live stream has."""
+"""A recording in a terminal: its end is shown, and nothing that only applies to a live stream."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.terminal.program import running
 LIVE_ONLY = ("following", "follow off", "connecting", "live", "♥", "/s ", "f Follow", "p Pause")
 
 
-def test_a_recording_shows_nothing_that_only_a_live_stream_has(tour: Path, home: Path) -> None:
+def test_a_recording_shows_nothing_that_only_applies_to_a_live_stream(tour: Path, home: Path) -> None:
     with running("open", tour, size=(80, 24), home=home) as program:
         program.wait_for("tour.ndjson   recording · NDJSON   ■ finished   held 625", "at the end").settle()
         program.press("g").wait_for("row 1 of 625")
@@ -23,7 +23,7 @@ def test_a_time_of_day_in_a_recording_is_on_its_last_day(tour: Path, home: Path)
         program.wait_for("57 of 625", "at the end")
 
 
-def test_ages_in_a_recording_count_back_from_its_end(tour: Path, home: Path) -> None:
+def test_ages_in_a_recording_are_relative_to_its_end(tour: Path, home: Path) -> None:
     with running("open", tour, "--filter", "time:<11s", size=(100, 40), home=home) as program:
         program.wait_for("38 of 625, ages before the recording's end", "at the end")
         program.press("escape").wait_gone("ages before").settle().press(":", "1m", "enter")

@@ -1,4 +1,4 @@
-"""The invariant: once the program is idle, the screen is what a full repaint of the same state gives."""
+"""The invariant: once the program is idle, a full repaint of the same state changes nothing on the screen."""
 
 import random
 import re
@@ -82,13 +82,13 @@ DIALOGS: Final[tuple[tuple[str, ...], ...]] = (
     ("ctrl+p", "zo", "down", "escape"),
     ("3", "/", "gpu", "enter", "n", "escape", "2"),
 )
-LEFT_OPEN: Final = tuple(keys[:-1] for keys in DIALOGS if "ctrl+p" not in keys)
-"""Without the palette, which says "No matches found" only half a second later."""
+OPENING_KEYS: Final = tuple(keys[:-1] for keys in DIALOGS if "ctrl+p" not in keys)
+"""Keys that leave each dialog open, except for the palette: its "No matches found" appears half a second later."""
 SIZES: Final = ((180, 50), (100, 30), (80, 24), (60, 20))
 
 
 def _walk(program: Program, seed: int, steps: int, server: Server | None = None) -> int:
-    """Random keys, mouse and sizes, the screen held against its repaint after every few; the number of inputs."""
+    """Press random keys, use the mouse and resize, comparing the screen with a repaint; return the number of inputs."""
     chance = random.Random(seed)
     inputs = 0
     trail: list[tuple[str, ...]] = []
@@ -102,7 +102,7 @@ def _walk(program: Program, seed: int, steps: int, server: Server | None = None)
         elif kind < 0.85:
             chosen = chance.choice(DIALOGS)
         elif kind < 0.88:
-            chosen = chance.choice(LEFT_OPEN)
+            chosen = chance.choice(OPENING_KEYS)
         elif kind < 0.985:
             x, y = chance.randrange(program.terminal.width), chance.randrange(1, program.terminal.height - 1)
             button = chance.choice((0, 0, 64, 65, 65))
@@ -175,7 +175,7 @@ def test_a_walk_on_a_busy_server_leaves_nothing_stale(tour: Path, home: Path, se
         assert _walk(program, seed, times(70), server) >= times(70)
 
 
-def test_the_rows_are_what_tail_prints(tour: Path, home: Path, serve: Serve) -> None:
+def test_the_rows_match_the_output_of_tail(tour: Path, home: Path, serve: Serve) -> None:
     address = serve(tour, "--lead", "all", "--buffer-size", "1000").address
     printed = subprocess.run(
         [COMMAND, "tail", "--address", address, "--limit", "625"], capture_output=True, text=True, check=True
@@ -200,13 +200,13 @@ def _rows(program: Program) -> list[str]:
 
 
 def _agrees(shown: str, line: str) -> bool:
-    """Whether a row of the list says what a line of `tail` says: the time, and all its words in their order."""
+    """Whether a row of the list matches a line of `tail`: the time, and all its words in order."""
     words = line.replace("‹", " ").replace("~", " ").split()
     _date, clock, _index, _topic, *rest = words
     seen = shown.lstrip(" ✖▲•‹~").split()
     if seen[0] != clock:
         return False
-    at = 3  # behind the time, the topic's glyph and its name
+    at = 3  # after the time, the topic's glyph and its name
     for word in rest:
         if at >= len(seen):
             return False
@@ -218,7 +218,9 @@ def _agrees(shown: str, line: str) -> bool:
     return True
 
 
-def test_stopped_and_continued_the_screen_is_whole_and_the_stream_goes_on(tour: Path, home: Path, serve: Serve) -> None:
+def test_after_stop_and_continue_the_screen_is_complete_and_the_stream_continues(
+    tour: Path, home: Path, serve: Serve
+) -> None:
     server = serve(tour, "--lead", "100", "--pace", "20", "--buffer-size", "1000")
     with running("--address", server.address, size=(100, 30), home=home) as program:
         program.wait_for("live", "Facets")

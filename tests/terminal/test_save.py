@@ -1,4 +1,4 @@
-"""`w`: what is saved is what was shown, event for event."""
+"""`w`: the saved events are exactly those shown."""
 
 import csv
 import json
@@ -15,13 +15,13 @@ def tail(*arguments: str | Path) -> bytes:
 
 
 def save(program: Program, keys: str, file: Path) -> bytes:
-    """What is in the file, which is there only once it is whole."""
+    """Save, and return the content of the file, which exists only once it is complete."""
     program.press(keys).wait_for("Enter write").press("ctrl+u", str(file), "enter")
     program.wait_until(file.exists, f"{file} written").wait_gone("Enter write")
     return file.read_bytes()
 
 
-def test_the_matches_are_saved_in_every_form_as_tail_prints_them(tour: Path, home: Path, tmp_path: Path) -> None:
+def test_the_matches_are_saved_in_every_format_as_tail_prints_them(tour: Path, home: Path, tmp_path: Path) -> None:
     with running("open", tour, "--filter", WANTED, home=home) as program:
         program.wait_for(" of 625").wait_until_idle()
         shown = next(line for line in program.lines if " of 625" in line)
@@ -43,7 +43,7 @@ def test_the_matches_are_saved_in_every_form_as_tail_prints_them(tour: Path, hom
     assert timeline == tail(tour, "--filter", WANTED, "--output", "markdown").decode().splitlines()
 
 
-def test_nothing_is_replaced_without_a_question_and_secrets_are_kept_only_if_chosen(
+def test_replacing_a_file_is_confirmed_and_secrets_are_included_only_if_chosen(
     tour: Path, home: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "mine.ndjson"
@@ -68,7 +68,9 @@ def test_a_long_save_can_be_stopped_and_leaves_no_file(tmp_path: Path, home: Pat
     assert list(folder.iterdir()) == []
 
 
-def test_a_recording_holds_what_was_shown_and_the_header_says_so(tour: Path, home: Path, tmp_path: Path) -> None:
+def test_a_recording_contains_the_shown_events_and_is_shown_in_the_header(
+    tour: Path, home: Path, tmp_path: Path
+) -> None:
     file = tmp_path / "recorded.ndjson"
     with running("open", tour, home=home) as program:
         program.wait_for("held 625").settle()

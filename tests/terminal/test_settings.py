@@ -1,4 +1,4 @@
-"""What is set in `config.toml`, and what is chosen in the dashboard and found again on the next run."""
+"""Settings in `config.toml`, and choices in the dashboard that apply in the next run."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def ground(program: Program) -> str:
     return str(program.terminal.cells()[-1][0].bg)
 
 
-def test_what_is_chosen_is_kept_until_the_setting_changes(tour: Path, home: Path) -> None:
+def test_a_choice_is_kept_until_the_setting_changes(tour: Path, home: Path) -> None:
     settings(home, '[ui]\ntheme = "nomad-light"\n')
     with running("open", tour, home=home) as program:
         program.wait_for("625").settle()
@@ -36,7 +36,7 @@ def test_what_is_chosen_is_kept_until_the_setting_changes(tour: Path, home: Path
         program.wait_for("625").wait_until(lambda: ground(program) == "10141a", "the theme that was set since")
 
 
-def test_settings_say_how_the_dashboard_starts(tour: Path, home: Path) -> None:
+def test_settings_determine_how_the_dashboard_starts(tour: Path, home: Path) -> None:
     settings(
         home,
         '[ui]\ndensity = "compact"\nglyphs = "ascii"\nstart_pane = "facets"\nfollow = false\ntimezone = "Asia/Tokyo"\n'
@@ -49,7 +49,7 @@ def test_settings_say_how_the_dashboard_starts(tour: Path, home: Path) -> None:
         assert program.press("q", "ctrl+x").wait_for_exit() == 0
 
 
-def test_mistakes_in_how_it_looks_stop_nothing_and_one_in_a_profile_does(tour: Path, home: Path) -> None:
+def test_mistakes_in_the_appearance_do_not_prevent_a_start_but_one_in_a_profile_does(tour: Path, home: Path) -> None:
     settings(
         home, '[ui]\ntheme = "nmad-light"\n[keys]\napp.filter = "n"\n[profile.prod]\naddres = "http://127.0.0.1:1"\n'
     )
@@ -61,8 +61,8 @@ def test_mistakes_in_how_it_looks_stop_nothing_and_one_in_a_profile_does(tour: P
         assert "profile.prod.addres" in program.text
 
 
-def test_folders_that_cannot_be_reached_are_named_and_stop_nothing(tour: Path, home: Path) -> None:
-    unreachable = str(home / ("x" * 300))  # the system refuses to look there, for root as well
+def test_unreachable_folders_are_reported_and_do_not_prevent_a_start(tour: Path, home: Path) -> None:
+    unreachable = str(home / ("x" * 300))  # lookups fail with ENAMETOOLONG, for root as well
     environment = {"NOMAD_TUI_CONFIG": unreachable, "XDG_STATE_HOME": unreachable}
     with running("open", tour, home=home, environment=environment) as program:
         program.wait_for("625").press("m").wait_for("★")

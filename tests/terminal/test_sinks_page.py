@@ -1,4 +1,4 @@
-"""The sinks page in a terminal: a sink is made, edited in an editor, and previewed."""
+"""The sinks page in a terminal: a sink is created, edited in an editor, and previewed."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ RIGHT = 'id = "{id}"\ntype = "file"\naddress = "{target}"\nformat = "event"\n'
 
 
 @pytest.mark.parametrize("size", [(180, 50), (80, 24)])
-def test_a_sink_is_made_edited_and_previewed(tour: Path, home: Path, size: tuple[int, int]) -> None:
+def test_a_sink_is_created_edited_and_previewed(tour: Path, home: Path, size: tuple[int, int]) -> None:
     home.mkdir()
     editor, target = home / "editor", home / "events.ndjson"
     editor.write_text(EDITOR.format(folder=home))

@@ -1,4 +1,4 @@
-"""Keys typed without a pause: before the first picture, and before what the key before them opens is there."""
+"""Keys typed without a pause: before the first frame, and before the dialog of the previous key is open."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from tests.terminal.program import KEYS, Program, running
         (0.3, [":", "12", "enter", "down", "enter"], ["row 6 of 625", "E Unfold all"]),
     ],
 )
-def test_they_act_in_their_order_once_it_is_there(
+def test_they_act_in_order_once_the_program_is_ready(
     seconds: float, keys: Sequence[str], shown: Sequence[str], tour: Path, home: Path
 ) -> None:
     with running("open", tour, size=(100, 30), home=home) as program:
@@ -61,16 +61,14 @@ def test_other_keys_act_soon_while_the_source_is_silent(home: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("before", ["?", "j" * 200 + "?", "\x10web"], ids=ascii)
-def test_ctrl_c_twice_quits_at_once_whatever_was_typed_before(before: str, tour: Path, home: Path) -> None:
+def test_ctrl_c_twice_quits_at_once_after_any_other_keys(before: str, tour: Path, home: Path) -> None:
     with running("open", tour, size=(100, 30), home=home) as program:
         program.wait_for("625").settle().press(before + "\x03\x03")
         assert program.wait_for_exit() == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
-def test_a_signal_before_the_first_picture_leaves_the_terminal_as_it_was(
-    number: signal.Signals, tour: Path, home: Path
-) -> None:
+def test_a_signal_before_the_first_frame_restores_the_terminal(number: signal.Signals, tour: Path, home: Path) -> None:
     with running("open", tour, home=home) as program:
         program.wait_until(lambda: not program.echoes, "no echo")
         with program.kept_open():
@@ -91,7 +89,7 @@ def test_a_signal_before_the_first_picture_leaves_the_terminal_as_it_was(
     ],
     ids=lambda value: "".join(value),
 )
-def test_keys_typed_at_once_go_to_what_the_key_before_opens(
+def test_keys_typed_at_once_go_to_the_dialog_of_the_previous_key(
     keys: Sequence[str], shown: Sequence[str], tour: Path, home: Path
 ) -> None:
     with running("open", tour, size=(100, 30), home=home) as program:
