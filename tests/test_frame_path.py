@@ -1,6 +1,6 @@
-"""Limits the number of the package's files that a frame passes from the socket to the history and to a painted row.
+"""Limits the number of files through which a frame passes, from the socket to the history and to a painted row.
 
-That is the path that a reader of the code follows. A profiler records the functions called on it.
+Someone who reads the code follows this path. A profiler records the functions called on it.
 """
 
 import asyncio
@@ -22,17 +22,17 @@ from tests.list_alone import list_alone
 
 PACKAGE: Final = f"{Path(nomad_tui.__file__).parent}/"
 SECONDS: Final = 60
-"""How long it may take before it counts as hung."""
+"""Seconds after which the test counts as hung."""
 FRAMES: Final = 30
-"""With events of every kind that is frequent."""
+"""Frames to read, which include all frequent kinds of events."""
 FILES_TO_HISTORY: Final = 15
-"""12 where the history knows the object."""
+"""Measured: 12 if the history knows the object."""
 FILES_TO_ROW: Final = 33
-"""Those to the history included. Up to seven of them describe the kinds of object in the frame."""
+"""Including those up to the history. Up to seven of them describe the kinds of objects in the frame."""
 
 
 class Passed:
-    """Counts the calls of the package's functions, while it is on."""
+    """Counts calls of the package's functions while it is enabled."""
 
     def __init__(self) -> None:
         self.calls: Counter[CodeType] = Counter()
@@ -55,7 +55,7 @@ class Passed:
 
     @coroutine
     def during(self, steps: Coroutine[Any, Any, None]) -> Generator[Any, Any, None]:
-        """Runs a coroutine and counts what it calls, but nothing that runs between its steps."""
+        """Run a coroutine and count its calls, but not those of other tasks between its steps."""
         step, given = steps.send, None
         with suppress(StopIteration):
             while True:
@@ -63,11 +63,11 @@ class Passed:
                     waits = step(given)
                 try:
                     step, given = steps.send, (yield waits)
-                except BaseException as error:  # such as the end of the task
+                except BaseException as error:  # such as cancellation
                     step, given = steps.throw, error
 
 
-async def test_few_files_lie_between_the_socket_and_a_row() -> None:
+async def test_few_files_are_between_the_socket_and_a_row() -> None:
     frames = recordings.frames("tour")
     async with asyncio.timeout(SECONDS), StandIn() as server:
         session = Session(LiveServer(Connection.from_environment({"address": server.address}, environ={})))
@@ -80,7 +80,7 @@ async def test_few_files_lie_between_the_socket_and_a_row() -> None:
                 passed.calls.clear()
                 server.publish(frame.line)
                 expected += len(frame.events)
-                while session.history.received_events < expected:  # noqa: ASYNC110 - a session is asked
+                while session.history.received_events < expected:  # noqa: ASYNC110 - a session is polled
                     await asyncio.sleep(0.001)
                 to_history = passed.files
                 alone.app.view.advance(1.0)
@@ -88,7 +88,7 @@ async def test_few_files_lie_between_the_socket_and_a_row() -> None:
                     alone.events.sync()
                     assert any(alone.rows)
                 assert "ui/events/event_painter.py" in passed.files
-                if frame is not frames[0]:  # before which the connection is made
+                if frame is not frames[0]:  # the connection is made before the first frame
                     assert len(to_history) <= FILES_TO_HISTORY, sorted(to_history)
                     assert len(passed.files) <= FILES_TO_ROW, sorted(passed.files)
             reading.cancel()

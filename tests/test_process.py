@@ -1,4 +1,4 @@
-"""Commands of watch rules and of sinks: real processes."""
+"""Commands of watch rules and sinks, as real processes."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ async def run(
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    while not holds():  # noqa: ASYNC110  # another process makes it so
+    while not holds():  # noqa: ASYNC110  # changed by another process
         await asyncio.sleep(0.01)
 
 
@@ -41,14 +41,14 @@ async def test_a_command_reads_the_event_and_its_output_and_exit_code_are_kept()
     assert outcome.describe(10) == "exit 3: got 300000"
 
 
-async def test_a_command_may_ignore_its_input_and_write_without_end() -> None:
+async def test_a_command_can_ignore_its_input_and_write_endlessly() -> None:
     outcome = await run(python("print('y' * 3_000_000); print('\\x1b[2Jlast')"), b"x" * 3_000_000)
     assert outcome.succeeded
     assert len(outcome.output) <= 4096
     assert outcome.describe(10) == f"exit 0: {'y' * 199}… · ␛[2Jlast"
 
 
-async def test_variables_hold_text_of_the_cluster_without_what_a_process_cannot_take() -> None:
+async def test_variables_contain_cluster_text_without_invalid_characters() -> None:
     script = "import os; print(ascii([os.environ.get(n) for n in ('A', 'B', 'NOMAD_TOKEN', 'NOMAD_ADDR')]))"
     outer = {"NOMAD_TOKEN": "secret", "NOMAD_ADDR": "http://x"}
     outcome = await run(python(script), b"", outer, A="one\0two\n$(reboot)\ud800", B="b" * 2_000_000)
@@ -64,7 +64,7 @@ async def test_there_is_neither_a_shell_nor_a_terminal() -> None:
     assert b"/dev/tty" in outcome.output
 
 
-async def test_the_time_limit_ends_the_command_and_all_that_it_started() -> None:
+async def test_the_time_limit_ends_the_command_and_its_children() -> None:
     code = (
         "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "child = os.fork()\n"
@@ -78,7 +78,7 @@ async def test_the_time_limit_ends_the_command_and_all_that_it_started() -> None
         await until(lambda: not any(map(is_running, map(int, outcome.output.split()))))
 
 
-async def test_what_a_command_leaves_behind_ends_with_it_and_is_not_waited_for() -> None:
+async def test_children_that_a_command_leaves_end_with_it_and_are_not_waited_for() -> None:
     outcome = await run(python("import os, time\nchild = os.fork()\nif child: print(child)\nelse: time.sleep(600)"))
     assert outcome.code == 0
     assert outcome.seconds < 10
@@ -86,7 +86,7 @@ async def test_what_a_command_leaves_behind_ends_with_it_and_is_not_waited_for()
         await until(lambda: not is_running(int(outcome.output)))
 
 
-async def test_closing_ends_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:
+async def test_closing_ends_running_commands_and_starts_no_more(tmp_path: Path) -> None:
     runner, began = CommandRunner(concurrency=1), tmp_path / "began"
     code = f"import os, time; open({str(began)!r}, 'x').write(str(os.getpid())); time.sleep(600)"
     async with asyncio.timeout(60):

@@ -32,7 +32,7 @@ EXPECTED: Final = Counter(
         ("pressing.py", "_on_timer_update"): 1,
         ("pressing.py", "_size"): 1,
         ("stream/test_bounds.py", "_exit_renderables"): 1,
-        # Faults of the machine, of aiohttp and of this program that a test cannot provoke from outside.
+        # Failures of the machine, of aiohttp and of this program that a test cannot provoke from outside.
         ("cli/test_cli.py", "setattr('pwd.getpwuid')"): 1,
         ("doctor/test_doctor.py", "setattr(Client, 'server')"): 1,
         ("nomad/test_client.py", "setattr(client_module, 'mend_status_lines')"): 1,
@@ -58,7 +58,7 @@ def _is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__") and name not in PUBLIC
 
 
-def test_tests_reach_into_nothing_that_is_not_listed() -> None:
+def test_tests_use_only_listed_private_names() -> None:
     found = Counter(
         (file.relative_to(TESTS).as_posix(), use)
         for file in TESTS.rglob("*.py")

@@ -34,7 +34,7 @@ def frame(index: int, **payload: Any) -> bytes:
 
 
 async def until(fact: Callable[[], bool]) -> None:
-    """Wait for something to become true while the session runs."""
+    """Wait for a condition while the session runs."""
     while not fact():  # noqa: ASYNC110 - a session has no events: it is polled
         await asyncio.sleep(0.002)
 
@@ -105,7 +105,7 @@ async def test_status_is_right_at_every_stage() -> None:
             assert session.history.held == 2, "what was shown stays, and repeats are not shown"
 
 
-async def test_topics_that_are_left_out_and_come_back_leave_the_header_calm() -> None:
+async def test_excluding_and_including_topics_shows_no_alarm_in_the_header() -> None:
     async with StandIn([frame(1)], Options(lead=ALL_FRAMES)) as server:
         connection = Connection.from_environment({"address": server.address}, environ={})
         session = Session(LiveServer(connection, settings=Settings(selection_settle=0.01)))
@@ -130,7 +130,7 @@ async def test_topics_that_are_left_out_and_come_back_leave_the_header_calm() ->
             assert session.history.event(2).received == 0, "it happened some time before"
 
 
-async def test_a_recording_brings_everything_whatever_is_wanted() -> None:
+async def test_a_recording_yields_everything_with_any_topics() -> None:
     session = Session(Recording([str(recordings.path("beta"))]))
     session.watch(frozenset(("Node",)))
     async with asyncio.timeout(SECONDS):
@@ -138,7 +138,7 @@ async def test_a_recording_brings_everything_whatever_is_wanted() -> None:
     assert len(session.history.topic_counts) > 1
 
 
-async def test_a_gap_has_its_place_among_the_events() -> None:
+async def test_a_gap_is_in_order_among_the_events() -> None:
     async with StandIn([frame(3)], Options(lead=1)) as server, running(Session(live(server))) as session:
         await until(lambda: session.history.held == 2)
         await server.restart([frame(9)])
@@ -148,7 +148,7 @@ async def test_a_gap_has_its_place_among_the_events() -> None:
         assert session.history.gaps == 1
 
 
-async def test_lines_that_are_no_frames_are_counted_and_the_first_are_kept() -> None:
+async def test_lines_that_are_not_frames_are_counted_and_the_first_are_kept() -> None:
     async with StandIn(options=Options(raw=True)) as server, running(Session(live(server))) as session:
         await until(lambda: session.status.state is State.LIVE)
         server.publish(*(b"no frame %d" % number for number in range(30)), frame(1))
@@ -157,7 +157,7 @@ async def test_lines_that_are_no_frames_are_counted_and_the_first_are_kept() -> 
         assert kept == [b"no frame %d" % number for number in range(UNREADABLE_KEPT)]
 
 
-async def test_a_cut_line_at_the_end_of_a_stream_is_nothing_to_report() -> None:
+async def test_a_truncated_last_line_of_a_stream_is_not_reported() -> None:
     async with StandIn([frame(1)], Options(lead=1)) as server, running(Session(live(server))) as session:
         await until(lambda: session.history.held == 2)
         server.inject(Cut())
@@ -165,7 +165,7 @@ async def test_a_cut_line_at_the_end_of_a_stream_is_nothing_to_report() -> None:
         assert (session.status.unreadable, session.history.held) == (0, 2)
 
 
-async def test_frames_that_had_to_be_mended_are_counted() -> None:
+async def test_repaired_frames_are_counted() -> None:
     mended = frame(2).replace(b"job-2", b"job-\xff")
     options = Options(lead=ALL_FRAMES, raw=True)
     async with StandIn([frame(1), mended], options) as server, running(Session(live(server))) as session:
@@ -173,7 +173,7 @@ async def test_frames_that_had_to_be_mended_are_counted() -> None:
         assert (session.status.repaired, session.status.unreadable) == (1, 0)
 
 
-async def test_the_rate_is_that_of_whole_seconds() -> None:
+async def test_the_rate_is_of_complete_seconds() -> None:
     async with StandIn() as server, running(Session(live(server))) as session:
         await server.subscribed()
         for index in range(1, 4):
@@ -212,7 +212,7 @@ class Torrent:
                 yield each
 
 
-async def test_a_source_that_never_waits_leaves_others_their_turn() -> None:
+async def test_a_source_that_never_waits_yields_to_the_event_loop() -> None:
     held = recordings.frames("load")
     session = Session(Torrent(held, times=8), History(max_events=20_000))
     turns: list[int] = []
@@ -230,8 +230,8 @@ async def test_a_source_that_never_waits_leaves_others_their_turn() -> None:
     assert len(turns) > session.history.received_events / 5_000
 
 
-async def test_others_get_their_turn_while_events_pour_in_and_more_of_them_while_keys_come() -> None:
-    """Counted in events, not in time, so that it holds on a slow machine too."""
+async def test_other_tasks_run_during_a_flood_of_events_and_more_often_while_keys_arrive() -> None:
+    """Measured in events, not in time, so that it holds on a slow machine too."""
     arguments = (str(recordings.path("load")), "--from-start", "--repeat", "20")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "nomad_tui.standin", *arguments, stdout=asyncio.subprocess.PIPE

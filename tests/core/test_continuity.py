@@ -391,7 +391,7 @@ def test_an_index_that_goes_back_within_a_connection_is_a_gap() -> None:
     assert len(reader.seen) == 4
 
 
-def test_a_node_that_a_leader_changed_in_its_memory_is_no_other_history() -> None:
+def test_a_node_that_a_leader_changed_in_memory_is_not_another_history() -> None:
     """Seen with Nomad 1.6.5: the node's ports, for allocations that were preempted, are gone once it has restarted."""
 
     def node(ports: list[int], since: int = 5) -> bytes:

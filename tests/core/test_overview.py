@@ -349,7 +349,7 @@ def test_a_stopped_or_purged_job_needs_no_attention(end: Frame) -> None:
     assert [one.name for one in states(*sent, end, allocation(10, "b", "failed", "web")).attention()] == ["web.g"]
 
 
-def test_nothing_of_a_job_that_was_collected_as_garbage_needs_attention() -> None:
+def test_a_garbage_collected_job_needs_no_attention() -> None:
     """Nomad 1.6.5 sends an evaluation for it and nothing of the job itself."""
     sent = [
         about(4, "Job", "JobRegistered", "web", Stop=False, Type="batch", Status="running", TaskGroups=[]),

@@ -38,7 +38,7 @@ def test_a_key_that_names_a_secret(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", HARMLESS_KEYS)
-def test_a_key_that_names_none(key: str) -> None:
+def test_a_key_that_names_no_secret(key: str) -> None:
     assert not names_secret(key)
 
 
@@ -76,7 +76,7 @@ def test_a_text_that_shows_a_secret_by_its_form(text: str, shown: str) -> None:
         "",
     ],
 )
-def test_a_text_that_shows_none_stays(text: str) -> None:
+def test_a_text_without_a_secret_is_unchanged(text: str) -> None:
     assert masked_text(text) == text
 
 
@@ -323,7 +323,7 @@ def test_a_value_is_masked_after_the_same_names(name: str, value: str, before: s
     assert shown.startswith(before)
 
 
-def test_a_certificate_is_no_secret() -> None:
+def test_a_certificate_is_not_a_secret() -> None:
     for text in (
         "-----BEGIN CERTIFICATE-----\nMIIBhTCCASugAwIBAgIQ\n-----END CERTIFICATE-----\n",
         "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYI\n-----END PUBLIC KEY-----\n",

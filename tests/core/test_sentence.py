@@ -403,7 +403,7 @@ def test_the_task_that_ended_last_of_several_is_named() -> None:
     assert _described("Allocation", "AllocationUpdated", now) == "a.g[0]  complete · task post exit 0"
 
 
-def test_a_drivers_message_comes_without_what_grpc_puts_before_it() -> None:
+def test_a_drivers_message_is_shown_without_grpcs_prefix() -> None:
     why = 'failed to launch: rpc error: code = Unknown desc = binary "x" could not be found'
     states = {"t": TASK | {"Events": [{"Type": "Driver Failure", "Time": 1, "DisplayMessage": why}]}}
     now = {"Name": "a.g[0]", "ClientStatus": "failed", "TaskStates": states}

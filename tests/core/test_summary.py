@@ -122,7 +122,7 @@ def test_a_failed_allocation_shows_task_exit_restarts_and_next_step() -> None:
     ]
 
 
-def test_colours_come_from_meaning() -> None:
+def test_colors_depend_on_meaning() -> None:
     [event] = [event for event in recorded("tour") if event[:2] == (80, "Allocation")]
     parts = [part for fact in _summarized(*event[1:]).facts for part in fact.parts]
     assert [part.text for part in parts if part.role is Role.BAD] == [

@@ -111,7 +111,7 @@ async def test_sighup_and_a_stop_in_between_lose_nothing(place: Place) -> None:
             assert [request.json["Index"] for request in each.requests] == [frame.index for frame in FRAMES]
 
 
-async def test_a_log_that_was_moved_away_goes_on_in_a_new_file(place: Place) -> None:
+async def test_a_moved_log_is_continued_in_a_new_file(place: Place) -> None:
     log, moved = place.folder / "own.log", place.folder / "own.log.1"
     pid = await place.processes.start(*place.arguments, "--log-file", str(log))
     while not log.exists() or "stream_connected" not in log.read_text():  # noqa: ASYNC110  # written by another process

@@ -124,7 +124,7 @@ async def test_a_token_deleted_on_an_idle_cluster_is_reported() -> None:
     assert "does not accept the token" in refused.what
 
 
-async def test_a_policy_widened_is_noticed_without_a_reconnect() -> None:
+async def test_a_widened_policy_is_detected_without_a_reconnect() -> None:
     lines = [frame(1), frame(2, event("Node", "n2", Namespace=""))]
     token = Token(namespaces={"*": frozenset({"read-job"})})
     watching = following(lines, idle(token), flags={"token": TOKEN}, permissions_watched_every=0.05)

@@ -347,7 +347,7 @@ async def test_the_object_is_named_by_its_topic() -> None:
         assert rows(view) == ['▼ ± Variable "app/db"', "    ± Lock  1 → 2"]
 
 
-async def test_moved_items_show_their_old_and_new_position() -> None:
+async def test_moved_items_show_their_old_and_new_positions() -> None:
     async with asyncio.timeout(60), ChangesApp().run_test(size=(60, 30)) as pilot:
         view = shown(pilot.app, {"J": {"L": ["a", "b", "c"]}}, {"J": {"L": ["c", "a", "b"]}})
         assert rows(view) == ["▼ ± J", "    ↕ L  position 2 → 0"]

@@ -235,7 +235,7 @@ async def test_trouble_of_the_runner_is_first(tmp_path: Path) -> None:
 
 
 async def test_a_runner_that_hangs_is_not_shown_as_live(tmp_path: Path) -> None:
-    """Whoever suspended it, or whichever disk holds it back: its last report says that all is well."""
+    """If it is suspended or blocked by a disk, its last report is still healthy."""
     define(tmp_path, "chat", webhook("https://chat.example.com"))
     async with writing(tmp_path / "test.journal") as journal:
         hung = RunnerStatus(pid=4711, host="build-7", started=1, state="live", heard=time_ns() - MINUTE)
@@ -281,7 +281,7 @@ async def test_the_cursor_stays_with_its_sink(tmp_path: Path) -> None:
             assert opened.under_cursor == "c"
 
 
-async def test_a_file_that_is_no_journal_is_reported(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_journal_is_reported(tmp_path: Path) -> None:
     (tmp_path / "test.journal").write_text("something else altogether, and long enough to be looked at" * 100)
     define(tmp_path, "chat", webhook("https://chat.example.com"))
     async with opened_on(journal_of(tmp_path), tmp_path) as opened:

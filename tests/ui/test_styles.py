@@ -39,7 +39,7 @@ async def test_every_style_file_is_loaded_when_a_key_is_pressed() -> None:
 
 
 @pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)
-def test_colours_come_from_the_theme(path: Path) -> None:
+def test_colors_come_from_the_theme(path: Path) -> None:
     found = [value for value in declarations(path.read_text("utf-8")) if COLOUR.search(value)]
     assert found == []
 
