@@ -208,18 +208,8 @@ class Gap(msgspec.Struct, frozen=True):
                 return f"Keep topics selected and hide them with a filter instead. {_MORE_BUFFER}"
             case GapReason.JOURNAL:
                 return "`nomad-tui sink list` shows the sink's last error. Fix it, or raise the journal's max_size."
-            case GapReason.EXPIRED:
-                return (
-                    "The next event of each object is complete; only steps before it are lost. "
-                    "To lose fewer, raise the stream's max_age and max_bytes."
-                )
-            case GapReason.DROPPED:
-                return (
-                    "The next event of each object is complete; only steps before it are lost. "
-                    "To lose fewer, raise the journal's --keep and --max-size."
-                )
-            case _:
-                return f"The next event of each object is complete; only steps before it are lost. {_MORE_BUFFER}"
+        fewer = _LOSE_FEWER.get(self.reason, _MORE_BUFFER)
+        return f"The next event of each object is complete; only steps before it are lost. {fewer}"
 
     def record(self) -> dict[str, object]:
         """The gap as JSON, for files."""
@@ -285,6 +275,10 @@ class GapMessage(msgspec.Struct, rename="pascal"):
 _decode_gap: Final = msgspec.json.Decoder(GapMessage).decode
 
 _MORE_BUFFER: Final = "To lose fewer, raise event_buffer_size (default 100) on the servers."
+_LOSE_FEWER: Final = {
+    GapReason.EXPIRED: "To lose fewer, raise the stream's max_age and max_bytes.",
+    GapReason.DROPPED: "To lose fewer, raise the journal's --keep and --max-size.",
+}
 
 LISTED: Final = 4
 """Topics or namespaces named in a sentence; the rest is counted."""
