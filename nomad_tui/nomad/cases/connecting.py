@@ -50,6 +50,18 @@ OLD_STATUS_LINE: Final = Case(
 CUT: Final = (ConnectionError, ssl.SSLError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)
 """A TLS error that none of the preceding rows matches means that the connection broke."""
 
+
+def _proxy(error: type[BaseException], saying: str, why: str, remedy: str, *, refused: bool = False) -> OnError:
+    what = "Cannot reach {address} through the proxy {proxy}"
+    return OnError((error,), saying, Case(Kind.PROXY, what, why, remedy, refused))
+
+
+def _certificate(saying: str, kind: Kind, what: str, text: tuple[str, str], shown: tuple[str, str]) -> OnError:
+    """`text` and `shown` are why and remedy: without the certificate, and if it could be looked at."""
+    case, with_certificate = (Case(kind, what, *each, refused=True) for each in (text, shown))
+    return OnError((ssl.SSLCertVerificationError,), saying, case, shown=with_certificate)
+
+
 ERRORS: Final[tuple[OnError, ...]] = (
     OnError(
         (ConfigurationError, aiohttp.InvalidURL, UnicodeError),
@@ -62,46 +74,25 @@ ERRORS: Final[tuple[OnError, ...]] = (
             refused=True,
         ),
     ),
-    OnError(
-        (SocksError,),
+    _proxy(SocksError, "", "{text}", "Correct {proxy_variable}, start the proxy, or add {host} to NO_PROXY"),
+    _proxy(
+        aiohttp.ClientProxyConnectionError,
         "",
-        Case(
-            Kind.PROXY,
-            "Cannot reach {address} through the proxy {proxy}",
-            "{text}",
-            "Correct {proxy_variable}, start the proxy, or add {host} to NO_PROXY",
-        ),
+        "the proxy cannot be reached ({text})",
+        "Correct {proxy_variable}, or add {host} to NO_PROXY",
     ),
-    OnError(
-        (aiohttp.ClientProxyConnectionError,),
-        "",
-        Case(
-            Kind.PROXY,
-            "Cannot reach {address} through the proxy {proxy}",
-            "the proxy cannot be reached ({text})",
-            "Correct {proxy_variable}, or add {host} to NO_PROXY",
-        ),
-    ),
-    OnError(
-        (aiohttp.ClientHttpProxyError,),
+    _proxy(
+        aiohttp.ClientHttpProxyError,
         r"^407\b",
-        Case(
-            Kind.PROXY,
-            "Cannot reach {address} through the proxy {proxy}",
-            "the proxy requires a user and password, or rejects those given",
-            "Set {proxy_variable} to http://user:password@host:port, or add {host} to NO_PROXY",
-            refused=True,
-        ),
+        "the proxy requires a user and password, or rejects those given",
+        "Set {proxy_variable} to http://user:password@host:port, or add {host} to NO_PROXY",
+        refused=True,
     ),
-    OnError(
-        (aiohttp.ClientHttpProxyError,),
+    _proxy(
+        aiohttp.ClientHttpProxyError,
         "",
-        Case(
-            Kind.PROXY,
-            "Cannot reach {address} through the proxy {proxy}",
-            "the proxy refused or failed to connect ({text})",
-            "Allow it on the proxy, correct {proxy_variable}, or add {host} to NO_PROXY",
-        ),
+        "the proxy refused or failed to connect ({text})",
+        "Allow it on the proxy, correct {proxy_variable}, or add {host} to NO_PROXY",
     ),
     OnError(
         (aiohttp.ClientConnectorDNSError,),
@@ -143,76 +134,53 @@ ERRORS: Final[tuple[OnError, ...]] = (
             f"Is Nomad running there? Start it, or {SET_ADDRESS} its address (default port 4646)",
         ),
     ),
-    OnError(
-        (ssl.SSLCertVerificationError,),
+    _certificate(
         "Hostname mismatch|IP address mismatch",
-        Case(
-            Kind.CERTIFICATE_NAME,
-            "{address} has a certificate that is not valid for {tls_name}",
+        Kind.CERTIFICATE_NAME,
+        "{address} has a certificate that is not valid for {tls_name}",
+        (
             "Nomad's certificates name a role and region, such as server.global.nomad, not hosts",
             "Set NOMAD_TLS_SERVER_NAME (--tls-server-name) to a name in the certificate",
-            refused=True,
         ),
-        shown=Case(
-            Kind.CERTIFICATE_NAME,
-            "{address} has a certificate that is not valid for {tls_name}",
-            "it is for {names}",
-            "{name_remedy}",
-            refused=True,
-        ),
+        ("it is for {names}", "{name_remedy}"),
     ),
-    OnError(
-        (ssl.SSLCertVerificationError,),
+    _certificate(
         "expired",
-        Case(
-            Kind.CERTIFICATE,
-            "{address} has an expired certificate",
+        Kind.CERTIFICATE,
+        "{address} has an expired certificate",
+        (
             "it was not renewed, or this machine's clock is wrong",
             f"Renew it on the server, or {SET_ADDRESS} another server",
-            refused=True,
         ),
-        shown=Case(
-            Kind.CERTIFICATE,
-            "{address} has an expired certificate",
+        (
             "it was valid until {not_after}, and this machine's clock says {now}",
             f"Renew it on the server (its issuer is {{issuer}}), or {SET_ADDRESS} another server",
-            refused=True,
         ),
     ),
-    OnError(
-        (ssl.SSLCertVerificationError,),
+    _certificate(
         "not yet valid",
-        Case(
-            Kind.CERTIFICATE,
-            "{address} has a certificate that is not valid yet",
+        Kind.CERTIFICATE,
+        "{address} has a certificate that is not valid yet",
+        (
             "this machine's clock is slow, or the signing machine's was fast",
             f"Correct the clock, or {SET_ADDRESS} another server",
-            refused=True,
         ),
-        shown=Case(
-            Kind.CERTIFICATE,
-            "{address} has a certificate that is not valid yet",
+        (
             "it is valid from {not_before}, and this machine's clock says {now}",
             f"Correct the clock, or {SET_ADDRESS} another server",
-            refused=True,
         ),
     ),
-    OnError(
-        (ssl.SSLCertVerificationError,),
+    _certificate(
         "issuer|self.signed|unable to verify the first",
-        Case(
-            Kind.CERTIFICATE_CA,
-            "{address} has a certificate of an untrusted CA",
+        Kind.CERTIFICATE_CA,
+        "{address} has a certificate of an untrusted CA",
+        (
             "it was not signed by {trusted}",
             "Set NOMAD_CACERT (--ca-cert) or NOMAD_CAPATH (--ca-path) to the cluster's CA certificate",
-            refused=True,
         ),
-        shown=Case(
-            Kind.CERTIFICATE_CA,
-            "{address} has a certificate of an untrusted CA",
+        (
             "{issued_by}, not by {trusted}",
             "Set NOMAD_CACERT (--ca-cert) or NOMAD_CAPATH (--ca-path) to that CA's certificate, if it is the cluster's",
-            refused=True,
         ),
     ),
     OnError(
