@@ -14,7 +14,14 @@ from nomad_tui.nomad.cases.by_inquiry import (
     TOKEN_UNKNOWN,
 )
 from nomad_tui.nomad.cases.case import SET_ADDRESS, SET_TOKEN, Case, Kind, OnStatus, names_region, sends_token
-from nomad_tui.nomad.cases.connecting import WANTS_TLS
+from nomad_tui.nomad.cases.connecting import PROXY_CREDENTIALS, WANTS_TLS
+
+USE_NOMAD_ADDRESS: Final = f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)"
+
+
+def _ended(why: str, remedy: str, kind: Kind = Kind.ENDED) -> Case:
+    return Case(kind, "The server ended the stream", why, remedy)
+
 
 LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
     (
@@ -28,45 +35,37 @@ LAST_LINES: Final[tuple[tuple[str, Case], ...]] = (
     ),
     (
         "token expired|token not found",
-        Case(
-            Kind.AUTHENTICATION,
-            "The server ended the stream",
+        _ended(
             "the token has expired or was deleted{quote}",
             "Set NOMAD_TOKEN to a new one, or give --token-file, which is reread on every connect",
+            Kind.AUTHENTICATION,
         ),
     ),
     (
         "permission denied",
-        Case(
-            Kind.PERMISSION,
-            "The server ended the stream",
+        _ended(
             "the token may no longer read these topics{quote}",
             f"{SET_TOKEN} one that may, or subscribe to fewer topics (--topic)",
+            Kind.PERMISSION,
         ),
     ),
     (
         "subscription closed",
-        Case(
-            Kind.ENDED,
-            "The server ended the stream",
+        _ended(
             "a token or policy changed, or the server was restored from a snapshot{quote}",
             "If reconnecting fails, check the token in NOMAD_TOKEN (or --token, --token-file)",
         ),
     ),
     (
         "^(unexpected )?EOF$|connection reset|session shutdown",
-        Case(
-            Kind.ENDED,
-            "The server ended the stream",
+        _ended(
             "the client agent that passes it on lost its connection{quote}",
             f"If reconnecting fails, check `nomad server members`, or {SET_ADDRESS} a server that runs",
         ),
     ),
     (
         ".",
-        Case(
-            Kind.ENDED,
-            "The server ended the stream",
+        _ended(
             "its last line was not an event{quote}",
             "If this happens again at once, check the server at NOMAD_ADDR (--address)",
         ),
@@ -101,14 +100,14 @@ CONSUL: Final = Case(
     Kind.NOT_NOMAD,
     "{address} is a Consul agent, not a Nomad server",
     "the response is Consul's{quote}",
-    f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)",
+    USE_NOMAD_ADDRESS,
     refused=True,
 )
 VAULT: Final = Case(
     Kind.NOT_NOMAD,
     "{address} is a Vault server, not a Nomad server",
     "the response is Vault's{quote}",
-    f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)",
+    USE_NOMAD_ADDRESS,
     refused=True,
 )
 REGION_UNKNOWN: Final = Case(
@@ -161,7 +160,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
             Kind.NOT_NOMAD,
             "{address} is not a Nomad server",
             "it sent {form} instead of JSON{path}",
-            f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)",
+            USE_NOMAD_ADDRESS,
             refused=True,
         ),
     ),
@@ -236,22 +235,11 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
             Kind.NOT_NOMAD,
             "{address} has no event stream",
             "it is not a Nomad server, or is older than 1.0{path}",
-            f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)",
+            USE_NOMAD_ADDRESS,
             refused=True,
         ),
     ),
-    OnStatus(
-        407,
-        407,
-        "",
-        Case(
-            Kind.PROXY,
-            "Cannot reach {address} through the proxy {proxy}",
-            "the proxy requires a user and password, or rejects those given",
-            "Set {proxy_variable} to http://user:password@host:port, or add {host} to NO_PROXY",
-            refused=True,
-        ),
-    ),
+    OnStatus(407, 407, "", PROXY_CREDENTIALS),
     OnStatus(
         429,
         429,
@@ -294,7 +282,7 @@ STATUSES: Final[tuple[OnStatus, ...]] = (
             Kind.NOT_NOMAD,
             "{address} answered {status}",
             "this is not a response of Nomad{quote}",
-            f"S{SET_ADDRESS[1:]} Nomad's HTTP address (default port 4646)",
+            USE_NOMAD_ADDRESS,
             refused=True,
         ),
     ),

@@ -4,6 +4,11 @@ from typing import Final
 
 from nomad_tui.nomad.cases.case import SET_ADDRESS, SET_TOKEN, Case, Kind
 
+
+def _token(why: str, remedy: str) -> Case:
+    return Case(Kind.AUTHENTICATION, "{address} does not accept the token", why, remedy, refused=True)
+
+
 REFUSED: Final = Case(
     Kind.REFUSED,
     "{address} refused the subscription",
@@ -27,33 +32,21 @@ NO_SUCH_NAMESPACE: Final = Case(
     "Set NOMAD_NAMESPACE (--namespace) to one of them, or to * for all",
     refused=True,
 )
-TOKEN_MALFORMED: Final = Case(
-    Kind.AUTHENTICATION,
-    "{address} does not accept the token",
+TOKEN_MALFORMED: Final = _token(
     "{token} is malformed: a Secret ID is a UUID of 36 characters{quote}",
     f"{SET_TOKEN} the Secret ID as `nomad acl token create` or `nomad login` printed it",
-    refused=True,
 )
-TOKEN_UNKNOWN: Final = Case(
-    Kind.AUTHENTICATION,
-    "{address} does not accept the token",
+TOKEN_UNKNOWN: Final = _token(
     "{token} is unknown: deleted, or another cluster's{quote}",
     f"{SET_TOKEN} one of this cluster, or {SET_ADDRESS} the cluster that made it",
-    refused=True,
 )
-TOKEN_EXPIRED: Final = Case(
-    Kind.AUTHENTICATION,
-    "{address} does not accept the token",
+TOKEN_EXPIRED: Final = _token(
     "{token} has expired{expired}{quote}",
     f"{SET_TOKEN} a new one, from `nomad login` or `nomad acl token create`",
-    refused=True,
 )
-TOKEN_REJECTED: Final = Case(
-    Kind.AUTHENTICATION,
-    "{address} does not accept the token",
+TOKEN_REJECTED: Final = _token(
     "{token} is unknown: expired, deleted, or another cluster's{quote}",
     f"{SET_TOKEN} one that `nomad acl token self` accepts",
-    refused=True,
 )
 PUBLISHING_DISABLED: Final = Case(
     Kind.PUBLISHING_DISABLED,

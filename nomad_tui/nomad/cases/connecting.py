@@ -51,9 +51,15 @@ CUT: Final = (ConnectionError, ssl.SSLError, aiohttp.ServerDisconnectedError, ai
 """A TLS error that none of the preceding rows matches means that the connection broke."""
 
 
-def _proxy(error: type[BaseException], saying: str, why: str, remedy: str, *, refused: bool = False) -> OnError:
-    what = "Cannot reach {address} through the proxy {proxy}"
-    return OnError((error,), saying, Case(Kind.PROXY, what, why, remedy, refused))
+def _proxy(why: str, remedy: str, *, refused: bool = False) -> Case:
+    return Case(Kind.PROXY, "Cannot reach {address} through the proxy {proxy}", why, remedy, refused)
+
+
+PROXY_CREDENTIALS: Final = _proxy(
+    "the proxy requires a user and password, or rejects those given",
+    "Set {proxy_variable} to http://user:password@host:port, or add {host} to NO_PROXY",
+    refused=True,
+)
 
 
 def _certificate(saying: str, kind: Kind, what: str, text: tuple[str, str], shown: tuple[str, str]) -> OnError:
@@ -74,25 +80,24 @@ ERRORS: Final[tuple[OnError, ...]] = (
             refused=True,
         ),
     ),
-    _proxy(SocksError, "", "{text}", "Correct {proxy_variable}, start the proxy, or add {host} to NO_PROXY"),
-    _proxy(
-        aiohttp.ClientProxyConnectionError,
+    OnError(
+        (SocksError,),
         "",
-        "the proxy cannot be reached ({text})",
-        "Correct {proxy_variable}, or add {host} to NO_PROXY",
+        _proxy("{text}", "Correct {proxy_variable}, start the proxy, or add {host} to NO_PROXY"),
     ),
-    _proxy(
-        aiohttp.ClientHttpProxyError,
-        r"^407\b",
-        "the proxy requires a user and password, or rejects those given",
-        "Set {proxy_variable} to http://user:password@host:port, or add {host} to NO_PROXY",
-        refused=True,
-    ),
-    _proxy(
-        aiohttp.ClientHttpProxyError,
+    OnError(
+        (aiohttp.ClientProxyConnectionError,),
         "",
-        "the proxy refused or failed to connect ({text})",
-        "Allow it on the proxy, correct {proxy_variable}, or add {host} to NO_PROXY",
+        _proxy("the proxy cannot be reached ({text})", "Correct {proxy_variable}, or add {host} to NO_PROXY"),
+    ),
+    OnError((aiohttp.ClientHttpProxyError,), r"^407\b", PROXY_CREDENTIALS),
+    OnError(
+        (aiohttp.ClientHttpProxyError,),
+        "",
+        _proxy(
+            "the proxy refused or failed to connect ({text})",
+            "Allow it on the proxy, correct {proxy_variable}, or add {host} to NO_PROXY",
+        ),
     ),
     OnError(
         (aiohttp.ClientConnectorDNSError,),
