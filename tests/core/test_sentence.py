@@ -388,6 +388,13 @@ def test_an_unhealthy_allocation_shows_why_even_if_its_task_restarts() -> None:
     )
 
 
+@pytest.mark.parametrize(("number", "words"), [(1, "1 canary"), (2, "2 canaries")])
+def test_a_deployment_begins_with_its_canaries(number: int, words: str) -> None:
+    groups = {"g": {"DesiredCanaries": number, "DesiredTotal": 3}}
+    now = {"JobID": "a", "JobVersion": 1, "Status": "running", "TaskGroups": groups, "CreateIndex": 5, "ModifyIndex": 5}
+    assert _described("Deployment", "PlanResult", now) == f"a  started v1 · {words}"
+
+
 @pytest.mark.parametrize("after", [[], [{"Type": "Terminated", "Time": 3, "ExitCode": 137, "Signal": 9}]])
 def test_a_task_that_its_client_fails_shows_why(after: list[dict[str, Any]]) -> None:
     """As Nomad 1.6.5 writes it for a template; a Vault token does the same while the task runs."""

@@ -175,7 +175,8 @@ def _happened(now: Deployment, before: Deployment | None) -> list[Part]:
         happened = [plain("started"), dim(f" v{now.job_version or 0}")]
         happened += [] if now.status == "running" else [DOT, status(now.status)]
         if totals.canaries:
-            return [*happened, DOT, warn(f"{count(totals.canaries)} canary" + ("" if totals.canaries == 1 else "s"))]
+            noun = "canary" if totals.canaries == 1 else "canaries"
+            return [*happened, DOT, warn(f"{count(totals.canaries)} {noun}")]
         return [*happened, DOT, dim(f"{count(totals.healthy)} of {count(totals.desired)} healthy")]
     if before is None:
         return [status(now.status), DOT, *_progress(now, totals)]
