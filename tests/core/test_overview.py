@@ -88,7 +88,8 @@ class Plain:
             elif now["Stop"]:
                 self.stop(sequence, namespace, key)
             is_wanted = not now["Stop"] and any(group["Count"] for group in now["TaskGroups"])
-            if now["Status"] == "dead" and now["Type"] == "service" and is_wanted:
+            is_dead = now["Status"] == "dead" and event["Type"] != "JobRegistered"
+            if is_dead and now["Type"] == "service" and is_wanted:
                 self.died[namespace, key] = sequence
             elif now["Status"] == "running" or not is_wanted:
                 self.died.pop((namespace, key), None)
@@ -369,6 +370,14 @@ def test_a_service_that_is_dead_needs_attention_though_no_event_shows_it_running
     """Seen with Nomad 1.6.5: preempted permanently, after the job's earlier events had left the buffer."""
     assert [(one.name, one.what) for one in states(job(6, "dead")).attention()] == [("web", "dead")]
     assert [one.what for one in states(job(6, "pending"), job(7, "dead")).attention()] == ["dead"]
+
+
+def test_a_service_that_is_started_again_is_not_in_trouble_until_it_is_evaluated() -> None:
+    groups = [{"Name": "g", "Count": 1}]
+    again = about(9, "Job", "JobRegistered", "web", Type="service", Status="dead", Stop=False, TaskGroups=groups)
+    sent = [job(5, "running"), job(6, "dead", 0), again, job(10, "pending"), job(11, "running")]
+    assert [states(*sent[:number]).attention() for number in (3, 4, 5)] == [[], [], []]
+    assert states(*sent).recovered == []
 
 
 def test_a_service_scaled_to_zero_is_not_in_trouble() -> None:

@@ -195,6 +195,7 @@ class ClusterFold:
         key = ("job", event.namespace, event.key, "")
         trouble = self.cluster.troubles.get(key)
         is_dead = now.status == "dead" and now.type == "service" and any(groups.values())
+        is_dead &= event.type != "JobRegistered"  # which leaves the status as it was, until the job is evaluated
         if now.stop:
             self._stop_job(event, event.key)
         elif now.status == "running":
