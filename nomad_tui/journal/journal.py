@@ -113,6 +113,11 @@ class Journal:
         while self._queue.bytes > MOST_QUEUED and not self._queue.closing.is_set():
             await self._moved.wait()
 
+    @property
+    def uncommitted(self) -> int:
+        """Number of records that were added but not committed yet."""
+        return self._queue.end - self.end
+
     async def flushed(self) -> None:
         """Wait until everything added so far is committed."""
         self._queue.hurry()
@@ -252,7 +257,7 @@ class Journal:
     async def _commit_all(self) -> None:
         while group := await self._queue.next():
             if not await self._commit(group):
-                log.warning("journal_closed_unwritten", path=str(self.path), records=self._queue.end - self.end)
+                log.warning("journal_closed_unwritten", path=str(self.path), records=self.uncommitted)
                 return
             self._tail.extend(group)
             newest = group[-1]

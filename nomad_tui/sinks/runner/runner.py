@@ -144,7 +144,7 @@ class Runner:
         await asyncio.wait(tasks, timeout=self._drain, return_when=asyncio.FIRST_COMPLETED)
         await end(*tasks)
         left = {sink.id: sink.lag_events for sink in self.sinks.values() if sink.lag_events}
-        log.info("drained", left=left)
+        log.info("drained", left=left, uncommitted_records=self.journal.uncommitted)
 
     async def _register(self) -> None:
         """Create the cursors of all defined sinks before anything is recorded, so that they miss nothing."""
