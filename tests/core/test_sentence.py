@@ -369,9 +369,11 @@ def test_an_allocation_that_fails_before_its_tasks_shows_why() -> None:
 def test_a_disconnected_client_makes_an_allocation_unknown_until_it_is_back() -> None:
     away = "alloc is unknown since its node is disconnected"
     running = {"Name": "a.g[0]", "ClientStatus": "running", "DesiredStatus": "run"}
-    unknown = running | {"ClientStatus": "unknown", "DesiredDescription": away}
+    tasks = {"t": TASK | {"Events": [{"Type": "Started", "Time": 1}]}}
+    unknown = running | {"ClientStatus": "unknown", "ClientDescription": away, "TaskStates": tasks}
     shown = _described("Allocation", "PlanResult", unknown, running)
     assert shown == "a.g[0]  running → unknown · node is disconnected"
+    assert _described("Allocation", "PlanResult", unknown) == "a.g[0]  unknown · node is disconnected"
     assert _described("Allocation", "AllocationUpdated", running, unknown) == "a.g[0]  unknown → running · reconnected"
 
 

@@ -125,6 +125,8 @@ def _state(now: Allocation, beside: Beside) -> list[Part]:
     if now.client_status in ("complete", "failed"):
         return _ended(now, tasks, beside)
     happened = [status(now.client_status)]
+    if now.client_status in ("lost", "unknown"):  # what its tasks did last is no reason
+        return [*happened, *away(now)]
     if preempted := _preempted(now, beside):
         return [*happened, DOT, preempted]
     if now.is_to_stop:
@@ -133,6 +135,13 @@ def _state(now: Allocation, beside: Beside) -> list[Part]:
     if (latest := _latest(tasks)) is not None:
         happened += [DOT, *_task_event(*latest)]
     return happened
+
+
+def away(now: Allocation) -> list[Part]:
+    """`· node is disconnected`: why an allocation is lost or unknown; nothing if the payload does not say."""
+    text = now.client_description if now.client_status == "unknown" else now.desired_description
+    why = reason(text, "alloc ", "is lost since ", "is unknown since ", "its ")
+    return [DOT, plain(why)] if why else []
 
 
 def _status_change(now: Allocation, before: Allocation, beside: Beside) -> list[Part]:
@@ -153,8 +162,7 @@ def _status_change(now: Allocation, before: Allocation, beside: Beside) -> list[
             restarted = _restarted(now, new_events(now, before))
             happened += [DOT, *restarted] if restarted else _failure(tasks, DOT)
         case "lost" | "unknown":
-            if why := reason(now.desired_description, "alloc ", "is lost since ", "is unknown since ", "its "):
-                happened += [DOT, plain(why)]
+            happened += away(now)
             if now.next_allocation and now.next_allocation != before.next_allocation:
                 happened += [COMMA, plain("replaced by"), dim(f" {short(now.next_allocation)}")]
     return happened

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from nomad_tui.core.objects.allocation.fields import ENDINGS, Allocation, TaskEvent, Transition
-from nomad_tui.core.objects.allocation.sentence import STEPS
+from nomad_tui.core.objects.allocation.sentence import STEPS, away
 from nomad_tui.core.objects.parts import (
     ARROW,
     COMMA,
@@ -114,8 +114,7 @@ def describe_allocation(
             parts = [status("pending"), COMMA, bad("stopped at: "), *task_event(latest)]
         case "lost" | "unknown" | "disconnected":
             stopped = now.client_status == "lost"
-            why_away = reason(now.desired_description, "alloc ", "is lost since ", "is unknown since ", "its ")
-            parts = [status(now.client_status), *([DOT, plain(why_away)] if why_away else [])]
+            parts = [status(now.client_status), *away(now)]
         case "running":
             parts = [status("running")]
             if health is not None and health.healthy is False:
@@ -154,11 +153,9 @@ def allocation_steps(before: Allocation, now: Allocation) -> list[tuple[Parts, s
     replaced = now.next_allocation if now.next_allocation != before.next_allocation else ""
     replacement = [COMMA, plain("replaced by"), dim(f" {short(replaced)}")] if replaced else []
     if now.client_status != before.client_status and (now.client_status in _AWAY or before.client_status in _AWAY):
-        why = ""
-        if now.client_status in _AWAY:
-            why = reason(now.desired_description, "alloc ", "is lost since ", "is unknown since ", "its ")
+        cause = away(now) if now.client_status in _AWAY else []
         changed = [plain(before.client_status or "no status", VALUE_LIMIT), ARROW, status(now.client_status)]
-        steps.append(((*changed, *([DOT, plain(why)] if why else []), *replacement), None))
+        steps.append(((*changed, *cause, *replacement), None))
         replacement = []
     elif now.desired_status != before.desired_status:
         why = reason(now.desired_description, "alloc ", "is ")
