@@ -464,12 +464,24 @@ async def test_a_value_of_the_payload_goes_into_the_filter() -> None:
 
 
 async def test_focusing_the_line_again_continues_editing() -> None:
-    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(100))), filter_text="job-7") as opened:
+    async with dashboard(ScriptedSource(CONNECTED, *jobs(range(100)))) as opened:
         await opened.shows(100)
         await opened.press("slash")
+        await opened.type("job-7")
+        await opened.press("enter", "slash")
         await opened.type("5")
         await applied(opened, "job-75")
         assert len(opened.dashboard.view) == 1
+
+
+async def test_a_word_typed_after_a_saved_filter_is_another_term() -> None:
+    async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
+        await opened.shows(625)
+        await opened.press("f2", "slash")
+        await opened.type("web")
+        await applied(opened, "topic:=Deployment web")
+        await opened.press("escape", "f2", "f2")
+        await applied(opened, "")
 
 
 async def test_a_long_filter_shows_its_start_and_is_edited_at_its_end() -> None:

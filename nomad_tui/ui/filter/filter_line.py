@@ -136,6 +136,8 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
         self._candidates = candidates
         self._history_index: int | None = None
         """Index of the earlier filter that is shown; None if none is."""
+        self._inserted: str | None = None
+        """The text last inserted by a key or an option, such as a saved filter's."""
         self._draft = ""
         """What was typed before an earlier filter was shown."""
         self._silent_at: str | None = None
@@ -148,8 +150,10 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
         self._completion: Completion | None = None
 
     def edit(self) -> None:
-        """Focuses the line."""
+        """Focuses the line. What is typed after a filter that was not typed is another term."""
         self.can_focus = True
+        if not self.has_focus and self.value == self._inserted:
+            self._set(f"{self.value} ")
         self._silent_at = self.value
         self.screen.set_focus(self)
 
@@ -157,6 +161,7 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
         """Replaces the text as if it had been typed, but without showing candidates."""
         self._history_index = None
         self._set(printable(text))
+        self._inserted = self.value or None
 
     def hint(self, hints: Sequence[str]) -> None:
         """Replaces the hints of the empty line."""
@@ -197,7 +202,7 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
         self.can_focus = False
         self._history_index = None
         self._candidates.close()
-        self.call_after_refresh(self._scroll)
+        self._set(self.value.rstrip())
         self.post_message(self.Left())
 
     # The list of candidates
@@ -279,7 +284,7 @@ class FilterLine(Input, LaidOutOnce, can_focus=False):
             self._draft = self.value
         place = len(texts) if self._history_index is None else self._history_index
         place -= 1
-        while 0 <= place < len(texts) and texts[place] == self.value:
+        while 0 <= place < len(texts) and texts[place] == self.value.rstrip():
             place -= 1
         if 0 <= place < len(texts):
             self._set(texts[place])

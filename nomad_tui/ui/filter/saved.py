@@ -110,7 +110,7 @@ class SavedFilterActions:
         if saved is None:
             hint = f"{key} has no filter. Type one with {{app.filter}} and save it with {{filter.save}}."
             self._screen.notify(keymap_of(self._screen.app).text(hint), markup=False)
-        elif self._line.value == saved.text:
+        elif self._line.value.rstrip() == saved.text:
             self._line.put("")
         else:
             self.apply(saved)
