@@ -39,7 +39,7 @@ LINES = [frame(1), frame(2, event("CSIVolume", "vol")), frame(3)]
 JOBS = {"*": frozenset(("read-job", "list-jobs", "csi-read-volume", "host-volume-read"))}
 
 
-def harmed(server: StandIn) -> bool:
+def reads_csi_volumes(server: StandIn) -> bool:
     """Whether a request makes a server read its CSI volumes."""
     topics = [value for request in asked(server) for name, value in request.query if name == "topic"]
     streams = asked(server)
@@ -79,7 +79,7 @@ async def test_csi_volumes_are_not_read_if_a_server_is_affected(options: Options
         reading(server, flags=flags) as reader,
     ):
         await reader.until_index(3)
-        assert not harmed(server)
+        assert not reads_csi_volumes(server)
         assert reader.indexes == [1, 3]
         assert [each.harmful_topics for each in reader.all(Connected)] == [("CSIVolume",)]
         (warned,) = warnings(reader)
@@ -134,7 +134,7 @@ async def test_csi_volumes_are_excluded_unless_proved_harmless(
         reading(server, topics=("Job", "CSIVolume"), flags={"token": FIRST_TOKEN}) as reader,
     ):
         await reader.until_index(3)
-        assert harmed(server) is safe
+        assert reads_csi_volumes(server) is safe
         assert reader.indexes == ([1, 2, 3] if safe else [1, 3])
         assert bool(warnings(reader)) is not safe
         if not safe and not (token.node_read or token.agent_read):
@@ -147,7 +147,7 @@ async def test_a_remote_region_is_not_proved_harmless_by_the_forwarding_server()
         flags: Flags = {"token": FIRST_TOKEN, "region": "eu"}
         async with reading(server, topics=("Job", "CSIVolume"), flags=flags) as reader:
             await reader.until_index(3)
-            assert not harmed(server)
+            assert not reads_csi_volumes(server)
 
 
 async def test_they_are_read_if_the_risk_is_accepted() -> None:
@@ -207,12 +207,12 @@ async def test_switching_to_an_affected_server_does_not_read_its_volumes() -> No
         topics = ("Job", "CSIVolume")
         async with reading(first, second, topics=topics, flags={"token": FIRST_TOKEN}) as reader:
             await reader.until_index(3)
-            assert harmed(first)
+            assert reads_csi_volumes(first)
             async with first.down():
                 await reader.until(lambda: len(reader.all(Connected)) > 1)
                 second.publish(frame(4))
                 await reader.until_index(4)
-                assert not harmed(second)
+                assert not reads_csi_volumes(second)
 
 
 async def test_no_command_reads_csi_volumes_of_an_affected_server(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ async def test_no_command_reads_csi_volumes_of_an_affected_server(tmp_path: Path
             runner.terminate()
             await runner.communicate()
             assert runner.returncode == 0
-        assert not harmed(server)
+        assert not reads_csi_volumes(server)
         release = next(each for each in json.loads(printed)["checks"] if each["check"] == "release")
         assert "CSIVolume" in release["sentence"] and "1.11.0" in release["sentence"]
 

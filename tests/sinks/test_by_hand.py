@@ -57,7 +57,7 @@ def letters(folder: Path) -> list[int]:
         return [letter.id for letter in reader.letters()]
 
 
-async def had_all(run: Running, name: str = "all") -> None:
+async def wait_until_delivered(run: Running, name: str = "all") -> None:
     await run.journaled(len(SENT))
     await run.delivered(name)
     await run.until(lambda: run.sink(name).lag_events == 0)
@@ -123,7 +123,7 @@ async def test_a_file_is_tested_while_a_runner_writes_it(server: StandIn, tmp_pa
     file = tmp_path / "events.ndjson"
     define(tmp_path, "out", f'type = "file"\naddress = "{file}"\nformat = "event"\nredact = false\n')
     async with running(tmp_path, at(server)) as run:
-        await had_all(run, "out")
+        await wait_until_delivered(run, "out")
         done = await command(tmp_path, "test", "out")
         assert (done.exit_code, "1 line written" in done.stdout) == (0, True)
         server.publish(b'{"Index":99999,"Events":[{"Topic":"Job","Type":"X","Key":"after","Payload":{}}]}')
@@ -157,7 +157,7 @@ async def refused(folder: Path, server: StandIn, hook: Receiver, keys: int = 2) 
     hook.answer(400, "I do not like it", times=2 * keys)
     define(folder, "all", webhook(hook))
     async with running(folder, at(server)) as run:
-        await had_all(run)
+        await wait_until_delivered(run)
     assert len(letters(folder)) == keys
 
 
@@ -232,7 +232,7 @@ async def test_letters_are_resent_while_a_runner_runs(server: StandIn, tmp_path:
         hook.answer(400, times=2)
         define(tmp_path, "all", webhook(hook))
         async with running(tmp_path, at(server)) as run:
-            await had_all(run)
+            await wait_until_delivered(run)
             done = await command(tmp_path, "resend", "all")
             assert done.exit_code == 0
         assert hook.requests[-1].json == SENT[0]
@@ -301,7 +301,7 @@ async def test_a_running_sink_replays_from_an_index(server: StandIn, tmp_path: P
     async with receiver() as hook:
         define(tmp_path, "all", webhook(hook))
         async with running(tmp_path, at(server)) as run:
-            await had_all(run)
+            await wait_until_delivered(run)
             hook.requests.clear()
             done = await command(tmp_path, "replay", "all", "--from-index", str(middle))
             assert done.exit_code == 0, done.output
@@ -318,7 +318,7 @@ async def test_a_sink_without_a_runner_replays_with_the_next_runner(server: Stan
     async with receiver() as hook:
         define(tmp_path, "all", webhook(hook))
         async with running(tmp_path, at(server)) as run:
-            await had_all(run)
+            await wait_until_delivered(run)
         hook.requests.clear()
         done = await command(tmp_path, "replay", "all", "--since", "1h")
         assert done.exit_code == 0, done.output
@@ -374,7 +374,7 @@ async def test_a_replay_never_moves_a_sink_forward(tmp_path: Path) -> None:
 # Pausing and status
 
 
-async def reported(folder: Path, name: str, state: SinkState) -> None:
+async def wait_for_state(folder: Path, name: str, state: SinkState) -> None:
     """Wait until a runner has stored that a sink is in that state."""
     while True:
         with JournalReader(folder / "test.journal") as reader:
@@ -388,7 +388,7 @@ async def test_a_paused_sink_gets_nothing_until_it_is_resumed(server: StandIn, t
     async with receiver() as hook:
         define(tmp_path, "all", webhook(hook))
         async with running(tmp_path, at(server)) as run:
-            await had_all(run)
+            await wait_until_delivered(run)
             done = await command(tmp_path, "pause", "all")
             assert (done.exit_code, done.stdout.startswith("all is paused.")) == (0, True)
             await run.until(lambda: run.sink("all").status.state is SinkState.PAUSED)
@@ -409,9 +409,9 @@ async def test_a_runner_in_another_process_obeys(server: StandIn, tmp_path: Path
         places = ("--address", server.address, "--config", str(tmp_path), "--journal", journal)
         pid = await processes.start("sink", "run", *places)
         await hook.arrived(len(SENT))
-        await reported(tmp_path, "all", SinkState.IDLE)
+        await wait_for_state(tmp_path, "all", SinkState.IDLE)
         assert (await command(tmp_path, "pause", "all")).exit_code == 0
-        await reported(tmp_path, "all", SinkState.PAUSED)
+        await wait_for_state(tmp_path, "all", SinkState.PAUSED)
         done = await command(tmp_path, "replay", "all", "--since", "1h")
         assert f"The runner {pid} on " in done.stdout
         assert "It is paused: `nomad-tui sink resume all` resumes it." in done.stdout
@@ -444,7 +444,7 @@ async def test_a_sink_with_only_dead_letters_is_not_reported_as_idle(server: Sta
         async with running(tmp_path, at(server)) as run:
             await run.journaled(len(SENT))
             await run.until(lambda: run.sink("chat").status.state is SinkState.IDLE and run.sink("chat").status.dead)
-            await reported(tmp_path, "chat", SinkState.IDLE)
+            await wait_for_state(tmp_path, "chat", SinkState.IDLE)
             done = await command(tmp_path, "status")
             assert (done.exit_code, table(done.stdout)["chat"][1]) == (1, "refused")
             assert done.stdout.startswith("1 sink: 1 failing (chat), ")
@@ -458,9 +458,9 @@ async def test_the_status_shows_every_sink_and_the_runner(server: StandIn, tmp_p
         broken.answer(503, "overloaded", times=None)
         define(tmp_path, "good", webhook(hook))
         async with running(tmp_path, at(server)) as run:
-            await had_all(run, "good")
+            await wait_until_delivered(run, "good")
             await run.until(lambda: run.sink("good").status.state is SinkState.IDLE)
-            await reported(tmp_path, "good", SinkState.IDLE)
+            await wait_for_state(tmp_path, "good", SinkState.IDLE)
             done = await command(tmp_path, "status", "good")
             assert done.exit_code == 0, done.output
             assert done.stdout.startswith("1 sink: none failing.\nRunner 1 on ")
@@ -469,7 +469,7 @@ async def test_the_status_shows_every_sink_and_the_runner(server: StandIn, tmp_p
             assert row[4:7] == [f"{len(SENT):,}", "0", "0"]
             define(tmp_path, "bad", webhook(broken, 'begin = "oldest"\n' + FAST))
             await run.until(lambda: "bad" in run.runner.sinks and run.sink("bad").status.retried > 2)
-            await reported(tmp_path, "bad", SinkState.RETRYING)
+            await wait_for_state(tmp_path, "bad", SinkState.RETRYING)
             done = await command(tmp_path, "status")
             assert done.exit_code == 1
             row = table(done.stdout)["bad"]
@@ -524,8 +524,8 @@ async def test_a_killed_test_pauses_its_sink_only_briefly(server: StandIn, tmp_p
         "asyncio.run(main())"
     )
     async with running(tmp_path, at(server)) as run:
-        await had_all(run, "out")
-        await reported(tmp_path, "out", SinkState.IDLE)
+        await wait_until_delivered(run, "out")
+        await wait_for_state(tmp_path, "out", SinkState.IDLE)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", stuck, str(tmp_path), str(journal)), stdout=asyncio.subprocess.PIPE
         )

@@ -65,7 +65,7 @@ class Reading:
         self.seen: list[Update] = []
         self._changed = asyncio.Event()
 
-    def hear(self, update: Update) -> None:
+    def receive(self, update: Update) -> None:
         self.seen.append(update)
         self._changed.set()
 
@@ -86,7 +86,7 @@ async def reading(source: Source) -> AsyncIterator[Reading]:
     async def run() -> None:
         async with aclosing(source.updates()) as updates:
             async for update in updates:
-                heard.hear(update)
+                heard.receive(update)
 
     task = asyncio.create_task(run())
     try:

@@ -165,22 +165,22 @@ async def test_each_topic_resumes_where_it_was_excluded() -> None:
     async with watching([line_of(1, event("Job", "job-1"), event("Node", "node-1"))]) as (server, watched):
         await watched.until_key("node-1")
 
-        async def happen(index: int, *expected: str) -> None:
+        async def publish_at(index: int, *expected: str) -> None:
             topics = ("Job", "Node", "Evaluation", "Allocation")
             server.publish(line_of(index, *(event(topic, f"{topic}-{index}".lower()) for topic in topics)))
             await watched.until(lambda: watched.keys[-len(expected) :] == list(expected))
 
         await watched.watch("Node", "Evaluation", "Allocation")
-        await happen(2, "node-2", "evaluation-2", "allocation-2")
+        await publish_at(2, "node-2", "evaluation-2", "allocation-2")
         await watched.watch("Evaluation", "Allocation")
-        await happen(3, "evaluation-3", "allocation-3")
+        await publish_at(3, "evaluation-3", "allocation-3")
         await watched.watch("Allocation")
-        await happen(4, "allocation-4")
+        await publish_at(4, "allocation-4")
         await watched.watch("Allocation", "Node")
         await watched.until(lambda: watched.keys[-2:] == ["node-3", "node-4"])
-        await happen(5, "node-5", "allocation-5")
+        await publish_at(5, "node-5", "allocation-5")
         await watched.watch("Allocation", "Job", "Node")
-        await happen(6, "job-6", "node-6", "allocation-6")
+        await publish_at(6, "job-6", "node-6", "allocation-6")
         assert watched.keys[-7:-3] == ["job-2", "job-3", "job-4", "job-5"]
         await watched.watch()
         await watched.until_key("evaluation-6")

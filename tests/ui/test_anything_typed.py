@@ -29,7 +29,7 @@ STATUS: Final = "status:"
 """Has suggestions, and is not a complete filter."""
 
 
-async def mistaken(opened: Dashboard) -> None:
+async def wait_for_mistake(opened: Dashboard) -> None:
     """Wait until a mistake is shown and the screen is laid out again."""
     bar = opened.dashboard.filter_bar
     await opened.until(lambda: bar.mistake.display and bar.mistake.region.area)
@@ -50,7 +50,7 @@ async def test_the_list_never_covers_what_is_typed(size: tuple[int, int]) -> Non
         await opened.type(STATUS)
         await opened.until(lambda: opened.dashboard.filter_bar.candidates.region.area)
         assert line_is_free(opened)
-        await mistaken(opened)
+        await wait_for_mistake(opened)
         await opened.until(lambda: line_is_free(opened))
         await opened.pilot.resize_terminal(70, 20)
         await opened.until(lambda: opened.app.screen.size.width == 70 and line_is_free(opened))
@@ -61,7 +61,7 @@ async def test_the_pointer_follows_the_line_as_it_scrolls() -> None:
         await opened.shows(3)
         await opened.press("slash")
         opened.dashboard.filter_line.insert_text_at_cursor("a" * 150 + " foo:bar")
-        await mistaken(opened)
+        await wait_for_mistake(opened)
         await opened.appears("^^^")
         await opened.press("home")
         await opened.appears("›")

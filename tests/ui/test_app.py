@@ -66,7 +66,7 @@ def line_of(index: int, key: str) -> bytes:
     return orjson.dumps({"Index": index, "Events": [event("Job", key, Job={"ID": key})]})
 
 
-def held(opened: Dashboard) -> list[tuple[int, str, str, bytes]]:
+def held_events(opened: Dashboard) -> list[tuple[int, str, str, bytes]]:
     history = opened.history
     events = [history.event(number) for number in range(history.first, history.end) if history.gap(number) is None]
     return [(event.index, event.topic, event.key, event.payload) for event in events]
@@ -94,7 +94,7 @@ async def test_the_events_of_a_live_server_appear() -> None:
             assert "reported 1 allocation" in opened or "reported 2 allocations" in opened
             if size != NARROW:
                 assert "♥" in top
-        assert held(opened) == TOUR
+        assert held_events(opened) == TOUR
 
 
 async def test_after_a_lost_stream_no_event_is_missing_or_repeated() -> None:
@@ -110,7 +110,7 @@ async def test_after_a_lost_stream_no_event_is_missing_or_repeated() -> None:
         await opened.appears("↻ 4")
         assert "● live" in opened
         assert "gaps" not in opened.screen()[0]
-        assert held(opened)[:625] == TOUR
+        assert held_events(opened)[:625] == TOUR
 
 
 async def test_a_server_that_is_down_is_retried_and_r_retries_at_once() -> None:
@@ -132,7 +132,7 @@ async def test_a_server_that_is_down_is_retried_and_r_retries_at_once() -> None:
         await opened.appears("after")
         await opened.until(lambda: not opened.dashboard.trouble.display)
         await opened.appears("held 626")
-        assert held(opened)[:625] == TOUR
+        assert held_events(opened)[:625] == TOUR
 
 
 async def test_r_reconnects_a_healthy_stream_and_no_event_is_missing_or_repeated() -> None:
@@ -146,8 +146,8 @@ async def test_r_reconnects_a_healthy_stream_and_no_event_is_missing_or_repeated
         server.publish(line_of(9_001, "published-since"))
         await opened.appears("published-since")
         assert "● live" in opened
-        assert held(opened)[:625] == TOUR
-        assert len(held(opened)) == 626
+        assert held_events(opened)[:625] == TOUR
+        assert len(held_events(opened)) == 626
 
 
 async def test_a_token_for_jobs_only_shows_jobs_and_the_refused_topics() -> None:
@@ -173,13 +173,13 @@ async def test_events_replayed_by_a_restarted_server_are_not_shown_again() -> No
         server.publish(line_of(9_001, "after"))
         await opened.appears("after")
         await opened.appears("held 626")
-        assert held(opened)[:625] == TOUR
+        assert held_events(opened)[:625] == TOUR
 
 
 async def test_events_that_may_be_missing_are_a_gap_among_the_rows() -> None:
     async with StandIn(recordings.lines("tour"), LARGE) as server, watching(server.address, WIDE) as opened:
         await opened.shows(625)
-        newest = held(opened)[-1][0]
+        newest = held_events(opened)[-1][0]
         await server.restart(keep=0)
         server.publish(line_of(9_001, "after"))
         await opened.appears("gaps 1")

@@ -227,7 +227,7 @@ async def test_the_region_of_the_server_is_shown_once_it_is_known() -> None:
         assert "europe" in alone.rows[1]
 
 
-async def choosing(alone: Alone, chosen: list[tuple[Column, ...] | None], *keys: str) -> ColumnMenu:
+async def open_column_menu(alone: Alone, chosen: list[tuple[Column, ...] | None], *keys: str) -> ColumnMenu:
     chooser = ColumnMenu(alone.events.columns)
     await alone.app.push_screen(chooser, chosen.append)
     await alone.press(*keys)
@@ -238,16 +238,16 @@ async def test_columns_are_ticked_moved_and_applied() -> None:
     async with list_alone(history_of([job(1)]), (80, 24)) as alone:
         chosen: list[tuple[Column, ...] | None] = []
         # Time is removed, topic moves after the object, and index, not shown before, moves to the front.
-        await choosing(alone, chosen, "space", "j", "J", *["j"] * 4, "space", *["K"] * 9, "enter")
+        await open_column_menu(alone, chosen, "space", "j", "J", *["j"] * 4, "space", *["K"] * 9, "enter")
         assert chosen == [(Column.INDEX, Column.OBJECT, Column.TOPIC, Column.SENTENCE, Column.NODE)]
-        await choosing(alone, chosen, "space", "escape")
+        await open_column_menu(alone, chosen, "space", "escape")
         assert chosen[1:] == [None]
 
 
 async def test_an_empty_selection_is_refused_in_the_dialog() -> None:
     async with list_alone(history_of([job(1)]), columns=(Column.TIME,)) as alone:
         chosen: list[tuple[Column, ...] | None] = []
-        chooser = await choosing(alone, chosen, "space", "enter")
+        chooser = await open_column_menu(alone, chosen, "space", "enter")
         assert chosen == []
         box: Widget = chooser.query_one("#columns")
         assert "No column is chosen" in str(box.border_subtitle)

@@ -37,24 +37,24 @@ def page(opened: Dashboard) -> DoctorPage:
     return opened.app.screen
 
 
-async def look(opened: Dashboard) -> DoctorPage:
+async def open_doctor(opened: Dashboard) -> DoctorPage:
     await opened.press("c")
     await opened.until(lambda: isinstance(opened.app.screen, DoctorPage))
     return page(opened)
 
 
-async def examined(opened: Dashboard) -> DoctorPage:
-    found = await look(opened)
+async def open_and_finish(opened: Dashboard) -> DoctorPage:
+    found = await open_doctor(opened)
     await opened.until(lambda: found.examination.complete)
     await at_rest(opened.app)
     return found
 
 
-async def closed(opened: Dashboard) -> None:
+async def wait_until_closed(opened: Dashboard) -> None:
     await opened.until(lambda: not isinstance(opened.app.screen, DoctorPage))
 
 
-async def everything(opened: Dashboard) -> str:
+async def page_text(opened: Dashboard) -> str:
     """Return the text of the complete page, screen by screen."""
     await opened.press("home")
     await at_rest(opened.app)
@@ -70,9 +70,9 @@ async def everything(opened: Dashboard) -> str:
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 async def test_the_verdict_is_first_and_every_check_below(size: tuple[int, int]) -> None:
     async with opened_on(size=size) as (opened, _):
-        found = await examined(opened)
+        found = await open_and_finish(opened)
         assert "✔ ok  events can be read." in opened
-        text = await everything(opened)
+        text = await page_text(opened)
         for finding in found.examination.findings:
             assert finding.check in text
             assert finding.sentence[:30] in text
@@ -81,10 +81,10 @@ async def test_the_verdict_is_first_and_every_check_below(size: tuple[int, int])
 
 async def test_a_refusal_shows_the_table_and_a_policy_to_copy() -> None:
     async with opened_on(WITH_ACLS, token=SECRET) as (opened, _):
-        found = await examined(opened)
+        found = await open_and_finish(opened)
         assert found.examination.verdict is Verdict.REFUSED
         assert "⊘ refused  topics:" in opened
-        text = await everything(opened)
+        text = await page_text(opened)
         assert "needs csi-read-volume" in text
         assert 'namespace "*" {' in text
         await opened.press("p")
@@ -98,13 +98,13 @@ async def test_a_refusal_shows_the_table_and_a_policy_to_copy() -> None:
 
 async def test_the_running_check_is_shown_while_the_stream_continues() -> None:
     async with opened_on(replace(HELD, heartbeat=30.0)) as (opened, standin):
-        await look(opened)
+        await open_doctor(opened)
         await opened.appears("waiting for two heartbeats")
         received = opened.history.received_events
         standin.publish(b'{"Index":9000,"Events":[{"Topic":"Job","Key":"later","Payload":{"Job":{"ID":"later"}}}]}')
         await opened.until(lambda: opened.history.received_events > received)
         await opened.press("q")
-        await closed(opened)
+        await wait_until_closed(opened)
         await standin.until(lambda: standin.subscribers == 1)
         await opened.appears("later")
 
@@ -112,17 +112,17 @@ async def test_the_running_check_is_shown_while_the_stream_continues() -> None:
 async def test_every_closing_key_returns_to_the_dashboard_and_it_can_be_reopened() -> None:
     async with opened_on(replace(HELD, heartbeat=30.0)) as (opened, standin):
         for key in ("escape", "q", "c"):
-            await look(opened)
+            await open_doctor(opened)
             await opened.appears("Esc close")
             await opened.press(key)
-            await closed(opened)
+            await wait_until_closed(opened)
             assert opened.app.is_running
         await standin.until(lambda: standin.subscribers == 1)
 
 
 async def test_it_runs_again_on_request() -> None:
     async with opened_on(WITH_ACLS, token=SECRET) as (opened, standin):
-        found = await examined(opened)
+        found = await open_and_finish(opened)
         first = found.examination
         standin.put_token(SECRET, Token(name="ops", management=True))
         await opened.press("r")
@@ -148,7 +148,7 @@ async def test_a_c_in_the_filter_is_a_letter() -> None:
 
 async def test_it_stays_readable_when_the_terminal_is_resized() -> None:
     async with opened_on() as (opened, _):
-        await examined(opened)
+        await open_and_finish(opened)
         for width, height in ((180, 50), (60, 20), (80, 24)):
             await opened.resize(width, height)
             assert "✔ ok  events can be read." in opened

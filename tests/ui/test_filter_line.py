@@ -32,7 +32,7 @@ def listed(opened: Dashboard) -> list[str]:
     return [sentence(view.history, view.sequence_at(number)).text for number in range(len(view))]
 
 
-async def applied(opened: Dashboard, text: str) -> None:
+async def wait_for_filter(opened: Dashboard, text: str) -> None:
     """Wait until the typed filter is active and all held events were searched."""
     await opened.until(lambda: opened.dashboard.filter_line.value == text and opened.dashboard.filtering.error is None)
     await opened.until(lambda: opened.dashboard.view.filter == Filter.parse(text))
@@ -46,7 +46,7 @@ async def test_typing_filters_and_says_how_many_match(size: tuple[int, int]) -> 
         await opened.press("slash")
         assert opened.focus == "filter"
         await opened.type("canary web")
-        await applied(opened, "canary web")
+        await wait_for_filter(opened, "canary web")
         rows = listed(opened)
         assert 0 < len(rows) < 100
         assert all("canary" in text.lower() and "web" in text.lower() for text in rows)
@@ -58,7 +58,7 @@ async def test_typing_filters_and_says_how_many_match(size: tuple[int, int]) -> 
         assert opened.focus == "events"
         assert matches in opened
         await opened.press("slash", "escape")
-        await applied(opened, "")
+        await wait_for_filter(opened, "")
         assert opened.focus == "events"
         assert len(listed(opened)) == 625
         assert str(opened.dashboard.filter_bar.matches.content) == ""
@@ -69,10 +69,10 @@ async def test_words_match_the_envelope_and_the_sentence() -> None:
         await opened.shows(625)
         for text in ("payments", "plan", "oom-killed", "Deployment", "edge-2", "日本"):
             opened.dashboard.filter_line.value = text
-            await applied(opened, text)
+            await wait_for_filter(opened, text)
             assert 0 < len(opened.dashboard.view) < 625, text
         opened.dashboard.filter_line.value = "payments nowhere"
-        await applied(opened, "payments nowhere")
+        await wait_for_filter(opened, "payments nowhere")
         await opened.appears("no event matches: press / to change the filter, Esc to clear it")
         assert "0 of 625" in opened
 
@@ -112,7 +112,7 @@ async def test_a_click_on_the_filter_line_edits_it() -> None:
         await opened.click("#filter", offset=(3, 0))
         assert opened.focus == "filter"
         await opened.type("job-7")
-        await applied(opened, "job-7")
+        await wait_for_filter(opened, "job-7")
         assert len(listed(opened)) == 1
 
 
@@ -136,7 +136,7 @@ async def test_pasted_garbage_is_harmless() -> None:
             source.send(*jobs(range(5)))
             await opened.shows(opened.history.received_events + 5)
             opened.dashboard.filter_line.put("")
-            await applied(opened, "")
+            await wait_for_filter(opened, "")
             assert len(opened.dashboard.view) == opened.history.held
 
 
@@ -161,20 +161,20 @@ async def test_the_filter_and_hidden_topics_combine() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         opened.dashboard.filter_line.value = "flaky"
-        await applied(opened, "flaky")
+        await wait_for_filter(opened, "flaky")
         flaky = len(opened.dashboard.view)
         await opened.press("1", "g", "j", "space")
-        await applied(opened, "flaky")
+        await wait_for_filter(opened, "flaky")
         fewer = len(opened.dashboard.view)
         assert 0 < fewer < flaky
         assert all("flaky" in text for text in listed(opened))
         opened.dashboard.filter_line.value = "flaky pending"
-        await applied(opened, "flaky pending")
+        await wait_for_filter(opened, "flaky pending")
         assert 0 < len(opened.dashboard.view) < fewer
         assert not any("◆" in text for text in opened.rows())
         await opened.press("a")
         opened.dashboard.filter_line.put("flaky")
-        await applied(opened, "flaky")
+        await wait_for_filter(opened, "flaky")
         assert len(opened.dashboard.view) == flaky
 
 
@@ -183,7 +183,7 @@ async def test_escape_in_the_list_clears_the_filter_then_the_selection() -> None
         await opened.shows(100)
         await opened.press("k")
         await opened.press("escape")
-        await applied(opened, "")
+        await wait_for_filter(opened, "")
         assert len(opened.dashboard.view) == 100
         assert opened.events.cursor is not None
         await opened.press("escape")
@@ -208,7 +208,7 @@ async def test_a_mistake_is_marked_and_the_previous_filter_stays_active(size: tu
         await opened.shows(625)
         await opened.press("slash")
         await opened.type("web ")
-        await applied(opened, "web ")
+        await wait_for_filter(opened, "web ")
         matches = len(opened.dashboard.view)
         opened.app.post_message(textual_events.Paste("日本 satus:failed"))
         await opened.appears("did you mean status:?")
@@ -225,7 +225,7 @@ async def test_a_mistake_is_marked_and_the_previous_filter_stays_active(size: tu
         assert opened.focus == "events"
         assert "did you mean status:?" in opened, "as long as the text is wrong"
         await opened.press("slash", "home", *["right"] * 7, *["delete"] * 13, "end")
-        await applied(opened, opened.dashboard.filter_line.value)
+        await wait_for_filter(opened, opened.dashboard.filter_line.value)
         assert "did you mean" not in opened
         assert "previous filter" not in opened
         assert not opened.dashboard.filter_bar.mistake.display
@@ -260,7 +260,7 @@ async def test_an_unfinished_filter_is_not_reported_while_typing() -> None:
             await opened.press(key)
             is_slow = monotonic() - pressed[-2] > MISTAKE_DELAY  # or later, on a busy machine
             assert is_slow or not opened.dashboard.filter_bar.mistake.display
-        await applied(opened, "status:failed")
+        await wait_for_filter(opened, "status:failed")
 
 
 async def test_an_invalid_filter_from_the_command_line_shows_everything_and_the_reason() -> None:
@@ -296,7 +296,7 @@ async def test_fields_values_and_paths_are_suggested_and_accepted(size: tuple[in
         await opened.type("fai")
         await opened.appears("failed")
         await opened.press("tab")
-        await applied(opened, "status:failed")
+        await wait_for_filter(opened, "status:failed")
         assert opened.focus == "filter"
         await opened.type(" Allocation.ClientSt")
         await opened.appears("Allocation.ClientStatus")
@@ -306,7 +306,7 @@ async def test_fields_values_and_paths_are_suggested_and_accepted(size: tuple[in
         await opened.press("tab", "tab")
         value = opened.dashboard.filter_line.value
         assert value.startswith('status:failed Allocation.ClientStatus == "')
-        await applied(opened, value)
+        await wait_for_filter(opened, value)
         await opened.press("tab")
         assert opened.focus == "filter", "with no list open it stays"
 
@@ -362,7 +362,7 @@ async def test_suggestions_never_delay_typing() -> None:
         for character in "/status:failed job:web":
             opened.app.post_message(textual_events.Key("slash" if character == "/" else character, character))
         opened.app.post_message(textual_events.Key("enter", None))
-        await applied(opened, "status:failed job:web")
+        await wait_for_filter(opened, "status:failed job:web")
         await opened.until(lambda: opened.focus == "events")
         assert opened.dashboard.filter_bar.candidates.region.area == 0
 
@@ -390,7 +390,7 @@ async def test_up_recalls_earlier_filters_also_in_the_next_run(tmp_path: Path) -
         await opened.press("down")
         assert opened.focus == "filter"
         await opened.press("up")
-        await applied(opened, "job-1")
+        await wait_for_filter(opened, "job-1")
         assert len(opened.dashboard.view) == 11
 
 
@@ -453,7 +453,7 @@ async def test_a_value_of_the_payload_goes_into_the_filter() -> None:
         only = len(opened.dashboard.view)
         assert 0 < only < 625
         opened.dashboard.filter_line.put("")
-        await applied(opened, "")
+        await wait_for_filter(opened, "")
         assert tree.cursor_path == path
         await opened.press("minus")
         await opened.until(lambda: opened.dashboard.filter_line.value)
@@ -470,7 +470,7 @@ async def test_focusing_the_line_again_continues_editing() -> None:
         await opened.type("job-7")
         await opened.press("enter", "slash")
         await opened.type("5")
-        await applied(opened, "job-75")
+        await wait_for_filter(opened, "job-75")
         assert len(opened.dashboard.view) == 1
 
 

@@ -18,7 +18,7 @@ from tests.dashboard import CONNECTED, NARROW, SIZES, WIDE, Dashboard, ScriptedS
 from tests.kept import folders, kept
 
 
-async def in_force(opened: Dashboard, text: str) -> None:
+async def wait_for_filter(opened: Dashboard, text: str) -> None:
     await opened.until(lambda: opened.dashboard.filter_line.value == text)
     await opened.until(lambda: opened.dashboard.view.filter == Filter.parse(text))
     await opened.caught_up()
@@ -60,17 +60,17 @@ async def test_function_keys_apply_and_remove_filters() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
         await opened.press("f1")
-        await in_force(opened, PRESETS["failures"])
+        await wait_for_filter(opened, PRESETS["failures"])
         assert "15 of 625" in opened
         await opened.press("f2")
-        await in_force(opened, PRESETS["deployments"])
+        await wait_for_filter(opened, PRESETS["deployments"])
         await opened.press("f2")
-        await in_force(opened, "")
+        await wait_for_filter(opened, "")
         assert len(opened.dashboard.view) == 625
         await opened.press("f8")
         await opened.appears("F8 has no filter")
         await opened.press("slash", "f1")
-        await in_force(opened, PRESETS["failures"])
+        await wait_for_filter(opened, PRESETS["failures"])
         assert opened.focus == "filter"
 
 
@@ -84,7 +84,7 @@ async def test_mine_is_the_namespace_of_the_environment(tmp_path: Path) -> None:
     async with kept(ScriptedSource(CONNECTED, *frames("tour")), tmp_path, namespace="prod") as opened:
         await opened.shows(625)
         await opened.press("f6")
-        await in_force(opened, "ns:=prod")
+        await wait_for_filter(opened, "ns:=prod")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -108,10 +108,10 @@ async def test_a_saved_filter_is_available_in_the_next_run(size: tuple[int, int]
         await opened.shows(30)
         await opened.appears("F1 my seven")
         await opened.press("f1")
-        await in_force(opened, "job:=job-7")
+        await wait_for_filter(opened, "job:=job-7")
         assert len(opened.dashboard.view) == 1
         await opened.press("f2")
-        await in_force(opened, PRESETS["failures"])
+        await wait_for_filter(opened, PRESETS["failures"])
 
 
 async def test_only_a_valid_filter_is_saved_and_escape_saves_nothing(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ async def test_only_a_valid_filter_is_saved_and_escape_saves_nothing(tmp_path: P
         await opened.press("ctrl+s")
         assert not isinstance(opened.app.screen, NameFilter)
         opened.dashboard.filter_line.put("good")
-        await in_force(opened, "good")
+        await wait_for_filter(opened, "good")
         await opened.press("ctrl+s")
         await opened.until(lambda: isinstance(opened.app.screen, NameFilter))
         await opened.press("enter")
@@ -147,7 +147,7 @@ async def test_the_palette_applies_renames_and_deletes(tmp_path: Path) -> None:
             await opened.until(lambda: not isinstance(opened.app.screen, CommandPalette))
 
         await run("Filter: [web] trouble")
-        await in_force(opened, 'job matches "[a-z]"')
+        await wait_for_filter(opened, 'job matches "[a-z]"')
         await run("Rename filter: [web] trouble")
         await opened.until(lambda: isinstance(opened.app.screen, NameFilter))
         await opened.press("end", *["backspace"] * 7)

@@ -49,11 +49,11 @@ def webhook(hook: Receiver, more: str = "") -> str:
     return f'type = "webhook"\naddress = "{hook.url}"\n{more}'
 
 
-def words(opened: Dashboard) -> str:
+def screen_text(opened: Dashboard) -> str:
     return " ".join(" ".join(line.strip("│▌ ") for line in opened.screen()).split())
 
 
-async def notifies(opened: Dashboard, text: str) -> None:
+async def wait_for_note(opened: Dashboard, text: str) -> None:
     await opened.until(lambda: text in " ".join(opened.notes))
 
 
@@ -82,7 +82,7 @@ async def test_only_this_event_is_sent_in_the_sinks_format(tmp_path: Path, form:
             assert "Send to  Variable [b]second[/b]" in opened
             assert f"chat   webhook {form}, secrets in clear" in opened
             await opened.press("a")
-            await notifies(opened, "Sent Variable [b]second[/b] to chat: 200 OK, it said 'thank you'.")
+            await wait_for_note(opened, "Sent Variable [b]second[/b] to chat: 200 OK, it said 'thank you'.")
             (request,) = hook.requests
             if form == "cloudevents":
                 assert request.json["data"] == sent(form)
@@ -99,7 +99,7 @@ async def test_secrets_are_masked_unless_the_definition_says_otherwise(tmp_path:
         await opened.press("3", "x")
         await menu(opened)
         await opened.press("enter")
-        await notifies(opened, "Sent")
+        await wait_for_note(opened, "Sent")
         assert SECRET.encode() not in hook.requests[0].body
         assert hook.events[0]["Payload"]["Variable"]["Path"] == "a"
 
@@ -113,7 +113,7 @@ async def test_the_event_selected_at_first_is_sent_if_others_arrive_meanwhile(tm
         source.send(*jobs(range(20, 90)))
         await opened.until(lambda: opened.history.received_events == 89)
         await opened.press("a")
-        await notifies(opened, "Sent Job job-18 to chat")
+        await wait_for_note(opened, "Sent Job job-18 to chat")
         assert [each["Key"] for each in hook.events] == ["job-18"]
 
 
@@ -125,7 +125,7 @@ async def test_keys_typed_ahead_go_to_the_menu(tmp_path: Path) -> None:
         await opened.shows(2)
         for key in ("S", "down", "enter"):
             post_key(opened.app, key)
-        await notifies(opened, "Sent Variable [b]second[/b] to b")
+        await wait_for_note(opened, "Sent Variable [b]second[/b] to b")
         assert hook.requests[0].json["Key"] == "[b]second[/b]"
 
 
@@ -137,10 +137,10 @@ async def test_a_refusal_and_a_sink_that_cannot_be_opened_are_reported(tmp_path:
             await opened.shows(2)
             await menu(opened)
             await opened.press("a")
-            await notifies(opened, "[b]what[/b] is this")
+            await wait_for_note(opened, "[b]what[/b] is this")
             await menu(opened)
             await opened.press("b")
-            await notifies(opened, "NO_SUCH_VARIABLE_HERE")
+            await wait_for_note(opened, "NO_SUCH_VARIABLE_HERE")
             assert len(hook.requests) == 1
 
 
@@ -152,13 +152,13 @@ async def test_a_sink_that_hangs_blocks_nothing(tmp_path: Path) -> None:
         await menu(opened)
         await opened.press("a")
         await hook.received(1)
-        await notifies(opened, "no answer yet")
+        await wait_for_note(opened, "no answer yet")
         source.send(*jobs(range(10, 20)))
         await opened.shows(12)
         await opened.press("k")
         assert opened.events.cursor is not None
         hook.release()
-        await notifies(opened, "Sent Variable")
+        await wait_for_note(opened, "Sent Variable")
 
 
 async def test_a_sink_that_cannot_be_used_shows_why(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ async def test_a_sink_that_cannot_be_used_shows_why(tmp_path: Path) -> None:
         await opened.press("a")
         await opened.appears("It writes to standard output")
         await opened.press("b")
-        await opened.until(lambda: words(opened).count("Its definition has a mistake: s shows it.") == 2)
+        await opened.until(lambda: screen_text(opened).count("Its definition has a mistake: s shows it.") == 2)
         assert opened.app.screen is asked
         await opened.press("escape")
         await opened.until(lambda: not isinstance(opened.app.screen, SendTo))
@@ -184,12 +184,12 @@ async def test_a_click_chooses_too_and_the_menu_fits(tmp_path: Path, size: tuple
             await menu(opened)
             assert max(map(len, opened.screen())) <= size[0]
             await opened.click("ChoiceList", (4, 1))
-            await notifies(opened, "to sink-01")
+            await wait_for_note(opened, "to sink-01")
             await menu(opened)
             await opened.press(*["down"] * 29)
             await opened.appears("sink-29")
             await opened.press("enter")
-            await notifies(opened, "to sink-29")
+            await wait_for_note(opened, "to sink-29")
 
 
 async def test_without_sinks_it_shows_how_to_make_one(tmp_path: Path) -> None:
@@ -205,12 +205,12 @@ async def test_neither_a_gap_nor_an_empty_list_can_be_sent(tmp_path: Path) -> No
     source = ScriptedSource(CONNECTED)
     async with opened_on(tmp_path, {}, source) as opened:
         await opened.press("S")
-        await notifies(opened, "No event is selected. Select one, then press S.")
+        await wait_for_note(opened, "No event is selected. Select one, then press S.")
         source.send(*jobs([1]), Gap(GapReason.BUFFER, 1, 9, 5.0), *jobs([9]))
         await opened.shows(2)
         await opened.press("k", "k")
         await opened.press("S")
-        await notifies(opened, "A gap is not an event")
+        await wait_for_note(opened, "A gap is not an event")
 
 
 async def test_an_event_of_a_recording_can_be_sent_from_its_payload_and_the_palette(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ async def test_an_event_of_a_recording_can_be_sent_from_its_payload_and_the_pale
         await opened.press("g", "enter")
         await menu(opened)
         await opened.press("a")
-        await notifies(opened, "Sent")
+        await wait_for_note(opened, "Sent")
         first = next(text for line in recordings.lines("tour") if (text := orjson.loads(line)).get("Events"))
         assert hook.events == first["Events"][:1]
         await opened.press("ctrl+p")

@@ -85,14 +85,14 @@ async def session_of(
     return session
 
 
-async def says(session: Session, width: int = 200, scope: str = "global · all namespaces") -> str:
+async def header_text(session: Session, width: int = 200, scope: str = "global · all namespaces") -> str:
     return header(session, scope, width).plain
 
 
 async def test_the_header_of_a_live_stream() -> None:
     session = await session_of(CONNECTED, *frames("tour"), seconds=3)
     session.tick()
-    text = await says(session)
+    text = await header_text(session)
     for fact in (
         "nomad.example.com:4646",
         "global · all namespaces",
@@ -115,7 +115,7 @@ async def test_the_header_counts_errors_and_gaps() -> None:
         Unreadable("no JSON", b"<html>", 6),
         Connected("x", None, None, 2),
     ]
-    text = await says(await session_of(*updates, history=History(max_events=64)))
+    text = await header_text(await session_of(*updates, history=History(max_events=64)))
     assert "gaps 1" in text
     assert "unreadable 1" in text
     assert "evicted 1" in text
@@ -138,7 +138,7 @@ async def test_the_header_counts_errors_and_gaps() -> None:
 )
 async def test_the_header_shows_the_state_of_the_stream(updates: tuple[Update, ...], live: bool, words: str) -> None:
     for width in (80, 120, 200):
-        assert words in await says(await session_of(*updates, live=live), width)
+        assert words in await header_text(await session_of(*updates, live=live), width)
 
 
 async def test_a_late_heartbeat_is_a_warning() -> None:
@@ -157,7 +157,7 @@ async def test_the_header_fits_its_line_and_keeps_the_most_important_parts(name:
     updates: list[Update] = [Connected(name, "2.0.6", "global", 3), *jobs(range(200)), GAP, GAP]
     session = await session_of(*updates, history=History(max_events=64))
     for width in (60, 80, 95, 130, 200):
-        text = (await says(session, width)).rstrip()
+        text = (await header_text(session, width)).rstrip()
         assert "\n" not in text
         assert text.startswith("nomad-tui")
         assert "● live" in text[:width]
@@ -168,7 +168,7 @@ async def test_the_header_fits_its_line_and_keeps_the_most_important_parts(name:
 async def test_names_from_the_cluster_are_shown_literally() -> None:
     names = Connected("\x1b]0;OWNED\x07[b]host[/b] [/x] $primary", "[red]2.0.6\x1b[0m", "[$x]\x9b31m")
     session = await session_of(names)
-    text = await says(session, 300, "[/foo] \x1b[2J")
+    text = await header_text(session, 300, "[/foo] \x1b[2J")
     assert text.isprintable()
     for literal in ("[b]host[/b] [/x] $primary", "[red]2.0.6", "[/foo]"):
         assert literal in text

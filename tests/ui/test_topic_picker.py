@@ -24,7 +24,7 @@ KNOWN = [*KINDS]
 COUNTS = Counter(event.topic for frame in frames("tour") for event in frame.events)
 
 
-async def counted(opened: Dashboard) -> None:
+async def wait_for_counts(opened: Dashboard) -> None:
     """Wait until the picker's count is that of the held events."""
     await opened.until(lambda: opened.dashboard.view.facets_complete)
     await opened.caught_up()
@@ -76,31 +76,31 @@ async def go_to(opened: Dashboard, value: str) -> None:
         assert picker.cursor != before, value
 
 
-async def filtered(opened: Dashboard, text: str) -> None:
+async def wait_for_filter(opened: Dashboard, text: str) -> None:
     """Wait until the filter line has this text and the filter is fully applied."""
     await opened.until(lambda: opened.dashboard.filter_line.value == text)
     await opened.until(lambda: str(opened.dashboard.view.filter) == text)
-    await counted(opened)
+    await wait_for_counts(opened)
 
 
 async def test_every_topic_has_its_count_as_events_arrive() -> None:
     source = ScriptedSource(CONNECTED, *frames("tour"))
     async with dashboard(source) as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         rows = topic_rows(opened)
         assert list(rows) == [topic for topic in KNOWN if topic in COUNTS]
         assert rows["Allocation"].split() == ["▣", "◆", "Allocation", str(COUNTS["Allocation"])]
         source.send(*jobs(range(1_000, 2_000)))
         await opened.shows(1_625)
-        await counted(opened)
+        await wait_for_counts(opened)
         assert topic_rows(opened)["Job"].split()[-1] == f"{COUNTS['Job'] + 1_000:,}"
 
 
 async def test_topics_without_events_are_folded_until_opened() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         silent = len(KNOWN) - len(COUNTS)
         assert section(opened, "Topics")[-1].startswith(f"  … {silent} ")
         await opened.press("1")
@@ -118,7 +118,7 @@ async def test_counts_fall_when_events_are_evicted() -> None:
         await opened.until(lambda: opened.history.received_events == 625)
         source.send(*jobs(range(200)))
         await opened.until(lambda: opened.history.received_events == 825)
-        await counted(opened)
+        await wait_for_counts(opened)
         assert "Allocation" not in topic_rows(opened)
         assert topic_rows(opened)["Job"].split()[-1] == str(opened.history.held)
 
@@ -126,7 +126,7 @@ async def test_counts_fall_when_events_are_evicted() -> None:
 async def test_an_unticked_topic_leaves_the_list_at_once_and_returns() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         assert "Allocation" in listed(opened)
         await go_to(opened, "Allocation")
         await opened.press("space")
@@ -145,7 +145,7 @@ async def test_all_none_and_only_this() -> None:
     source = ScriptedSource(CONNECTED, *frames("tour"))
     async with dashboard(source) as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         await go_to(opened, "Job")
         await opened.press("o")
         await opened.caught_up()
@@ -167,7 +167,7 @@ async def test_all_none_and_only_this() -> None:
 async def test_an_excluded_value_is_included_again_by_the_same_key_and_by_a_tick(key: str) -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         await go_to(opened, "running")
         await opened.press("minus")
         await opened.caught_up()
@@ -182,7 +182,7 @@ async def test_an_excluded_value_is_included_again_by_the_same_key_and_by_a_tick
 async def test_a_click_ticks() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         await opened.click(TopicPicker, offset=(5, 4))
         await opened.caught_up()
         assert topic_rows(opened)["Job"].startswith("□")
@@ -195,7 +195,7 @@ async def test_a_click_ticks() -> None:
 async def test_keys_move_within_the_picker() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour"))) as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         await opened.press("1")
         picker = opened.dashboard.topics
         last = len(picker.rows) - 1
@@ -217,12 +217,12 @@ async def test_later_events_of_a_hidden_topic_stay_hidden_and_are_counted() -> N
     source = ScriptedSource(CONNECTED, *frames("tour"))
     async with dashboard(source) as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         await go_to(opened, "Job")
         await opened.press("space")
         source.send(*jobs(range(1_000, 1_010)))
         await opened.shows(635)
-        await counted(opened)
+        await wait_for_counts(opened)
         assert "Job" not in listed(opened)
         assert topic_rows(opened)["Job"].split()[-1] == str(COUNTS["Job"] + 10)
         await opened.press("space")
@@ -236,7 +236,7 @@ async def test_unknown_topics_are_added_as_they_arrive() -> None:
         await opened.shows(3)
         source.send(frame(9, event("Quota", "q"), event("[red]x[/]", "m"), event("\x1b[2JEsc", "e")))
         await opened.shows(6)
-        await counted(opened)
+        await wait_for_counts(opened)
         rows = topic_rows(opened)
         assert list(rows) == ["Job", "Quota", "[red]x[/]", "␛[2JEsc"]
         assert rows["Quota"].split() == ["▣", "◇", "Quota", "1"]
@@ -251,13 +251,13 @@ async def test_topics_that_arrive_after_none_or_only_are_hidden_too(key: str) ->
     source = ScriptedSource(CONNECTED, *jobs(range(3)))
     async with dashboard(source) as opened:
         await opened.shows(3)
-        await counted(opened)
+        await wait_for_counts(opened)
         await go_to(opened, "Job")
         await opened.press(key)
         source.send(frame(9, event("Quota", "q")))
         await opened.shows(4)
         await opened.until(lambda: opened.dashboard.view.hidden_topics >= {"Quota"})
-        await counted(opened)
+        await wait_for_counts(opened)
         assert topic_rows(opened)["Quota"].startswith("□")
         assert "Quota" not in listed(opened)
         await opened.press("g", "a")
@@ -271,7 +271,7 @@ async def test_a_server_that_invents_topics_does_not_fill_the_pane() -> None:
     async with dashboard(source) as opened:
         source.send(*(frame(number, event(f"Topic{number}", "k")) for number in range(150)))
         await opened.shows(150)
-        await counted(opened)
+        await wait_for_counts(opened)
         assert len(topic_rows(opened)) == MAX_UNKNOWN_TOPICS
         await opened.press("1", "n")
         await opened.caught_up()
@@ -308,7 +308,7 @@ def pressed_to(opened: Dashboard, kind: Kind) -> list[str]:
 async def test_refused_topics_stay_in_the_picker_with_the_missing_capability() -> None:
     async with dashboard(ScriptedSource(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
         await opened.shows(3)
-        await counted(opened)
+        await wait_for_counts(opened)
         texts = [text.rstrip() for text in section(opened, "Topics")]
         assert texts == [
             "▣ ● Job            3",
@@ -342,7 +342,7 @@ async def test_refused_topics_stay_in_the_picker_with_the_missing_capability() -
         await opened.press("space")
         assert section(opened, "Topics")[-1] == "  … 10 refused"
         await opened.press("z")
-        await counted(opened)
+        await wait_for_counts(opened)
         assert topic_rows(opened)["Node"].endswith("  needs node:read"), "in the same row where there is room"
 
 
@@ -351,10 +351,10 @@ async def test_topics_with_the_same_missing_capability_show_it_once() -> None:
     others = [name for name in KNOWN if name not in management]
     async with dashboard(ScriptedSource(permitted(others), CONNECTED, *jobs(range(3))), WIDE) as opened:
         await opened.shows(3)
-        await counted(opened)
+        await wait_for_counts(opened)
         assert [text.rstrip() for text in section(opened, "Topics")[-2:]] == ["  … 6 refused", "  needs management"]
         await opened.press("1", "z")
-        await counted(opened)
+        await wait_for_counts(opened)
         assert section(opened, "Topics")[-1].strip() == "needs a management token"
 
 
@@ -362,7 +362,7 @@ async def test_topics_with_the_same_missing_capability_show_it_once() -> None:
 async def test_a_refused_topic_is_not_ticked_but_explained(key: str) -> None:
     async with dashboard(ScriptedSource(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
         await opened.shows(3)
-        await counted(opened)
+        await wait_for_counts(opened)
         await go_to(opened, "Node")
         await opened.press(key)
         await opened.until(lambda: "Node needs node:read." in notified(opened))
@@ -374,7 +374,7 @@ async def test_a_refused_topic_is_not_ticked_but_explained(key: str) -> None:
 async def test_a_topic_that_no_policy_grants_needs_another_token() -> None:
     async with dashboard(ScriptedSource(permitted(READ_JOB), CONNECTED, *jobs(range(3)))) as opened:
         await opened.shows(3)
-        await counted(opened)
+        await wait_for_counts(opened)
         await opened.press(*pressed_to(opened, Kind.REFUSED), "space")
         await go_to(opened, "ACLToken")
         await opened.press("space")
@@ -387,7 +387,7 @@ async def test_a_topic_refused_in_some_namespaces_shows_which_and_can_be_ticked(
     readable = permitted(KNOWN, ("default", "dev", "web", "warehouse"), ("default",))
     async with dashboard(ScriptedSource(readable, CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         texts = section(opened, "Topics")
         assert texts[0].startswith("◧ ◆ Allocation")
         assert sum("not in: dev, web, +1" in text for text in texts) == 1
@@ -408,11 +408,11 @@ async def test_a_topic_granted_after_a_refusal_is_an_ordinary_topic_again() -> N
     source = ScriptedSource(permitted(READ_JOB), CONNECTED, *jobs(range(3)))
     async with dashboard(source) as opened:
         await opened.shows(3)
-        await counted(opened)
+        await wait_for_counts(opened)
         assert any(text.startswith("✕") for text in section(opened, "Topics"))
         source.send(permitted(KNOWN), CONNECTED, frame(9, event("Node", "n")))
         await opened.shows(4)
-        await counted(opened)
+        await wait_for_counts(opened)
         assert not any("✕" in text or "refused" in text for text in section(opened, "Topics"))
         assert topic_rows(opened)["Node"].split() == ["▣", "◈", "Node", "1"]
 
@@ -423,7 +423,7 @@ async def test_events_of_a_topic_refused_later_can_still_be_hidden() -> None:
         await opened.shows(1)
         source.send(permitted(READ_JOB), CONNECTED, *jobs(range(10, 13)))
         await opened.shows(4)
-        await counted(opened)
+        await wait_for_counts(opened)
         assert topic_rows(opened)["Node"].split() == ["▣", "◈", "Node", "1"]
         assert "  needs node:read" in [text.rstrip() for text in section(opened, "Topics")]
         await go_to(opened, "Node")
@@ -438,7 +438,7 @@ async def test_events_of_a_topic_refused_later_can_still_be_hidden() -> None:
 async def test_failures_then_the_most_frequent_values_are_listed_with_counts() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         texts = section(opened, "Status")
         listed = [(text.split()[1], int(text.split()[-1])) for text in texts[:DEFAULT_LISTED]]
         assert listed == sorted(listed, key=lambda each: (status_role(each[0]) is not Role.BAD, -each[1]))
@@ -451,11 +451,11 @@ async def test_failures_then_the_most_frequent_values_are_listed_with_counts() -
 async def test_a_tick_is_added_to_the_filter_and_narrows() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         await go_to(opened, "lost")
         lost = next(int(text.split()[-1]) for text in section(opened, "Status") if text.split()[1] == "lost")
         await opened.press("space")
-        await filtered(opened, "status:=lost")
+        await wait_for_filter(opened, "status:=lost")
         assert len(opened.dashboard.view) == lost
         assert f"{lost} of 625" in opened
         assert [text.split()[1] for text in section(opened, "Status") if text.startswith("▣")] == ["lost"]
@@ -463,23 +463,23 @@ async def test_a_tick_is_added_to_the_filter_and_narrows() -> None:
         assert running.split()[-1] != "·", "a section's own ticks do not narrow its counts"
         await go_to(opened, "running")
         await opened.press("space")
-        await filtered(opened, "status:=lost,running")
+        await wait_for_filter(opened, "status:=lost,running")
         await opened.press("space")
-        await filtered(opened, "status:=lost")
+        await wait_for_filter(opened, "status:=lost")
         await opened.press("a")
-        await filtered(opened, "")
+        await wait_for_filter(opened, "")
         assert len(opened.dashboard.view) == 625
 
 
 async def test_ticks_pressed_ahead_all_count() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE) as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         await go_to(opened, "running")
         for key in ("space", "j", "space", "minus"):
             opened.app.post_message(textual_events.Key(key, None))
         await opened.until(lambda: "-status" in opened.dashboard.filter_line.value)
-        await filtered(opened, "status:=running -status:=pending")
+        await wait_for_filter(opened, "status:=running -status:=pending")
 
 
 async def test_a_typed_filter_ticks_its_values() -> None:
@@ -487,32 +487,32 @@ async def test_a_typed_filter_ticks_its_values() -> None:
         ScriptedSource(CONNECTED, *frames("tour")), WIDE, filter_text="status:=lost -job:=web oom"
     ) as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         assert any(text.startswith("▣ lost") for text in section(opened, "Status"))
         assert any(text.startswith("⊟ web") for text in section(opened, "Jobs")), "listed though none matches"
         await go_to(opened, "lost")
         await opened.press("space")
-        await filtered(opened, "-job:=web oom")
+        await wait_for_filter(opened, "-job:=web oom")
 
 
 async def test_only_this_and_not_this_are_added_to_the_filter() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *frames("tour")), WIDE, filter_text="web") as opened:
         await opened.shows(625)
-        await counted(opened)
+        await wait_for_counts(opened)
         await go_to(opened, "running")
         await opened.press("plus")
-        await filtered(opened, "web status:=running")
+        await wait_for_filter(opened, "web status:=running")
         only = len(opened.dashboard.view)
         await opened.press("a")
-        await filtered(opened, "web")
+        await wait_for_filter(opened, "web")
         every = len(opened.dashboard.view)
         await go_to(opened, "running")
         await opened.press("minus")
-        await filtered(opened, "web -status:=running")
+        await wait_for_filter(opened, "web -status:=running")
         assert 0 < len(opened.dashboard.view) == every - only
         await go_to(opened, "Allocation")
         await opened.press("plus")
-        await filtered(opened, "web -status:=running topic:=Allocation")
+        await wait_for_filter(opened, "web -status:=running topic:=Allocation")
         assert listed(opened) == {"Allocation"}
         assert opened.dashboard.filtering.hidden == frozenset()
 
@@ -520,7 +520,7 @@ async def test_only_this_and_not_this_are_added_to_the_filter() -> None:
 async def test_sections_fold_and_show_all_their_values() -> None:
     async with dashboard(ScriptedSource(CONNECTED, *jobs(range(40)))) as opened:
         await opened.shows(40)
-        await counted(opened)
+        await wait_for_counts(opened)
         assert len(section(opened, "Jobs")) == DEFAULT_LISTED + 1
         await opened.press("1", "G")
         picker = opened.dashboard.topics
@@ -540,12 +540,12 @@ async def test_rows_are_not_reordered_while_they_are_read() -> None:
     source = ScriptedSource(CONNECTED, *jobs([1, 1, 1, 2, 2, 3]))
     async with dashboard(source) as opened:
         await opened.shows(6)
-        await counted(opened)
+        await wait_for_counts(opened)
         assert [text.split()[1] for text in section(opened, "Jobs")] == ["job-1", "job-2", "job-3"]
         await opened.press("1")
         source.send(*jobs([3, 3, 3, 3, 4]))
         await opened.shows(11)
-        await counted(opened)
+        await wait_for_counts(opened)
         assert [text.split()[1:] for text in section(opened, "Jobs")] == [
             ["job-1", "3"],
             ["job-2", "2"],
@@ -553,7 +553,7 @@ async def test_rows_are_not_reordered_while_they_are_read() -> None:
             ["job-4", "1"],
         ]
         await opened.press("2")
-        await counted(opened)
+        await wait_for_counts(opened)
         assert [text.split()[1] for text in section(opened, "Jobs")] == ["job-3", "job-1", "job-2", "job-4"]
 
 
@@ -562,18 +562,18 @@ async def test_hostile_values_are_drawn_safely_and_found_again() -> None:
     source = ScriptedSource(CONNECTED, frame(1, *(event("Job", name, Job={"ID": name}) for name in names)))
     async with dashboard(source, WIDE) as opened:
         await opened.shows(len(names))
-        await counted(opened)
+        await wait_for_counts(opened)
         await opened.press("1", "G", "enter")
         assert all(text.isprintable() for text in drawn_rows(opened))
         for name in names:
             await go_to(opened, name)
             await opened.press("o")
             await opened.until(lambda: opened.dashboard.filtering.error is None and len(opened.dashboard.view) == 1)
-            await counted(opened)
+            await wait_for_counts(opened)
             assert opened.dashboard.filter_line.value.isprintable()
             assert opened.history.event(opened.dashboard.view.sequence_at(0)).key == name
             await opened.press("a")
-            await filtered(opened, "")
+            await wait_for_filter(opened, "")
 
 
 def test_any_number_of_values_is_ranked_in_small_steps() -> None:
@@ -600,7 +600,7 @@ async def test_rows_fill_the_pane_whatever_the_name(size: tuple[int, int]) -> No
         await opened.shows(13)
         await opened.press("1")
         await opened.until(lambda: opened.dashboard.view.counts_facets)
-        await counted(opened)
+        await wait_for_counts(opened)
         picker = opened.dashboard.topics
         texts = []
         for y in range(len(picker.rows)):

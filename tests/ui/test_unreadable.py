@@ -15,7 +15,7 @@ def shown(opened: Dashboard) -> str:
     return "\n".join(opened.screen())
 
 
-async def look(opened: Dashboard) -> None:
+async def open_unreadable(opened: Dashboard) -> None:
     await opened.press("u")
     await opened.until(lambda: isinstance(opened.app.screen, UnreadableLines) and opened.app.screen.is_mounted)
     await opened.until(lambda: "Esc close" in opened)
@@ -28,7 +28,7 @@ async def test_the_unreadable_lines_of_a_hostile_stream_are_shown_literally(size
         status = opened.app.session.status
         assert status.unreadable > 0
         assert f"unreadable {status.unreadable}" in opened
-        await look(opened)
+        await open_unreadable(opened)
         assert f"Unreadable: {status.unreadable}, repaired: {status.repaired}" in opened
         await opened.appears(status.unreadable_lines[0].reason[:30])
         texts = [shown(opened)]
@@ -52,7 +52,7 @@ async def test_every_closing_key_returns_to_the_dashboard_which_kept_reading() -
     async with dashboard(source) as opened:
         await opened.appears("unreadable 1")
         for number, key in enumerate(("escape", "q", "u", "enter")):
-            await look(opened)
+            await open_unreadable(opened)
             await opened.appears("no JSON 16 B")
             assert "<html>␛[31m[/x] 502" in opened
             source.send(*jobs(range(number * 100, number * 100 + 100)))
@@ -67,7 +67,7 @@ async def test_every_closing_key_returns_to_the_dashboard_which_kept_reading() -
 
 async def test_a_stream_without_unreadable_lines_is_reported_too() -> None:
     async with dashboard(ScriptedSource(CONNECTED)) as opened:
-        await look(opened)
+        await open_unreadable(opened)
         await opened.appears("Every line could be read.")
 
 
@@ -75,7 +75,7 @@ async def test_more_than_a_few_are_only_counted() -> None:
     lines = [Unreadable(f"reason-{number}", b"\xff" * 400, 2_000_000) for number in range(500)]
     async with dashboard(ScriptedSource(CONNECTED, *lines)) as opened:
         await opened.appears("unreadable 500")
-        await look(opened)
+        await open_unreadable(opened)
         assert "Unreadable: 500" in opened
         await opened.appears("reason-0 2 MB")
         await opened.press("end")

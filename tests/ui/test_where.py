@@ -39,13 +39,13 @@ class Opened(Dashboard):
         assert isinstance(self.app.screen, Where)
         return self.app.screen
 
-    async def asks(self) -> None:
+    async def open_where(self) -> None:
         """Open the dialog, and wait until its lists were loaded or failed."""
         await self.press("@")
         await self.until(lambda: isinstance(self.app.screen, Where))
-        await self.answered()
+        await self.wait_for_lists()
 
-    async def answered(self) -> None:
+    async def wait_for_lists(self) -> None:
         def over() -> bool:
             states = [str(column.border_subtitle or "") for column in (self.dialog.regions, self.dialog.namespaces)]
             return not any("asking" in state or "…" in state for state in states)
@@ -59,7 +59,7 @@ class Opened(Dashboard):
         assert isinstance(found, Switch)
         return found
 
-    async def ends(self) -> Switch:
+    async def wait_for_switch(self) -> Switch:
         await self.until(lambda: self.app.return_value is not None)
         return self.switch
 
@@ -96,7 +96,7 @@ async def test_it_shows_the_current_cluster_and_the_alternatives(size: tuple[int
         (tmp_path / "config.toml").write_text('[profile.prod]\naddress = "http://prod"\ncolor = "red"\n')
         async with opened(tmp_path, {"NOMAD_ADDR": server.address}, size=size) as screen:
             await screen.shows(1)
-            await screen.asks()
+            await screen.open_where()
             assert listed(screen.dialog.profiles) == ["● environment NOMAD_*", "  ■ prod"]
             assert listed(screen.dialog.regions) == ["● server's region global", "  europe", "  global"]
             assert listed(screen.dialog.namespaces) == ["● all namespaces", "  default", "  payments", "  web"]
@@ -118,14 +118,14 @@ async def test_another_profile_opens_another_dashboard_with_the_same_filter(tmp_
         async with opened(tmp_path, environ, filter_text="topic:job") as screen:
             await screen.shows(1)
             screen.app.theme = "nomad-light"
-            await screen.asks()
+            await screen.open_where()
             await screen.press("down")
             await screen.until(lambda: "  theirs" in listed(screen.dialog.namespaces))
-            await screen.answered()
+            await screen.wait_for_lists()
             assert listed(screen.dialog.regions) == ["  server's region", "  asia", "  global"]
             assert there.address in screen
             await screen.press("enter")
-            switch = await screen.ends()
+            switch = await screen.wait_for_switch()
         assert {request.secret for request in there.requests} == {SECRET}, "no other cluster's token is sent there"
         assert (switch.filter_text, switch.theme) == ("topic:job", "nomad-light")
         assert (switch.connection.profile, switch.connection.namespace) == (Profile("prod", "red"), "*")
@@ -139,14 +139,14 @@ async def test_a_namespace_and_a_region_are_chosen_by_typing(tmp_path: Path) -> 
     options = {"other_regions": ("europe",), "namespaces": ("default", "payments", "web", "web-2")}
     async with cluster("here", **options) as server, opened(tmp_path, {"NOMAD_ADDR": server.address}) as screen:
         await screen.shows(1)
-        await screen.asks()
+        await screen.open_where()
         await screen.press("w", "e", "b")
         assert listed(screen.dialog.namespaces) == ["  web", "  web-2"]
         await screen.press("shift+tab", "e", "u")
         assert listed(screen.dialog.regions) == ["  europe", "  eu not listed"]
         await screen.until(lambda: any(each.first("region") == "europe" for each in server.requests))
         await screen.press("enter")
-        switch = await screen.ends()
+        switch = await screen.wait_for_switch()
     assert (switch.connection.region, switch.connection.namespace) == ("europe", "web")
     assert switch.connection.profile is None
 
@@ -154,11 +154,11 @@ async def test_a_namespace_and_a_region_are_chosen_by_typing(tmp_path: Path) -> 
 async def test_a_name_that_is_not_listed_can_be_typed(tmp_path: Path) -> None:
     async with cluster("here") as server, opened(tmp_path, {"NOMAD_ADDR": server.address}) as screen:
         await screen.shows(1)
-        await screen.asks()
+        await screen.open_where()
         await screen.press(*"nww", "backspace", "backspace", *"ew")
         assert listed(screen.dialog.namespaces) == ["  new not listed"]
         await screen.press("enter")
-        assert (await screen.ends()).connection.namespace == "new"
+        assert (await screen.wait_for_switch()).connection.namespace == "new"
 
 
 async def test_keys_typed_before_the_lists_are_loaded_count(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ async def test_keys_typed_before_the_lists_are_loaded_count(tmp_path: Path) -> N
             await screen.shows(1)
             for key in ("@", *"pro", "enter"):
                 await screen.press(key)
-            switch = await screen.ends()
+            switch = await screen.wait_for_switch()
     assert switch.connection.profile == Profile("prod")
     assert str(switch.connection.address) == there.address
 
@@ -181,13 +181,13 @@ async def test_enter_waits_for_the_list_that_may_contain_the_typed_name(tmp_path
             await screen.shows(1)
             for key in ("@", *"prod", "shift+tab", *"paym", "enter"):
                 await screen.press(key)
-            assert (await screen.ends()).connection.namespace == "payments"
+            assert (await screen.wait_for_switch()).connection.namespace == "payments"
 
 
 async def test_enter_on_the_current_cluster_changes_nothing(tmp_path: Path) -> None:
     async with cluster("here") as server, opened(tmp_path, {"NOMAD_ADDR": server.address}) as screen:
         await screen.shows(1)
-        await screen.asks()
+        await screen.open_where()
         await screen.press("enter")
         await screen.until(lambda: len(screen.app.screen_stack) == 1)
         assert screen.app.return_value is None
@@ -199,15 +199,15 @@ async def test_a_list_that_cannot_be_read_is_reported_with_the_reason(tmp_path: 
         folder = configured(tmp_path, gone="http://127.0.0.1:1")
         async with opened(folder, {"NOMAD_ADDR": here.address}, size=NARROW) as screen:
             await screen.shows(1)
-            await screen.asks()
+            await screen.open_where()
             await screen.press("down")
             await screen.until(lambda: "http://127.0.0.1:1" in screen)
-            await screen.answered()
+            await screen.wait_for_lists()
             assert "unknown" in screen
             [sentence] = str(screen.dialog.trouble.content).splitlines()
             assert "127.0.0.1:1" in sentence and sentence.endswith(".")
             await screen.press("tab", "tab", *"web", "enter")
-            switch = await screen.ends()
+            switch = await screen.wait_for_switch()
     assert switch.connection.namespace == "web", "a cluster that does not answer now may be gone to all the same"
 
 
@@ -216,13 +216,13 @@ async def test_an_unusable_profile_shows_why_and_is_not_switched_to(tmp_path: Pa
         (tmp_path / "config.toml").write_text('[profile.prod]\naddress = "http://prod"\ntoken_file = "missing"\n')
         async with opened(tmp_path, {"NOMAD_ADDR": here.address}) as screen:
             await screen.shows(1)
-            await screen.asks()
+            await screen.open_where()
             await screen.press("down", "enter")
             await screen.until(lambda: "token_file of the profile prod" in str(screen.dialog.trouble.content))
             await screen.press("enter")
             assert screen.app.return_value is None
             await screen.press("up")
-            await screen.answered()
+            await screen.wait_for_lists()
             assert listed(screen.dialog.namespaces)[0] == "● all namespaces"
             assert not screen.dialog.trouble.display
             (tmp_path / "config.toml").write_text("[profile")
@@ -236,7 +236,7 @@ async def test_without_permission_to_list_only_the_current_namespace_is_offered(
         cluster("here", tokens={SECRET: MANAGEMENT}) as server,
         opened(tmp_path, {"NOMAD_ADDR": server.address, "NOMAD_NAMESPACE": "web"}) as screen,
     ):
-        await screen.asks()
+        await screen.open_where()
         assert listed(screen.dialog.namespaces) == ["  all namespaces", "● web"]
 
 
@@ -246,13 +246,13 @@ async def test_a_click_chooses_and_a_double_click_switches(tmp_path: Path) -> No
         opened(tmp_path, {"NOMAD_ADDR": server.address}) as screen,
     ):
         await screen.shows(1)
-        await screen.asks()
+        await screen.open_where()
         await screen.click("#where-namespaces", (5, 3))
         assert screen.app.return_value is None
         assert screen.dialog.namespaces.chosen is not None
         assert screen.dialog.namespaces.chosen.value == "web"
         await screen.click("#where-namespaces", (5, 3), times=2)
-        assert (await screen.ends()).connection.namespace == "web"
+        assert (await screen.wait_for_switch()).connection.namespace == "web"
 
 
 async def test_a_recording_cannot_be_switched() -> None:
