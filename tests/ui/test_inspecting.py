@@ -277,6 +277,28 @@ async def test_an_event_is_compared_with_the_only_mark() -> None:
         assert "(marked)" not in "".join(opened.drawn), "d compares with the object's event before"
 
 
+async def test_an_event_says_how_much_earlier_the_one_was_that_it_is_compared_with() -> None:
+    began = 1_795_423_752_000_000_000
+    times = (0, 4_000_000, 90_000_000_000)
+    written = [
+        frame(
+            index,
+            event(
+                "Job", "web", Job={"ID": "web", "SubmitTime": began + at, "JobModifyIndex": index, "ModifyIndex": index}
+            ),
+        )
+        for index, at in enumerate(times, 1)
+    ]
+    async with inspecting(*written) as opened:
+        for row, earlier in ((1, "less than 1 s"), (2, "1 m")):
+            await opened.select_event(row)
+            await opened.press("d")
+            await opened.caught_up()
+            said = " ".join(opened.drawn)
+            assert said.startswith(f"Compared with its previous event: index {row}, {earlier} earlier.")
+            await opened.press("escape")
+
+
 async def test_of_several_marks_one_is_chosen() -> None:
     async with inspecting(*jobs(range(10))) as opened:
         for marked in (3, 5):

@@ -157,7 +157,10 @@ def _before(history: History, event: HeldEvent, against: int | None) -> Before |
     if event.previous is None:
         return None
     earlier, now = happened(history, event.previous), happened(history, event.sequence)
-    ago = "" if earlier is None or now is None or now < earlier else f", {age(now - earlier).replace('ago', 'earlier')}"
+    ago = ""
+    if earlier is not None and now is not None and now >= earlier:
+        lasted = age(now - earlier).removesuffix(" ago")
+        ago = f", {'less than 1 s' if lasted == 'now' else lasted} earlier"
     index = count(history.event(event.previous).index)
     return Before(history.payload(event.previous), f"Compared with its previous event: index {index}{ago}.")
 
