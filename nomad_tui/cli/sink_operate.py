@@ -1,6 +1,6 @@
 """The commands that operate a sink: `nomad-tui sink test`, `status`, `dead-letters`, `resend`, and so on.
 
-`cli.sink_operations` implements them; it is imported when one of them runs.
+`cli.sink_operations`, `cli.sink_letters` and `cli.sink_preview` implement them; one is imported when it is needed.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def preview() -> None:
 
 
 @click.command(cls=Command, epilog="nomad-tui sink resend deployments\nnomad-tui sink resend 17 18")
-@operation
+@functools.partial(operation, module="sink_letters")
 @click.argument("which", nargs=-1, metavar="[ID] [LETTER…]", shell_complete=complete_sink)
 @click.option("--all", "everything", is_flag=True, help="Resend those of all sinks.")
 def resend() -> None:
@@ -144,7 +144,7 @@ def status() -> None:
     cls=Command,
     epilog="nomad-tui sink dead-letters deployments\nnomad-tui sink dead-letters --delete 17",
 )
-@operation
+@functools.partial(operation, module="sink_letters")
 @some_id_argument
 @text_or_json("text, a table, or json, one object per line")
 @click.option(

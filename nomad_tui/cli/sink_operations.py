@@ -1,11 +1,8 @@
-"""Implements the commands of `cli.sink_operate`: functions raise `click.ClickException` and return the exit code."""
+"""Implements `nomad-tui sink test`, `status`, `pause`, `resume` and `replay`: functions that return the exit code."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Coroutine, Sequence
-from datetime import datetime
-from itertools import groupby
 from pathlib import Path
 from textwrap import wrap
 from time import time_ns
@@ -13,13 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from nomad_tui.cli import interrupts, is_terminal
+from nomad_tui.cli import interrupts
 from nomad_tui.cli.options import ConfigurationFailure
-from nomad_tui.cli.sink import cut_cell, defined, echo_table
-from nomad_tui.core.glyphs import escaped_json
+from nomad_tui.cli.sink import defined, echo_table
 from nomad_tui.core.readable import SECOND, age, byte_count, duration, number_of
 from nomad_tui.core.text import printable
-from nomad_tui.journal.cursor import DeadLetter
 from nomad_tui.journal.errors import JournalError
 from nomad_tui.journal.reader import JournalReader, Overview
 from nomad_tui.journal.status import RunnerStatus, SinkState
@@ -39,11 +34,6 @@ STATUS_WIDTH: Final = 80
 SHORTEST_ID: Final = 8
 LONGEST_NAMES: Final = 40
 """Characters of the names of failing sinks."""
-MOST_LETTERS: Final = 1_000
-"""Dead letters listed in a table."""
-MOST_REASONS: Final = 3
-"""Reasons of dead letters printed in full below their table."""
-
 
 # Sending
 
@@ -57,52 +47,10 @@ def test(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
         async with opened(definition, journal) as send:
             return await send_example(send, definition, _region(journal))
 
-    delivery, answer = _run(definition, sent())
+    delivery, answer = run(definition, sent())
     # For this type, standard output is what the sink writes.
-    click.echo(f"{id}: {_outcome(answer)} The event's ID is {delivery.id}.", err=definition.kind is Kind.STDOUT)
+    click.echo(f"{id}: {outcome(answer)} The event's ID is {delivery.id}.", err=definition.kind is Kind.STDOUT)
     return 0 if answer.acknowledged else 1
-
-
-def resend(loaded: Loaded, journal: Path, which: Sequence[str], everything: bool) -> int:
-    if which and everything:
-        named = " ".join(printable(each, 80) for each in which)
-        raise click.UsageError(
-            f"--all resends the dead letters of all sinks. For those of {named} alone, leave it out: "
-            f"nomad-tui sink resend {named}"
-        )
-    if not which and not everything:
-        raise click.UsageError(
-            "Name a sink or the numbers of dead letters, or give --all: sink dead-letters lists them."
-        )
-    with JournalReader(journal) as reader:
-        letters = _selected_letters(reader, loaded, which)
-    if not letters:
-        click.echo("No dead letters to resend.")
-        return 0
-    sent = 0
-    for id, own in groupby(sorted(letters, key=_sink_and_number), lambda letter: letter.sink):  # noqa: A001
-        sent += _resend(_definition_of_letters(loaded, id), journal, list(own))
-    left = len(letters) - sent
-    still = f", {left:,} of those to be sent not" if left else ""
-    click.echo(f"{number_of(sent, 'dead letter')} acknowledged{still}.")
-    return 1 if left else 0
-
-
-def _resend(definition: Definition, journal: Path, letters: Sequence[DeadLetter]) -> int:
-    """Returns how many were acknowledged."""
-    from nomad_tui.sinks.runner import by_hand
-
-    async def resent() -> int:
-        sent = tried = 0
-        async for letter, answer in by_hand.resend(journal, definition, letters):
-            tried += 1
-            sent += answer.acknowledged
-            click.echo(f"{letter.id} {_title(letter)} to {letter.sink}: {_outcome(answer)}")
-        if rest := len(letters) - tried:
-            click.echo(f"{number_of(rest, 'more dead letter')} of {definition.id} not tried: it is unavailable.")
-        return sent
-
-    return _run(definition, resent())
 
 
 # Controlling a sink
@@ -185,20 +133,20 @@ def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Pat
 
     now = time_ns()
     runner = overview.runner
-    _echo_wrapped(_summary(shown))
+    echo_wrapped(_summary(shown))
     if runner is None or not overview.alive:
         heard = f"; the last one reported {age(now - runner.heard)}" if runner is not None else ""
-        _echo_wrapped(f"No runner uses this journal{heard}. `nomad-tui sink run` starts one.")
+        echo_wrapped(f"No runner uses this journal{heard}. `nomad-tui sink run` starts one.")
     else:
-        _echo_wrapped(
+        echo_wrapped(
             f"Runner {_runner_name(runner)} for {duration(now - runner.started)}: "
             f"stream {printable(runner.state) or 'starting'}, {runner.rate:g} events/s, "
             f"{number_of(runner.gaps, 'gap')}."
         )
         for trouble in filter(None, (silence(overview, now), runner.what, runner.journal_trouble)):
-            _echo_wrapped(printable(trouble))
+            echo_wrapped(printable(trouble))
     since = f", from {age(now - overview.oldest)} on" if overview.oldest else ""
-    _echo_wrapped(f"Journal {printable(str(journal))}: {byte_count(overview.bytes)}{since}.")
+    echo_wrapped(f"Journal {printable(str(journal))}: {byte_count(overview.bytes)}{since}.")
     if not shown:
         return
     head = ("ID", "STATE", "LAG", "BEHIND", "DELIVERED", "DEAD", "LOST", "ACKED")
@@ -208,10 +156,10 @@ def _echo_status(overview: Overview, shown: Sequence["SinkReport"], journal: Pat
     echo_table([head, *((printable(row[0], longest), *row[1:]) for row in rows)])
     for each in shown:
         if each.run is not None and each.state != REMOVED and (error := each.run.status.last_error):
-            _echo_wrapped(f"{printable(each.id, longest)}: {printable(error).rstrip('.')}.{_next_attempt(each, now)}")
+            echo_wrapped(f"{printable(each.id, longest)}: {printable(error).rstrip('.')}.{_next_attempt(each, now)}")
     for each in shown:
         for note in each.notes:
-            _echo_wrapped(f"Warning: {printable(note)}")
+            echo_wrapped(f"Warning: {printable(note)}")
 
 
 def _next_attempt(report: "SinkReport", now: int) -> str:
@@ -223,7 +171,7 @@ def _next_attempt(report: "SinkReport", now: int) -> str:
     return f" Attempt {status.attempt + 1:,} {when}."
 
 
-def _echo_wrapped(text: str) -> None:
+def echo_wrapped(text: str) -> None:
     """Prints a wrapped text; an address or path is never broken, so that it can be copied."""
     lines = wrap(text, STATUS_WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     click.echo("\n".join(lines))
@@ -271,138 +219,14 @@ def _compact(number: int) -> str:
     return f"{number:,}" if number < 1_000_000 else f"{number / 1e6:,.1f}M"
 
 
-def dead_letters(
-    loaded: Loaded,
-    journal: Path,
-    id: str | None,  # noqa: A002
-    output: str,
-    numbers: Sequence[int],
-    delete_all: bool,
-) -> int:
-    with JournalReader(journal) as reader:
-        if id is not None and id not in loaded.definitions and id not in reader.cursors():
-            raise click.ClickException(str(NoSinkError(id)))
-        letters = reader.letters(id, limit=MOST_LETTERS + 1 if output == "text" and not delete_all else sys.maxsize)
-        if numbers or delete_all:
-            wanted = letters if delete_all else [_letter(reader, number) for number in numbers]
-            return _delete(journal, [letter.id for letter in wanted])
-    if output == "json":
-        for letter in letters:
-            line = _letter_line(letter)
-            click.echo(escaped_json(line) if is_terminal(sys.stdout) else line)
-    elif letters:
-        listed = letters[:MOST_LETTERS]
-        rows = [_letter_row(letter) for letter in listed]
-        echo_table([("LETTER", "SINK", "WHEN", "EVENT", "KEY"), *rows], notes=[_letter_note(each) for each in listed])
-        _echo_reasons(listed)
-        if len(letters) > MOST_LETTERS:
-            click.echo(f"The first {MOST_LETTERS:,} are listed; --output json lists all.")
-    else:
-        click.echo("No dead letters.")
-    return 0
-
-
-def _delete(journal: Path, numbers: Sequence[int]) -> int:
-    with Store(journal) as control:
-        deleted = sum(control.drop_letter(number) for number in numbers)
-    click.echo(f"{number_of(deleted, 'dead letter')} deleted.")
-    return 0
-
-
-def _letter_row(letter: DeadLetter) -> tuple[str, ...]:
-    """A row of the table; with its note it fits in 80 columns."""
-    return (
-        str(letter.id),
-        cut_cell(printable(letter.sink), 14),
-        _moment(letter.buried).strftime("%m-%d %H:%M"),
-        cut_cell("gap" if letter.gap else printable(f"{letter.topic}/{letter.type}"), 28),
-        cut_cell(printable(letter.key), 13),
-    )
-
-
-def _letter_note(letter: DeadLetter) -> str:
-    return cut_cell(printable(f"index {letter.index}, {number_of(letter.attempts, 'attempt')}: {letter.why}"), 78)
-
-
-def _echo_reasons(letters: Sequence[DeadLetter]) -> None:
-    """Prints the newest reasons in full: the remedy is at the end of each."""
-    newest = dict.fromkeys(letter.why for letter in reversed(letters))
-    for why in list(newest)[MOST_REASONS - 1 :: -1]:
-        _echo_wrapped(f"Why: {printable(why)}")
-
-
-def _letter_line(letter: DeadLetter) -> str:
-    """One line of JSON, ending with the event as it would be sent."""
-    from nomad_tui.sinks.runner.by_hand import gap_of
-
-    record = {
-        "letter": letter.id,
-        "sink": letter.sink,
-        "buried": _moment(letter.buried).isoformat(timespec="milliseconds"),
-        "received": _moment(letter.received).isoformat(timespec="milliseconds"),
-        "index": letter.index,
-        "event_id": letter.event_id,
-        "region": letter.region,
-        "attempts": letter.attempts,
-        "why": letter.why,
-    }
-    gap = gap_of(letter)
-    if gap is not None:
-        return json.dumps(record | {"gap": gap.record()}, ensure_ascii=False)
-    text = letter.text.decode("utf-8", "replace")
-    return f'{json.dumps(record, ensure_ascii=False)[:-1]}, "event": {text}}}'
-
-
 # Helpers
 
 
-def _run(definition: Definition, work: Coroutine[Any, Any, R]) -> R:
+def run(definition: Definition, work: Coroutine[Any, Any, R]) -> R:
     try:
         return interrupts.run(work)
     except ValueError as error:
         raise ConfigurationFailure(f"The sink {definition.id} cannot be used: {str(error).rstrip('.')}.") from None
-
-
-def _selected_letters(reader: JournalReader, loaded: Loaded, which: Sequence[str]) -> list[DeadLetter]:
-    """The dead letters that the arguments select. Raises `click.ClickException` if one does not exist."""
-    if not which:
-        return reader.letters(limit=sys.maxsize)
-    first, *rest = which
-    id = None if first.isdecimal() and first not in loaded.definitions and first not in reader.cursors() else first  # noqa: A001
-    if id is not None and id not in loaded.definitions and id not in reader.cursors():
-        raise click.ClickException(str(NoSinkError(id)))
-    numbers = which if id is None else rest
-    if not numbers:
-        return reader.letters(id, limit=sys.maxsize)
-    letters = [_letter(reader, _number(text)) for text in dict.fromkeys(numbers)]
-    for letter in letters:
-        if id not in (None, letter.sink):
-            raise click.ClickException(f"The dead letter {letter.id} belongs to the sink {letter.sink}, not to {id}.")
-    return letters
-
-
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise click.UsageError(
-            f"{printable(text, 40)} is not the number of a dead letter. `nomad-tui sink dead-letters` lists them."
-        )
-    return int(text)
-
-
-def _letter(reader: JournalReader, number: int) -> DeadLetter:
-    letter = reader.letter(number)
-    if letter is None:
-        raise click.ClickException(f"No dead letter {number} exists. `nomad-tui sink dead-letters` lists them.")
-    return letter
-
-
-def _definition_of_letters(loaded: Loaded, id: str) -> Definition:  # noqa: A002
-    if id not in loaded.definitions and not any(mistake.sink == id for mistake in loaded.mistakes):
-        raise click.ClickException(
-            f"The sink {id} is no longer defined. Register it again, or delete its dead letters "
-            f"with `nomad-tui sink dead-letters {id} --delete-all`."
-        )
-    return defined(loaded, id)
 
 
 def _overview(journal: Path) -> Overview:
@@ -419,17 +243,11 @@ def _region(journal: Path) -> str:
     return runner.region if runner is not None else ""
 
 
-def _outcome(answer: "Answer") -> str:
+def outcome(answer: "Answer") -> str:
     took = duration(int(answer.seconds * SECOND))
     if not answer.acknowledged:
         return f"not acknowledged after {took}. {answer.text}"
     return f"acknowledged after {took}" + (f": {answer.text}." if answer.text else ".")
-
-
-def _title(letter: DeadLetter) -> str:
-    if letter.gap:
-        return f"(gap at index {letter.index:,})"
-    return printable(f"({letter.topic}/{letter.type} {letter.key}, index {letter.index:,})", 120)
 
 
 def _who_delivers(runner: RunnerStatus | None) -> str:
@@ -440,11 +258,3 @@ def _who_delivers(runner: RunnerStatus | None) -> str:
 
 def _runner_name(runner: RunnerStatus) -> str:
     return f"{runner.pid} on {printable(runner.host, 60)}"
-
-
-def _sink_and_number(letter: DeadLetter) -> tuple[str, int]:
-    return letter.sink, letter.id
-
-
-def _moment(nanoseconds: int) -> datetime:
-    return datetime.fromtimestamp(nanoseconds / SECOND).astimezone()
