@@ -450,7 +450,7 @@ async def test_a_sink_with_only_dead_letters_is_not_reported_as_idle(server: Sta
             assert done.stdout.startswith("1 sink: 1 failing (chat), ")
             hook.answer(204, times=None)
             await command(tmp_path, "resend", "chat")
-            await reported(tmp_path, "chat", SinkState.IDLE)  # a report of what was delivered last may come later
+            await wait_for_state(tmp_path, "chat", SinkState.IDLE)  # a report of the delivery may come later
             assert table((await command(tmp_path, "status")).stdout)["chat"][1] == "idle", "no dead letter is left"
 
 

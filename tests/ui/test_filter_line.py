@@ -479,9 +479,9 @@ async def test_a_word_typed_after_a_saved_filter_is_another_term() -> None:
         await opened.shows(625)
         await opened.press("f2", "slash")
         await opened.type("web")
-        await applied(opened, "topic:=Deployment web")
+        await wait_for_filter(opened, "topic:=Deployment web")
         await opened.press("escape", "f2", "f2")
-        await applied(opened, "")
+        await wait_for_filter(opened, "")
 
 
 async def test_a_long_filter_shows_its_start_and_is_edited_at_its_end() -> None:
