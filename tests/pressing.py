@@ -15,6 +15,7 @@ from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.widget import Widget
 
+from nomad_tui.ui.key_queue import KeyQueue
 from nomad_tui.ui.themes import VARIABLES
 
 _NAMES: Final = {
@@ -48,7 +49,21 @@ def post_key(app: App[Any], key: str) -> None:
 
 
 class Themed(App[None]):
-    """An application with the dashboard's theme."""
+    """An application of a test with the dashboard's colors, in which each key acts once the one before has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys = KeyQueue(self, super().on_event, lambda key, has_left_line: 0.0)
+
+    def on_mount(self) -> None:
+        self.keys.start()
+        self.call_later(self.keys.open)
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self.keys.take(event)
+        else:
+            await super().on_event(event)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {**super().get_theme_variable_defaults(), **VARIABLES}

@@ -88,8 +88,6 @@ class Action(msgspec.Struct, frozen=True):
     footer: bool = False
     palette: str | None = None
     """Further words by which the palette finds it; None keeps it out of the palette."""
-    early: bool = False
-    """With priority over other keys, so that what is typed ahead of a slow screen finds what it is meant for."""
 
     @property
     def context(self) -> Context:
@@ -110,10 +108,10 @@ _EARLIER = "Go through earlier filters, or the list of suggestions"
 _SAVED = "Apply the filter saved under that key, or clear it"
 
 ACTIONS: Final = (
-    Action("app.filter", "/", "filter", "Filter", "Type what to show", True, "search grep query", early=True),
+    Action("app.filter", "/", "filter", "Filter", "Type what to show", True, "search grep query"),
     Action(
         "app.overview", "0", "overview", "Overview", "Show what needs attention, jobs, nodes and activity", True,
-        "needs attention pulse health problems cluster", early=True,
+        "needs attention pulse health problems cluster",
     ),
     Action(
         "app.overview_as_of", "O", "overview_as_of", "Overview as of the event",
@@ -133,10 +131,10 @@ ACTIONS: Final = (
         "app.pause", "p", "pause", "Pause", "Toggle: freeze the display; events are still read", True, "resume stop"
     ),
     Action("app.raw", "R", "view('raw')", "Raw", "Show the payload as the server sent it", palette="json text payload"),
-    Action("app.compare", "D", "compare", "Compare", "Compare with a marked event", palette="diff", early=True),
+    Action("app.compare", "D", "compare", "Compare", "Compare with a marked event", palette="diff"),
     Action(
         "app.copy", "y", "copy", "Copy", "Copy the value, the event, its IDs or a command for it", True,
-        "yank clipboard curl id ids uuid", True,
+        "yank clipboard curl id ids uuid",
     ),
     Action(
         "app.web_link", "", "copy_web_link", "Copy web UI link", "Copy the address of the object in Nomad's web UI",
@@ -146,14 +144,14 @@ ACTIONS: Final = (
     Action("app.editor", "", "open_outside(True)", "Open in editor", "Open the event in $EDITOR", palette="vim edit"),
     Action(
         "app.save", "w", "save", "Save", "Save the event, the marked or matching ones, or all", False,
-        "export write csv", True,
+        "export write csv",
     ),
     Action(
         "app.browse", "B", "browse", "Open in browser",
-        "Open the object's page in Nomad's web UI; over SSH, copy its link", False, "web url link", True,
+        "Open the object's page in Nomad's web UI; over SSH, copy its link", False, "web url link",
     ),
     Action(
-        "app.record", "ctrl+r", "record", "Record", "Toggle: record the stream to a file", False, "capture", True
+        "app.record", "ctrl+r", "record", "Record", "Toggle: record the stream to a file", False, "capture"
     ),
     Action(
         "app.picture", "", "picture", "Picture", "Save the screen as SVG in this folder",
@@ -164,35 +162,34 @@ ACTIONS: Final = (
     Action(
         "app.edge_left", "ctrl+left", "move_edge(-1)", "Move edge left", _EDGE, palette="width narrower",
     ),
-    Action("app.facets", "1", "pane('topics')", "Facets", _PANE, palette="topics pane", early=True),
-    Action("app.events", "2", "pane('events')", "Events", _PANE, palette="list pane", early=True),
-    Action("app.event", "3", "pane('inspector')", "Event", _PANE, palette="payload inspector pane", early=True),
+    Action("app.facets", "1", "pane('topics')", "Facets", _PANE, palette="topics pane"),
+    Action("app.events", "2", "pane('events')", "Events", _PANE, palette="list pane"),
+    Action("app.event", "3", "pane('inspector')", "Event", _PANE, palette="payload inspector pane"),
     Action(
         "app.switch", "@", "where", "Switch cluster", "Choose profile, region and namespace",
-        palette="server context", early=True,
+        palette="server context",
     ),
     Action("app.retry", "r", "retry", "Retry now", "Reconnect now, from the newest event", palette="reconnect connect"),
     Action("app.warnings", "W", "warnings", "Warnings", "Show warnings and fixes", palette="problems errors"),
     Action("app.unreadable", "u", "unreadable", "Unreadable lines", "Show unreadable lines", palette="errors"),
     Action(
         "app.doctor", "c", "doctor", "Doctor", "Check the connection, token and event stream",
-        palette="diagnose health connection", early=True,
+        palette="diagnose health connection",
     ),
     Action(
         "app.sinks", "s", "sinks", "Sinks", "List all sinks: make, edit, test, preview, pause, dead letters",
-        palette="webhook nats export web", early=True,
+        palette="webhook nats export web",
     ),
     Action(
         "app.send_to", "S", "send_to", "Send event to", "Send the event to a sink", palette="webhook export web",
-        early=True,
     ),
     Action(
         "app.logs", "L", "logs", "Logs", "Show the logs of the allocation's tasks",
-        palette="stdout stderr output tail", early=True,
+        palette="stdout stderr output tail",
     ),
     Action(
         "app.watch", "A", "watch", "Watch rules", "List watch rules: add, switch, snooze, go to events",
-        palette="alert notify bell alarm rule", early=True,
+        palette="alert notify bell alarm rule",
     ),
     Action("app.columns", "", "columns", "Columns", "Choose and order the columns of Events", palette="fields layout"),
     Action("app.theme", "", "app.change_theme", "Theme", "Choose the colors", palette="colours dark light"),
@@ -204,10 +201,10 @@ ACTIONS: Final = (
         "app.escape", "escape", "escape", "Back",
         "Back, one step at a time: dialog, find, page, jump, zoom, pane, filter, selection",
     ),
-    Action("app.redraw", "ctrl+l", "app.redraw", "Redraw", "Redraw the screen", palette="refresh repaint", early=True),
+    Action("app.redraw", "ctrl+l", "app.redraw", "Redraw", "Redraw the screen", palette="refresh repaint"),
     Action(
         "app.suspend", "ctrl+z", "app.suspend_process", "Suspend", "Suspend to the shell; fg continues",
-        palette="shell background", early=True,
+        palette="shell background",
     ),
     Action("app.palette", "ctrl+p", "app.command_palette", "Palette", "Search and run any command", True),
     Action("app.help", "?", "app.help", "Help", "Show the keys and the manual", True, "keys shortcuts manual"),
@@ -230,7 +227,7 @@ ACTIONS: Final = (
     Action(
         "events.go_to", ":", "go_to", "Go to",
         "Go to an index, a time, an age or the next gap; :job web and :node edge-1 filter",
-        palette="jump seek gap missed", early=True,
+        palette="jump seek gap missed",
     ),
     Action("events.next_match", "n", "match(1)", "Next match", _FIND),
     Action("events.previous_match", "N", "match(-1)", "Previous match", _FIND),
@@ -239,11 +236,11 @@ ACTIONS: Final = (
     ),
     Action(
         "events.only", "+", "screen.narrow(True)", "Only", _NARROW,
-        palette="filter", early=True,
+        palette="filter",
     ),
     Action(
         "events.not", "-", "screen.narrow(False)", "Not", _NARROW,
-        palette="filter exclude", early=True,
+        palette="filter exclude",
     ),
     Action(
         "events.fold", "F", "screen.fold", "Fold", "Cycle folding: repeated events, runs of routine events, none",
@@ -387,10 +384,6 @@ ACTIONS: Final = (
 
 EVERYWHERE: Final = ("app.redraw", "app.suspend")
 """Actions whose keys work on every screen, dialogs and pages included."""
-EARLY_ACTIONS: Final = frozenset(
-    action.run.partition("(")[0] for action in ACTIONS if action.early and action.context is Context.APP
-)
-"""Actions whose keys have priority, but not over typing."""
 UNBOUND: Final = "unbound"
 """A key that no terminal sends, for actions without a key."""
 BY_ID: Final = {action.id: action for action in ACTIONS}
@@ -422,7 +415,7 @@ def bindings(*contexts: Context, only: Collection[str] = BY_ID) -> list[BindingT
             id=action.id,
             show=action.footer,
             tooltip=action.help,
-            priority=action.early,
+            priority=action.id in EVERYWHERE,
             system=not action.help,
         )
         for action in actions(*contexts)

@@ -28,8 +28,9 @@ from nomad_tui.core.text import printable
 from nomad_tui.session import Session
 from nomad_tui.ui.actions import EVERYWHERE, Context, bindings
 from nomad_tui.ui.dashboard import DashboardOptions, Outcome
+from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.events.event_list import EventList
-from nomad_tui.ui.key_queue import KeyQueue
+from nomad_tui.ui.key_queue import LONGEST_ACT, KeyQueue, Typed
 from nomad_tui.ui.preferences import Preferences
 from nomad_tui.ui.screen import DashboardScreen
 from nomad_tui.ui.terminal.garbage import Collector
@@ -43,6 +44,8 @@ STYLES_PAUSE: Final = 0.02
 """Seconds between two style sheets, for keys and drawing."""
 OPEN_LOOKS_EVERY: Final = 0.02
 """Seconds between two looks whether the first picture is there."""
+LONGEST_WORK: Final = 3.0
+"""Seconds that a key waits at most for a dialog's work: what is typed later is not meant for what comes after it."""
 QUITS_WITHIN: Final = 3.0
 """Seconds within which a second Ctrl+C quits. A single one may be meant to copy a selection that no longer exists."""
 FIRST_STYLES: Final = ("app", "events", "filter", "inspector", "topics", "tree")
@@ -72,7 +75,7 @@ class NomadTui(App[Outcome]):
         self.dashboard = DashboardScreen(session, self.preferences, options, id="_default")
         first = set(map(Path, self.CSS_PATH))
         self._unread_styles = deque(path for path in sorted(styles_folder().glob("*.tcss")) if path not in first)
-        self._keys = KeyQueue(self, self._take, lambda: self.dashboard.filtering.is_searching)
+        self._keys = KeyQueue(self, self._take, self._patience)
         self._interrupted_at = -QUITS_WITHIN
         """`perf_counter()` of the last Ctrl+C."""
         self._collector = Collector(options.collects_after)
@@ -195,6 +198,13 @@ class NomadTui(App[Outcome]):
             return False
         return event.key in ("ctrl+c", "ctrl+q") or (not self._keys and self.keymap.has("app.quit", event.key))
 
+    def _patience(self, event: Typed, has_left_line: bool) -> float:
+        """Seconds that a key is to wait for what comes of something under way; 0 if it ends that."""
+        screen, key = self.screen, event.key if isinstance(event, events.Key) else ""
+        if isinstance(screen, Modal):
+            return LONGEST_WORK if screen.is_at_work and not self.keymap.has("dialog.leave", key) else 0.0
+        return LONGEST_ACT if has_left_line and self.dashboard.filtering.is_searching else 0.0
+
     async def _take(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
             if not self.dashboard.is_ready:
@@ -229,7 +239,7 @@ class NomadTui(App[Outcome]):
             await self._keys.open()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if f"app.{action}" in self.keymap.typed_early and isinstance(self.focused, Input):
+        if f"app.{action}" in self.keymap.typed_everywhere and isinstance(self.focused, Input):
             return False
         return super().check_action(action, parameters)
 

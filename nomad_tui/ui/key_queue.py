@@ -21,7 +21,7 @@ from textual.widgets import Input
 LOOK_EVERY: Final = 0.02
 """Seconds between two checks whether the next key can act, while keys are waiting."""
 LONGEST_ACT: Final = 1.0
-"""Seconds that a key waits at most for what the key before it does, the search for a filter included."""
+"""Seconds that a key waits at most for what the key before it does."""
 LONGEST_OPENING: Final = 10.0
 """Maximum seconds that a key waits for a screen that the previous key opens: on another one, it has another meaning."""
 MOST_ROUNDS: Final = 6
@@ -41,12 +41,16 @@ class KeyQueue:
     """All methods run in the application's message loop, so no two keys are sent at the same time."""
 
     def __init__(
-        self, app: App[Any], hand_on: Callable[[Typed], Awaitable[None]], is_searching: Callable[[], bool]
+        self, app: App[Any], hand_on: Callable[[Typed], Awaitable[None]], patience: Callable[[Typed, bool], float]
     ) -> None:
-        """`hand_on` gives a key to the widget in focus. `is_searching` is whether rows of the filter are missing."""
+        """`hand_on` gives a key to the widget in focus.
+
+        `patience` is the seconds after the key before it that a key waits at most for something under way; 0 if nothing
+        is. It gets the key, and whether an input line was left just before.
+        """
         self._app = app
         self._hand_on = hand_on
-        self._is_searching = is_searching
+        self._patience = patience
         self._waiting: deque[Typed] = deque()
         self.is_open = False
         """Whether keys have something to act on; until then they wait."""
@@ -60,6 +64,8 @@ class KeyQueue:
         """That key; the one that acted last, if the focus is where it was."""
         self._handed_at = 0.0
         """`perf_counter()` of that key."""
+        self._begun_at = 0.0
+        """`perf_counter()` of the key that has begun what is still under way."""
         self._was_in_line = True
         """Whether the last key was sent to an input line: a key after a filter acts on its rows."""
         self._repeated = ""
@@ -125,13 +131,19 @@ class KeyQueue:
             if self._way is None:
                 self._wait_for(self._before, self._before, MOST_ROUNDS)
             return self._on_way > 0 and waited < LONGEST_ACT
-        has_left_line = self._was_in_line and not isinstance(self._app.focused, Input)
-        return has_left_line and waited < LONGEST_ACT and self._is_searching()
+        return perf_counter() - self._begun_at < self._patience_of(self._waiting[0])
+
+    def _patience_of(self, event: Typed) -> float:
+        if _key(event) == INTERRUPT:
+            return 0.0
+        return self._patience(event, self._was_in_line and not isinstance(self._app.focused, Input))
 
     async def _act(self, event: Typed) -> None:
         node = self._app.focused or self._app.screen
-        self._was_in_line = isinstance(node, Input)
         self._handed_at = perf_counter()
+        if not self._patience_of(event):  # else it has waited long enough, and so have those behind it
+            self._begun_at = self._handed_at
+        self._was_in_line = isinstance(node, Input)
         self._before = list(node.ancestors_with_self)
         self._way = None
         if _key(event) != self._unmoving:

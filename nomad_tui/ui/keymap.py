@@ -10,7 +10,7 @@ from textual.keys import key_to_character
 
 from nomad_tui.config.fields import FieldError, FieldPath, quoted
 from nomad_tui.core.patterns import lazy_pattern
-from nomad_tui.ui.actions import ACTIONS, BY_ID, Action, Context, bound_keys
+from nomad_tui.ui.actions import ACTIONS, BY_ID, EVERYWHERE, Action, Context, bound_keys
 from nomad_tui.ui.key_names import closest_key, parse_key, shown_key
 
 NONE: Final = "none"
@@ -111,13 +111,9 @@ class KeyMap:
                 yield [shown_key(key) for action in alike for key in self.keys(action.id)], sentence
 
     @property
-    def typed_early(self) -> frozenset[str]:
-        """What early actions run that have a key with which text is typed."""
-        return frozenset(
-            action.run.partition("(")[0]
-            for action in ACTIONS
-            if action.early and any(_is_typed(key) for key in self.keys(action.id))
-        )
+    def typed_everywhere(self) -> frozenset[str]:
+        """What is run everywhere by a key with which text is typed."""
+        return frozenset(BY_ID[action].run for action in EVERYWHERE if any(map(_is_typed, self.keys(action))))
 
 
 STANDARD: Final = KeyMap()
@@ -127,19 +123,6 @@ def keymap_of(app: App[Any]) -> KeyMap:
     """The effective keys of an application; the declared ones if it does not have a key map."""
     found = getattr(app, "keymap", STANDARD)
     return found if isinstance(found, KeyMap) else STANDARD
-
-
-def declared_key(app: App[Any], key: str, *contexts: Context) -> str:
-    """The key that an action of these contexts has as declared, for the one that it has in force; else `key` itself.
-
-    For dialogs that act on keys as they come. Empty for a key that was taken from its action.
-    """
-    keymap = keymap_of(app)
-    own = [action for action in ACTIONS if action.context in contexts and action.id in keymap.changed]
-    for action in own:
-        if keymap.has(action.id, key):
-            return action.keys.split()[0]
-    return "" if any(key in action.keys.split() for action in own) else key
 
 
 def read_keys(table: Mapping[str, Any], at: FieldPath) -> tuple[KeyMap, list[FieldError]]:

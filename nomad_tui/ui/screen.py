@@ -11,14 +11,13 @@ from textual.command import Provider
 from textual.dom import DOMNode
 from textual.geometry import Size
 from textual.screen import Screen
-from textual.widgets import Input
 
 from nomad_tui.config.kept import FilterHistory
 from nomad_tui.config.saved_filters import SavedFilters
 from nomad_tui.core.search.view import View
 from nomad_tui.core.updates import Concern
 from nomad_tui.session import Session, State
-from nomad_tui.ui.actions import EARLY_ACTIONS, Context, bindings
+from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.controllers import Controllers
 from nomad_tui.ui.dashboard import Dashboard, DashboardOptions
 from nomad_tui.ui.event.inspected import EventView
@@ -324,16 +323,6 @@ class DashboardScreen(Screen[None]):
         self.controllers.sinks.send()
 
     # Keys
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        inspector = self.inspector
-        if action == "filter" and inspector.view.is_searched and self.focused is inspector.shown_view:
-            # There `/` searches what is shown.
-            keymap = self._preferences.keymap
-            return set(keymap.keys("app.filter")).isdisjoint(keymap.keys("tree.find"))
-        if action in EARLY_ACTIONS and isinstance(self.focused, Input):
-            return False
-        return super().check_action(action, parameters)
 
     def action_filter(self) -> None:
         self.filter_line.edit()

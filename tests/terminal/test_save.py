@@ -57,6 +57,21 @@ def test_replacing_a_file_is_confirmed_and_secrets_are_included_only_if_chosen(
         program.press("wm").wait_for("No marks. Press m to mark an event")
 
 
+def test_keys_typed_at_once_wait_for_what_is_being_saved(tour: Path, home: Path, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.ndjson", tmp_path / "other.ndjson"
+    other.write_text("mine")
+    with running("open", tour, size=(100, 30), home=home) as program:
+        program.wait_for("625").settle()
+        for file in (one, other):
+            program.press("waxf", "ctrl+u", str(file), "enter")
+        program.wait_for("already exists")
+        assert one.read_bytes() == tail(tour, "--output", "frames")
+        assert other.read_text() == "mine"
+        program.press("enter", "g", "j").wait_for("row 2 of 625").wait_gone("Enter write")
+        program.press("waxf", "ctrl+u", str(one), "enter", "enter", "j").wait_for("row 3 of 625")
+        assert one.read_bytes() == other.read_bytes()
+
+
 def test_a_long_save_can_be_stopped_and_leaves_no_file(tmp_path: Path, home: Path) -> None:
     recording, folder = tmp_path / "long.ndjson", tmp_path / "folder"
     folder.mkdir()

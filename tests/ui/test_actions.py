@@ -10,8 +10,9 @@ from textual.dom import DOMNode
 
 from nomad_tui.ui.actions import ACTIONS, UNBOUND, Action, Context, actions, bindings
 from nomad_tui.ui.app import NomadTui
+from nomad_tui.ui.dialogs.first_run import FirstRunPage
 from nomad_tui.ui.dialogs.help import HelpScreen
-from nomad_tui.ui.dialogs.letter_menu import ChoiceMenu, ColumnMenu, ThemeMenu
+from nomad_tui.ui.dialogs.letter_menu import ChoiceList, ChoiceMenu, ColumnMenu, ThemeMenu
 from nomad_tui.ui.dialogs.logs import LogsPage
 from nomad_tui.ui.dialogs.text_page import DoctorPage, TextViewer, UnreadableLines, WarningList
 from nomad_tui.ui.dialogs.where import Where
@@ -35,6 +36,7 @@ from nomad_tui.ui.screen import DashboardScreen
 from nomad_tui.ui.sinks.actions import SendTo
 from nomad_tui.ui.sinks.dead_letters import DeadLetters, LetterList
 from nomad_tui.ui.sinks.editing import Mistakes
+from nomad_tui.ui.sinks.new_sink import NewSink
 from nomad_tui.ui.sinks.page import SinkList, SinksPage
 from nomad_tui.ui.watch.page import RuleList, WatchPage
 
@@ -89,8 +91,8 @@ OWNERS: Final[dict[Context, tuple[type[DOMNode], ...]]] = {
     Context.TEXT: (TextView,),
     Context.FIND: (FindPane,),
     Context.FILTER: (FilterLine,),
-    Context.DIALOG: (ChoiceMenu, SendTo, GoTo, WriteFile, Where, NameFilter, ColumnMenu),
-    Context.MENU: (ChoiceMenu, SendTo, ColumnMenu, CompareWith, ThemeMenu),
+    Context.DIALOG: (ChoiceMenu, SendTo, GoTo, WriteFile, Where, NameFilter, ColumnMenu, FirstRunPage, NewSink),
+    Context.MENU: (ChoiceList,),
     Context.OPTIONS: (CompareWith, ColumnMenu, ThemeMenu),
     Context.COLUMNS: (ColumnMenu,),
     Context.PAGE: (DoctorPage, SinksPage, DeadLetters, UnreadableLines, WarningList, TextViewer, CompareWith),

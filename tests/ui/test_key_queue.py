@@ -7,12 +7,11 @@ from typing import Final
 
 import pytest
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
 from nomad_tui.ui.dialogs.modal import Modal
-from nomad_tui.ui.key_queue import KeyQueue
-from tests.pressing import until
+from tests.pressing import Themed, until
 
 REPEAT_INTERVAL: Final = 0.033
 """Seconds between two repeats of a held key."""
@@ -37,27 +36,16 @@ class Page(Modal[None]):
         self.dismiss()
 
 
-class Slow(App[None]):
+class Slow(Themed):
     BINDINGS = [("x", "act('x')", ""), ("y", "act('y')", ""), ("question_mark", "open", "")]  # noqa: RUF012
     TAKES = 0.1
 
     def __init__(self) -> None:
         super().__init__()
         self.acted = ""
-        self.keys = KeyQueue(self, super().on_event, lambda: False)
 
     def compose(self) -> ComposeResult:
         yield Static()
-
-    async def on_mount(self) -> None:
-        self.keys.start()
-        await self.keys.open()
-
-    async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            await self.keys.take(event)
-        else:
-            await super().on_event(event)
 
     async def action_act(self, key: str) -> None:
         await asyncio.sleep(self.TAKES)

@@ -10,6 +10,7 @@ import pytest
 from textual.actions import parse
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.widgets import Input
 
 from nomad_tui.config.fields import FieldPath
 from nomad_tui.session import Session, Status
@@ -21,6 +22,7 @@ from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu, ColumnMenu
 from nomad_tui.ui.dialogs.text_page import TextViewer, UnreadableLines, WarningList
 from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.events.columns import DEFAULT_COLUMNS
+from nomad_tui.ui.filter.saved import NameFilter
 from nomad_tui.ui.key_names import parse_key, shown_key
 from nomad_tui.ui.keymap import OVERLAPPING, KeyMap, read_keys
 from nomad_tui.ui.panes import Pane
@@ -141,6 +143,28 @@ async def test_a_menu_uses_its_configured_keys(tmp_path: Path) -> None:
             await opened.press(*pressed)
             await opened.until(lambda: len(opened.app.screen_stack) == 1)
         assert [each and each.letter for each in chosen] == ["b", None]
+
+
+async def test_a_key_that_edits_a_line_can_be_given_to_what_closes_it(tmp_path: Path) -> None:
+    keys = {"dialog.leave": "ctrl+u", "name_filter.f2": "ctrl+a", "find.close": "ctrl+k"}
+    async with opened_with(keys_table(keys), tmp_path) as opened:
+        app = opened.app
+
+        async def closes(key: str, *opening: str) -> None:
+            for each in opening:
+                await opened.press(each)
+            await opened.until(lambda: isinstance(app.focused, Input))
+            await opened.press("x", key)
+            await opened.until(lambda: not isinstance(app.focused, Input))
+
+        for opening in (":", "we", "wan"):
+            await closes("ctrl+u", *opening)
+        await opened.press("/", "x", "ctrl+s")
+        await opened.until(lambda: isinstance(app.screen, NameFilter))
+        await opened.press("ctrl+a")
+        await opened.appears("▣ F2")
+        await opened.press("ctrl+u", "escape", "3")
+        await closes("ctrl+k", "/")
 
 
 OWN = """[keys]

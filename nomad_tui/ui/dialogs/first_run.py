@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final, TypeAlias
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from nomad_tui.config import address as addresses
 from nomad_tui.config.connection import Connection
@@ -23,7 +22,6 @@ from nomad_tui.ui.dashboard import Demo, Switch
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceList
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.dialogs.write_file import PathInput
-from nomad_tui.ui.keymap import declared_key
 
 KEYS: Final = "letter or Enter choose · Esc dashboard"
 
@@ -33,10 +31,7 @@ Answer: TypeAlias = Connection | Demo | Callable[[], None] | None
 
 
 class FirstRunPage(Modal[Answer]):
-    """Acts on keys as they come, and not by bindings, as every menu does."""
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.MENU)
-    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
 
     def __init__(self, connection: Connection, status: Status, answers: Mapping[str, Answer]) -> None:
         """`answers` are the results for the letters d, c and r."""
@@ -53,7 +48,7 @@ class FirstRunPage(Modal[Answer]):
         )
         self.tried = Static(id="first-run-tried")
         self.menu = ChoiceList(choices, self._choose)
-        self.input = PathInput("", self._take, self._close_input)
+        self.input = PathInput("")
         self.input.display = False
         self.trouble = Static(id="first-run-trouble")
         self.trouble.display = False
@@ -70,18 +65,11 @@ class FirstRunPage(Modal[Answer]):
     def on_mount(self) -> None:
         self.tried.update(Content("\n").join([Content(line) for line in tried(self._connection, self._status)]))
 
-    def on_key(self, event: events.Key) -> None:
-        key = declared_key(self.app, event.key, Context.DIALOG, Context.MENU)
+    def action_leave(self) -> None:
         if self.input.display:
-            if event is self.input.seen:
-                return
-            self.input.post_message(events.Key(event.key, event.character))
-        elif key == "escape":
-            self.dismiss(None)
+            self._close_input()
         else:
-            self.menu.take(event)
-        event.stop()
-        event.prevent_default()
+            self.dismiss(None)
 
     def _choose(self, choice: Choice) -> None:
         letter = choice.letter
@@ -99,14 +87,14 @@ class FirstRunPage(Modal[Answer]):
         self.query_one("#first-run").border_subtitle = Content(keys)
 
     def _close_input(self) -> None:
-        self.set_focus(None)
         self.input.value = ""
         self.input.display = self.trouble.display = False
         self.menu.display = True
+        self.set_focus(self.menu)
         self.query_one("#first-run").border_subtitle = Content(KEYS)
 
-    def _take(self, typed: str) -> None:
-        typed = typed.strip()
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        typed = message.value.strip()
         if not typed:
             return
         try:

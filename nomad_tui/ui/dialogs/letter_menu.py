@@ -17,7 +17,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
 from nomad_tui.ui.events.columns import MEANINGS, Column, UnusableColumnsError, parse_columns
-from nomad_tui.ui.keymap import declared_key, keymap_of
+from nomad_tui.ui.keymap import keymap_of
 
 LONGEST_PREVIEW: Final = 300
 """Characters of a text to copy that are generated for its preview; a line shows fewer."""
@@ -56,8 +56,10 @@ class Choice:
         return printable(" ".join(text[:LONGEST_PREVIEW].split()), LONGEST_PREVIEW)
 
 
-class ChoiceList(Widget):
-    """A line for each choice. Its dialog passes it the keys, which are often typed before it is drawn."""
+class ChoiceList(Widget, can_focus=True):
+    """A line for each choice."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MENU)
 
     DEFAULT_CSS = """
     ChoiceList { text-wrap: nowrap; }
@@ -95,31 +97,24 @@ class ChoiceList(Widget):
         self._keep_in_view()
         self.post_message(self.Moved())
 
-    def take(self, event: events.Key) -> bool:
-        """Acts on a key: a letter or Enter chooses, arrows move. False if the key means nothing here."""
-        key = declared_key(self.app, event.key, Context.DIALOG, Context.MENU)
+    def on_key(self, event: events.Key) -> None:
+        """A letter chooses its line."""
         row = next((n for n, choice in enumerate(self.choices) if choice.letter == event.character), None)
         if row is not None:
+            event.stop()
             self._choose_row(row)
-        elif key in _MOVES:
-            self.move(_MOVES[key])
-        elif key == "enter":
-            self.choose()
-        else:
-            return False
-        return True
 
-    def move(self, rows: int) -> None:
+    def action_move(self, rows: int) -> None:
         self.cursor = max(0, min(self.cursor + rows, len(self.choices) - 1))
+
+    def action_choose(self) -> None:
+        """Chooses what is under the cursor."""
+        if self.choices:
+            self._choose_row(self.cursor)
 
     def _keep_in_view(self) -> None:
         if isinstance(self.parent, VerticalScroll):
             self.parent.scroll_to(y=self.cursor - 2, animate=False)
-
-    def choose(self) -> None:
-        """Chooses what is under the cursor."""
-        if self.choices:
-            self._choose_row(self.cursor)
 
     def on_click(self, event: events.Click) -> None:
         if 0 <= event.y < len(self.choices):
@@ -149,13 +144,9 @@ class ChoiceList(Widget):
 
 
 class LetterMenu(Dialog[Result | None], Generic[Result]):
-    """Its result is made of a possible choice; None for none.
+    """Its result is made of a possible choice; None for none."""
 
-    It acts on keys as they come, and not by bindings: the letter is often typed before the menu is drawn. For that
-    the key that opens it must be a binding with priority.
-    """
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.MENU)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
     BOX: ClassVar[str] = "copy"
     """ID of the frame."""
 
@@ -176,27 +167,8 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
             box.border_subtitle = Content(keymap_of(self.app).text(self._keys))
             yield self.list
 
-    def on_key(self, event: events.Key) -> None:
-        """A key that was already on its way here when the menu was left goes where keys go now."""
-        if self.is_left:
-            self.app.post_message(events.Key(event.key, event.character))
-        elif not self.take(event):
-            return
-        event.stop()
-        event.prevent_default()
-
-    def take(self, event: events.Key) -> bool:
-        """Whether the key means anything here."""
-        if declared_key(self.app, event.key, Context.DIALOG, Context.MENU) == "escape":
-            self.action_leave()
-            return True
-        return self.list.take(event)
-
     def action_move(self, rows: int) -> None:
-        self.list.move(rows)
-
-    def action_choose(self) -> None:
-        self.list.choose()
+        self.list.action_move(rows)
 
     def explain(self, text: str) -> None:
         """Shows a sentence at the bottom of the frame."""
@@ -205,7 +177,7 @@ class LetterMenu(Dialog[Result | None], Generic[Result]):
     @on(ChoiceList.Moved)
     def _moved(self, message: ChoiceList.Moved) -> None:
         message.stop()
-        if not self.is_left:
+        if self.is_current:
             self.preview()
 
     def preview(self) -> None:

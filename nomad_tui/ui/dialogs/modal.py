@@ -11,12 +11,13 @@ Result = TypeVar("Result")
 class Modal(ModalScreen[Result]):
     """Can be dismissed twice, as by a key typed before it closes; Textual 8.2.8 would exit."""
 
-    is_left = False
-    """Whether it was dismissed: keys that were on their way to it go where keys go now."""
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it has begun something after which the next key is meant, as saving a file."""
+        return False
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         if self.is_current:
-            self.is_left = True
             return super().dismiss(result)
         nothing: AwaitComplete = AwaitComplete.nothing()  # type: ignore[no-untyped-call]
         return nothing

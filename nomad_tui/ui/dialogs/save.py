@@ -165,7 +165,7 @@ class Save(AskFile):
     def action_leave(self) -> None:
         if self._worker is not None:
             self._worker.cancel()  # which removes what was written so far
-        elif self.is_writing:
+        elif self.is_at_work:
             return  # the file is complete, and its sentence follows
         super().action_leave()
 

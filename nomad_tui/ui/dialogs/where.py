@@ -31,7 +31,7 @@ from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.questions import UnansweredError, first_answer
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
-from nomad_tui.ui.keymap import declared_key
+from nomad_tui.ui.keymap import keymap_of
 
 LONGEST_NAME: Final = 128
 """Nomad's limit for the characters of a namespace's name; a region's is lower."""
@@ -55,7 +55,7 @@ ALL_NAMESPACES: Final = Choice(ALL, "all namespaces")
 
 
 class Choices(OptionList, can_focus=False):
-    """One column. Keys come from the dialog, so that what is typed ahead keeps its order across the columns."""
+    """One column. Keys come from the dialog: they also edit what is typed in the column."""
 
     def __init__(self, title: str, *, takes_any: bool, id: str) -> None:  # noqa: A002
         """`takes_any` allows choosing a typed name that is not listed."""
@@ -356,14 +356,12 @@ class Where(Dialog[Connection | None]):
     # Keys
 
     def on_key(self, event: events.Key) -> None:
-        """All keys come here. One that was on its way when the dialog was left goes where keys go now."""
-        column, key = self._active, declared_key(self.app, event.key, Context.DIALOG)
-        if self.is_left:
-            self.app.post_message(events.Key(key, event.character))
-        elif key == "enter":
+        """All keys come here."""
+        column, key = self._active, event.key
+        if keymap_of(self.app).has("dialog.leave", key):
+            return
+        if key == "enter":
             self._enter()
-        elif key == "escape":
-            self.action_leave()
         elif key in _MOVES:
             self._wanted = False
             column.move(key)

@@ -1,7 +1,6 @@
 """The prompt of `w`: writes a file of mode 0600, completely or not at all.
 
-Menus before it, as `w` and `Ctrl+R` have them, are on the same screen: operators who know the letters type them faster
-than one is drawn, so that no key may fall between two screens.
+Menus before it, as `w` and `Ctrl+R` have them, are on the same screen.
 """
 
 import os
@@ -13,7 +12,6 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import ClassVar, Final, Self
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -25,7 +23,8 @@ from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceList
-from nomad_tui.ui.keymap import declared_key, keymap_of
+from nomad_tui.ui.dialogs.line_input import LineInput
+from nomad_tui.ui.keymap import keymap_of
 
 LONGEST_KEY: Final = 60
 """Characters of an object's key in a file name; file systems allow names of 255 bytes."""
@@ -155,36 +154,19 @@ def written(path: Path, size: int) -> str:
     return f"Written: {byte_count(size)} to {printable(str(path), LONGEST_SHOWN)} (mode 0600)."
 
 
-class PathInput(Input):
-    """Acts on every key at once, and not by bindings, which wait while keys typed ahead come in."""
-
-    def __init__(self, name: str, enter: Callable[[str], None], leave: Callable[[], None]) -> None:
+class PathInput(LineInput):
+    def __init__(self, name: str, placeholder: str = "file") -> None:
         super().__init__(
-            name, placeholder="file", max_length=LONGEST_PATH, select_on_focus=False, compact=True, id="write-file-name"
+            name,
+            placeholder=placeholder,
+            max_length=LONGEST_PATH,
+            select_on_focus=False,
+            compact=True,
+            id="write-file-name",
         )
-        self.seen: events.Key | None = None
-        """The last key that came here."""
-        self._enter = enter
-        self._leave = leave
 
-    async def on_key(self, event: events.Key) -> None:
-        self.seen = event
-        key = declared_key(self.app, event.key, Context.DIALOG)
-        if key == "enter":
-            self._enter(self.value)
-        elif key == "escape":
-            self._leave()
-        elif bindings := self._bindings.key_to_bindings.get(event.key):
-            await self.app.run_action(bindings[0].action, self)
-        else:
-            return
-        event.stop()
-        event.prevent_default()
-
-    def on_paste(self, event: events.Paste) -> None:
-        event.prevent_default()
-        event.stop()
-        self.insert_text_at_cursor(printable("".join(event.text.splitlines()), LONGEST_PATH))
+    def one_line(self, text: str) -> str:
+        return "".join(text.splitlines())
 
 
 class WriteFile(Dialog[str | None]):
@@ -198,8 +180,9 @@ class WriteFile(Dialog[str | None]):
         self._text = text
         self._asked_about: Path | None = None
         """The existing file that the operator was warned about."""
-        self.input = PathInput(name, self._enter, self.action_leave)
+        self.input = PathInput(name)
         self.trouble = Static(id="write-file-trouble")
+        self.trouble.display = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="write-file") as box:
@@ -208,30 +191,12 @@ class WriteFile(Dialog[str | None]):
             yield self.input
             yield self.trouble
 
-    def on_mount(self) -> None:
-        self.trouble.display = False
-        self.begin()
-
-    def begin(self) -> None:
-        """Called once the prompt is drawn. Textual calls `on_mount` and `on_key` of a base class too."""
-        self.set_focus(self.input)
-
-    def on_key(self, event: events.Key) -> None:
-        self.take_key(event)
-
-    def take_key(self, event: events.Key) -> None:
-        """Hands on keys that were typed before the line had the focus, or after the prompt was left."""
-        if self.is_left or event is not self.input.seen:
-            event.stop()
-            event.prevent_default()
-            to = self.app if self.is_left else self.input
-            to.post_message(events.Key(event.key, event.character))
-
-    def _enter(self, typed: str) -> None:
-        if self.is_left:
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        if not self.is_current:
             return
         try:
-            path = _path(typed)
+            path = _path(message.value)
         except NotWrittenError as error:
             self.say_trouble(str(error))
         else:
@@ -284,17 +249,13 @@ KEYS = "letter or Enter choose · {dialog.leave} cancel"
 class AskFile(WriteFile):
     """A `WriteFile` with menus before it. Subclasses override `_write_to`."""
 
-    AUTO_FOCUS = ""
-
     def __init__(self, title: str, choices: Sequence[Choice], chosen: Callable[[Choice], None]) -> None:
         """`chosen` is called with each choice, and continues with `ask`, `ask_name` or `leave`."""
         super().__init__("", "")
-        self.input.display = False
         self._title, self._chosen = title, chosen
-        self.choices: tuple[Choice, ...] = tuple(choices)
-        """What the menu offers now; empty while the file's name is typed."""
-        self.menu = ChoiceList(self.choices, self._choose)
+        self.menu = ChoiceList(choices, self._choose)
         self.progress = Static(id="write-file-progress")
+        self.input.display = self.progress.display = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="write-file", classes="-wide") as box:
@@ -305,57 +266,37 @@ class AskFile(WriteFile):
             yield self.progress
             yield self.trouble
 
-    def begin(self) -> None:
-        self.progress.display = False
-
     # What to ask next
 
     def ask(self, title: str, choices: Sequence[Choice], cursor: int = 0) -> None:
-        self.choices = tuple(choices)
-        self.menu.put(self.choices)
-        self.menu.cursor = cursor
+        self.menu.put(choices, cursor)
         self._head(title, KEYS)
 
     def ask_name(self, title: str, name: str) -> None:
-        self.choices = ()
-        self.menu.display = False
-        self.input.display = True
         self.input.value = name
         self.input.cursor_position = len(name)
-        self.trouble.display = False
-        self.set_focus(self.input)
-        self._head(title, "Enter write · {dialog.leave} cancel")
-
-    def show_progress(self, text: str) -> None:
-        """Shows progress instead of the input line; `ask_again` shows that again."""
-        self.progress.update(Content(text))
-        if not self.progress.display:
-            self.progress.display = True
-            self.input.display = self.trouble.display = False
-            self._head(self._title, "{dialog.leave} stop and remove the file")
+        self.menu.display = False
+        self._title = title
+        self.ask_again()
 
     def ask_again(self) -> None:
-        self.progress.display = False
+        self.progress.display = self.trouble.display = False
         self.input.display = True
         self.set_focus(self.input)
         self._head(self._title, "Enter write · {dialog.leave} cancel")
 
+    def show_progress(self, text: str) -> None:
+        """Instead of the line for the file; `ask_again` shows that again."""
+        self.progress.update(Content(text))
+        if not self.is_at_work:
+            self.progress.display = True
+            self.input.display = self.trouble.display = False
+            self.set_focus(None)
+            self._head(self._title, "{dialog.leave} stop and remove the file")
+
     @property
-    def is_writing(self) -> bool:
+    def is_at_work(self) -> bool:
         return bool(self.progress.display)
-
-    # Keys
-
-    def take_key(self, event: events.Key) -> None:
-        if self.is_left or self.input.display:
-            super().take_key(event)
-            return
-        if declared_key(self.app, event.key, Context.DIALOG, Context.MENU) == "escape":
-            self.action_leave()
-        elif self.choices:
-            self.menu.take(event)
-        event.stop()
-        event.prevent_default()
 
     def _choose(self, choice: Choice) -> None:
         if choice.text is None:
@@ -363,10 +304,6 @@ class AskFile(WriteFile):
         else:
             self.trouble.display = False
             self._chosen(choice)
-
-    def _enter(self, typed: str) -> None:
-        if not self.is_writing:
-            super()._enter(typed)
 
     def _head(self, title: str, keys: str) -> None:
         self._title = title

@@ -52,6 +52,10 @@ class Findable(Protocol):
 
 
 class FindInput(Input):
+    """A key that closes the search is not one with which the line is edited; what it runs is the pane's."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.FIND)
+
     def replace(self, text: str, start: int, end: int) -> None:
         """Makes typed or pasted text safe to display before inserting it."""
         super().replace(printable(text), start, end)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import ClassVar, Final, TypeAlias
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -21,11 +20,15 @@ from nomad_tui.core.readable import SECOND, count
 from nomad_tui.core.search.view import View
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
+from nomad_tui.ui.dialogs.line_input import LineInput
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.events.jumps import Jump, start
 from nomad_tui.ui.events.viewport import SEARCHING, Viewport
 
 LONGEST_TEXT: Final = 60
+"""Characters of what was typed in a sentence about it."""
+LONGEST_PLACE: Final = 200
+"""Characters; Nomad's names have up to 128."""
 
 # What is typed
 
@@ -265,16 +268,6 @@ def to_place(text: str, viewport: Viewport, now: int, timezone: tzinfo | None) -
 PLACEHOLDER: Final = "index, 14:30, -5m, 2026-11-23 14:30, gap, job web, node edge-1 or q"
 
 
-class PlaceInput(Input):
-    def __init__(self) -> None:
-        super().__init__(placeholder=PLACEHOLDER, compact=True, id="place")
-
-    def on_paste(self, event: events.Paste) -> None:
-        event.prevent_default()
-        event.stop()
-        self.insert_text_at_cursor(printable(" ".join(event.text.split()), LONGEST_TEXT))
-
-
 class GoTo(Modal[None]):
     """An input line at the bottom of the screen that closes after a successful jump."""
 
@@ -284,7 +277,7 @@ class GoTo(Modal[None]):
         """`go` goes to the place typed and returns "", or a sentence that says why it cannot."""
         super().__init__()
         self._go = go
-        self.input = PlaceInput()
+        self.input = LineInput(placeholder=PLACEHOLDER, max_length=LONGEST_PLACE, compact=True, id="place")
         self.trouble = Static(id="go-to-trouble")
 
     def compose(self) -> ComposeResult:

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, ClassVar, Final, Protocol, cast
 
 import msgspec
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -20,6 +19,7 @@ from nomad_tui.config.saved_filters import KEYS, LONGEST_NAME, SavedFilter, Save
 from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
+from nomad_tui.ui.dialogs.line_input import LineInput
 from nomad_tui.ui.filter.filter_line import FilterLine
 from nomad_tui.ui.keymap import keymap_of
 
@@ -32,15 +32,6 @@ class Naming(msgspec.Struct, frozen=True):
 
     name: str
     key: str | None
-
-
-class NameInput(Input):
-    """Inserts a paste as one line."""
-
-    def on_paste(self, event: events.Paste) -> None:
-        event.prevent_default()
-        event.stop()
-        self.insert_text_at_cursor(printable(" ".join(event.text.split()), LONGEST_NAME))
 
 
 class NameFilter(Dialog[Naming | None]):
@@ -62,13 +53,13 @@ class NameFilter(Dialog[Naming | None]):
             box.border_title = Content(self._title)
             box.border_subtitle = Content("Enter save · Esc cancel")
             yield Static(Content.styled(printable(self._text, LONGEST_SHOWN), "$quiet"), id="name-filter-text")
-            yield NameInput(
+            yield LineInput(
                 self._name, placeholder="name", max_length=LONGEST_NAME, compact=True, id="name-filter-name"
             )
             yield Static(self._keys(), id="name-filter-keys")
 
     def on_mount(self) -> None:
-        self.query_one(NameInput).focus()
+        self.query_one(LineInput).focus()
 
     def _keys(self) -> Content:
         """Every key and the filter it is assigned to."""

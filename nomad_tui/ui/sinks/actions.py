@@ -6,19 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from textual import events
-
 from nomad_tui.config.folders import FileError
 from nomad_tui.core.history.segment import HeldEvent
 from nomad_tui.core.text import printable
 from nomad_tui.sinks.definition.definition import Definition, Kind
 from nomad_tui.sinks.definition.folder import Definitions, Loaded, shown_address
 from nomad_tui.sinks.runner.by_hand import delivery_of
-from nomad_tui.ui.actions import Context
 from nomad_tui.ui.dashboard import Dashboard
 from nomad_tui.ui.dialogs.letter_menu import Choice, LetterMenu
 from nomad_tui.ui.event.inspected import object_title
-from nomad_tui.ui.keymap import declared_key, keymap_of
+from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.sinks.page import SinksPage
 from nomad_tui.ui.sinks.place import NO_OUTPUT, Place, newest_frames, place_of, send_by_hand
 
@@ -57,7 +54,7 @@ def _note(definition: Definition) -> str:
 
 
 class SendTo(LetterMenu[Definition]):
-    """Its result is the sink to send to. Letters typed before the definitions are read are queued."""
+    """Its result is the sink to send to."""
 
     BOX = "send-to"
 
@@ -68,7 +65,6 @@ class SendTo(LetterMenu[Definition]):
         self._load = load
         self.offers: Sequence[Offer] | None = None
         """None until the definitions are read."""
-        self._early: list[events.Key] = []
 
     def on_mount(self) -> None:
         self.run_worker(self._offer, group="definitions")  # type: ignore[arg-type]
@@ -82,15 +78,10 @@ class SendTo(LetterMenu[Definition]):
         self.list.put([_choice(row, offer) for row, offer in enumerate(self.offers)])
         if not self.offers:
             self.explain(trouble)
-        early, self._early = self._early, []
-        for key in early:
-            self.take(key)
 
-    def take(self, event: events.Key) -> bool:
-        if self.offers is None and declared_key(self.app, event.key, Context.DIALOG) != "escape":
-            self._early.append(event)
-            return True
-        return super().take(event)
+    @property
+    def is_at_work(self) -> bool:
+        return self.offers is None
 
     def _definition(self, choice: Choice) -> Definition:
         found = next(each.definition for each in self.offers or () if each.id == choice.made())

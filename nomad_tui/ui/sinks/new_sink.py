@@ -5,12 +5,11 @@ from collections.abc import Collection
 from functools import partial
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from nomad_tui.config.folders import FileError, shown
 from nomad_tui.core.text import printable
@@ -23,17 +22,13 @@ from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceList
 from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.dialogs.write_file import KEYS, PathInput
-from nomad_tui.ui.keymap import declared_key, keymap_of
+from nomad_tui.ui.keymap import keymap_of
 
 
 class NewSink(Modal[tuple[str, str] | None]):
-    """Ends with the new sink's ID and a sentence that says where it is; None where none was made.
+    """Ends with the new sink's ID and a sentence that says where it is; None where none was made."""
 
-    Acts on keys as they come, and not by bindings, as every menu does.
-    """
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.MENU)
-    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
 
     def __init__(self, definitions: Definitions, taken: Collection[str]) -> None:
         """`taken` are the IDs of existing sinks."""
@@ -46,8 +41,7 @@ class NewSink(Modal[tuple[str, str] | None]):
         choices = [Choice(kind.letter, kind.value, partial(str, kind.value), preview=kind.meaning) for kind in Kind]
         self.menu = ChoiceList(choices, self._choose)
         self.question = Static(id="new-sink-question")
-        self.input = PathInput("", self._take, self._back)
-        self.input.placeholder = ""
+        self.input = PathInput("", placeholder="")
         self.trouble = Static(id="new-sink-trouble")
 
     def compose(self) -> ComposeResult:
@@ -80,7 +74,7 @@ class NewSink(Modal[tuple[str, str] | None]):
         if question is not None:
             hint = Content.styled(f"\n{question.hint}", "$quiet") if question.hint else Content("")
             self.question.update(Content(question.text) + hint)
-        self.set_focus(self.input if question is not None else None)
+        self.set_focus(self.menu if making is None else self.input if question is not None else None)
 
     def _ask(self, typed: str = "", trouble: str = "") -> None:
         """Asks the next question; after the last one, stores the definition."""
@@ -103,32 +97,28 @@ class NewSink(Modal[tuple[str, str] | None]):
         else:
             self.dismiss((definition.id, f"Registered {definition.id} in {shown(target)}."))
 
-    # Keys
+    # Answers
 
-    def on_key(self, event: events.Key) -> None:
-        if self.is_left:
-            return
-        key = declared_key(self.app, event.key, Context.DIALOG, Context.MENU)
+    def action_leave(self) -> None:
         if self._question is not None:
-            if event is self.input.seen:
-                return
-            self.input.post_message(events.Key(event.key, event.character))
-        elif self._making is None and key == "escape":
+            self._back()
+        elif not self.is_at_work:
             self.dismiss(None)
-        elif self._making is None:
-            self.menu.take(event)
-        event.stop()
-        event.prevent_default()
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the definition is being stored."""
+        return self._making is not None and self._question is None
 
     def _choose(self, choice: Choice) -> None:
         self._making = Making(Kind(choice.made()), self._taken)
         self._ask()
 
-    def _take(self, typed: str) -> None:
+    def on_input_submitted(self, message: Input.Submitted) -> None:
         making, question = self._making, self._question
         if making is None or question is None:
             return
-        mistake = making.answer(question, printable(typed))
+        mistake = making.answer(question, printable(message.value))
         if mistake:
             self._show(mistake)
         else:

@@ -24,8 +24,8 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.watch import Action, Firing, Origin, Rule, RuleState, Watcher
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.dialog import Dialog
+from nomad_tui.ui.dialogs.line_input import LineInput
 from nomad_tui.ui.dialogs.modal import Modal
-from nomad_tui.ui.filter.saved import NameInput
 from nomad_tui.ui.keymap import keymap_of
 
 COUNTS: Final = (1, 3, 5, 10)
@@ -51,11 +51,11 @@ class AddRule(Dialog[Rule | None]):
             box.border_title = Content("Add a watch rule")
             box.border_subtitle = Content("Enter add · Esc cancel")
             yield Static(Content.styled(printable(self._text, 200) or "every event", "$quiet"))
-            yield NameInput(placeholder="name", max_length=LONGEST_NAME, compact=True)
+            yield LineInput(placeholder="name", max_length=LONGEST_NAME, compact=True)
             yield self._settings
 
     def on_mount(self) -> None:
-        self.query_one(NameInput).focus()
+        self.query_one(LineInput).focus()
         self._show()
 
     def _show(self) -> None:
