@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections import deque
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from time import perf_counter
 from traceback import format_exc
@@ -199,10 +200,12 @@ class NomadTui(App[Outcome]):
         return event.key in ("ctrl+c", "ctrl+q") or (not self._keys and self.keymap.has("app.quit", event.key))
 
     def _patience(self, event: Typed, has_left_line: bool) -> float:
-        """Seconds that a key is to wait for what comes of something under way; 0 if it ends that."""
+        """Seconds that a key is to wait for what comes of something under way, such as rows; 0 if it ends that."""
         screen, key = self.screen, event.key if isinstance(event, events.Key) else ""
         if isinstance(screen, Modal):
             return LONGEST_WORK if screen.is_at_work and not self.keymap.has("dialog.leave", key) else 0.0
+        if self.dashboard.awaits_rows and self.keymap.has_any(key, Context.MOVE, Context.EVENTS):
+            return inf
         return LONGEST_ACT if has_left_line and self.dashboard.filtering.is_searching else 0.0
 
     async def _take(self, event: events.Event) -> None:

@@ -10,7 +10,7 @@ from textual.keys import key_to_character
 
 from nomad_tui.config.fields import FieldError, FieldPath, quoted
 from nomad_tui.core.patterns import lazy_pattern
-from nomad_tui.ui.actions import ACTIONS, BY_ID, EVERYWHERE, Action, Context, bound_keys
+from nomad_tui.ui.actions import ACTIONS, BY_ID, EVERYWHERE, Action, Context, actions, bound_keys
 from nomad_tui.ui.key_names import closest_key, parse_key, shown_key
 
 NONE: Final = "none"
@@ -75,6 +75,10 @@ class KeyMap:
     def has(self, action: str, key: str) -> bool:
         """Whether a key, by Textual's name, is one of the action's."""
         return key in self.keys(action) or (key_to_character(key) or key) in self.keys(action)
+
+    def has_any(self, key: str, *contexts: Context) -> bool:
+        """Whether a key is one of an action of these contexts."""
+        return any(self.has(action.id, key) for action in actions(*contexts))
 
     def shown(self, action: str) -> str:
         """All keys of an action as operators write them; empty if it has none."""

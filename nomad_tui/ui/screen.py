@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events, on
@@ -43,6 +44,8 @@ SYNC_EVERY: Final = 0.05
 """Seconds between two ticks: 20 ticks per second at any rate of events."""
 OPENS_AFTER: Final = 0.3
 """Seconds for which keys wait for a source that neither brings an event nor fails."""
+ROWS_WITHIN: Final = 3.0
+"""Seconds for which those wait that do something with rows only."""
 
 
 def _commands() -> type[Provider]:
@@ -97,7 +100,9 @@ class DashboardScreen(Screen[None]):
         self.controllers = Controllers(shared)
         self._shared = shared
         self._ticker = Ticker(shared, self.controllers, self.header, self.trouble)
-        self._is_drawn = self._is_late = False
+        self._is_drawn = False
+        self._mounted_at = 0.0
+        """`perf_counter()`."""
 
     @property
     def view(self) -> View:
@@ -114,8 +119,17 @@ class DashboardScreen(Screen[None]):
         """Whether keys have something to act on: rows that are drawn, or the reason why there are none."""
         if not (self.is_ready and self.event_list.is_on_screen):  # laid out, if only in no cell of a tiny terminal
             return False
-        waits = self.session.status.state in (State.CONNECTING, State.LIVE) and not self._is_late
-        return self._ticker.received > 0 or not waits
+        return not self._awaits_rows(OPENS_AFTER)
+
+    @property
+    def awaits_rows(self) -> bool:
+        """Whether Events has the keys and nothing to do with them, but soon may."""
+        return self.focused is self.event_list and self._awaits_rows(ROWS_WITHIN)
+
+    def _awaits_rows(self, within: float) -> bool:
+        """Whether the first events may still come within so many seconds of the start."""
+        is_expected = self.session.status.state in (State.CONNECTING, State.LIVE)
+        return not self._ticker.received and is_expected and perf_counter() < self._mounted_at + within
 
     def owner(self, namespace: str, context: Context) -> DOMNode:
         """The node that runs an action: by its namespace, such as `app`, or else by its context."""
@@ -156,7 +170,7 @@ class DashboardScreen(Screen[None]):
         self.set_focus(self.event_list)
         self._apply_preferences()
         self.run_worker(self.controllers.prepare, group="language")  # type: ignore[arg-type]
-        self.set_timer(OPENS_AFTER, lambda: setattr(self, "_is_late", True))
+        self._mounted_at = perf_counter()
         self.set_interval(SYNC_EVERY, self._ticker.tick)
         self.set_interval(1.0, self.session.tick)
         self._ticker.tick()

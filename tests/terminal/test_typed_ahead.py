@@ -8,6 +8,7 @@ from time import monotonic
 
 import pytest
 
+from nomad_tui.ui.screen import OPENS_AFTER
 from tests.terminal.program import KEYS, Program, running
 
 
@@ -16,6 +17,7 @@ from tests.terminal.program import KEYS, Program, running
     [
         (0.0, ["/", "failed", "enter", "home", "down"], ["/ failed", "row 2 of 6"]),
         (0.3, [":", "12", "enter", "down", "enter"], ["row 6 of 625", "E Unfold all"]),
+        (0.0, ["waxf", "enter"], ["Saved: 625 events"]),
     ],
 )
 def test_they_act_in_order_once_the_program_is_ready(
@@ -58,6 +60,15 @@ def test_other_keys_act_soon_while_the_source_is_silent(home: Path, tmp_path: Pa
             program.press("q").wait_gone("╭─ Help")
             waited.append(first - opened_after(program))
     assert min(waited) <= 0.6, waited
+
+
+def test_keys_for_rows_wait_for_the_first_of_a_slow_source(tour: Path, home: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with running("open", pipe, size=(100, 30), home=home) as program, pipe.open("r+b", buffering=0) as source:
+        program.wait_for("Facets").press("home", "down", "enter").read_for(OPENS_AFTER + 0.2)
+        source.write(b"".join(tour.read_bytes().splitlines(keepends=True)[:100]))
+        program.wait_for("row 2 of", "E Unfold all")
 
 
 @pytest.mark.parametrize("before", ["?", "j" * 200 + "?", "\x10web"], ids=ascii)

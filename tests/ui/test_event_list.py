@@ -610,7 +610,9 @@ async def test_an_empty_list_shows_why_it_is_empty() -> None:
     async with dashboard(source) as opened:
         await opened.caught_up()
         assert "no events yet" in opened
-        await opened.press("k", "j", "g", "G", "pageup", "pagedown", "escape", "enter", "2", "space")
+        await opened.press("k", "j", "g", "G", "pageup", "pagedown", "escape", "enter", "2", "space", "z")
+        await opened.until(lambda: opened.dashboard.panes.zoomed)  # keys wait a while for rows
+        await opened.press("z")
         opened.dashboard.filter_line.value = "nowhere"
         await opened.until(lambda: not opened.dashboard.view.filter.everything)
         assert "no events yet" in opened
