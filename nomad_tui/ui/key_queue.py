@@ -10,6 +10,7 @@ messages sent to them before.
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
@@ -26,8 +27,10 @@ LONGEST_OPENING: Final = 10.0
 """Maximum seconds that a key waits for a screen that the previous key opens: on another one, it has another meaning."""
 MOST_ROUNDS: Final = 6
 """Ways through the widgets after which a key counts as done, even if the focus still moves."""
-MOST_AT_ONCE: Final = 4
+AT_ONCE: Final = 4
 """Presses of one key that are on their way at once, if it has just left the focus where it was."""
+QUICK_AT_ONCE: Final = 16
+"""The same of a key that acts within `LOOK_EVERY`: the next key hardly waits for them."""
 HELD_AFTER: Final = 0.3
 """Seconds of repeats after which a key counts as held; a burst of typed or pasted keys is shorter."""
 REPEATED_WITHIN: Final = 0.1
@@ -58,10 +61,13 @@ class KeyQueue:
         """Number of keys sent that may not have acted yet."""
         self._way: Iterator[DOMNode] | None = None
         """Of the widgets that have still to deal with the last of them, where that is being waited for."""
+        self._step: Callable[[], Awaitable[None]]
+        """What the next of them is to call once it has."""
         self._before: list[DOMNode] = []
         """The widget that the last key was sent to, and its ancestors."""
         self._last = self._unmoving = ""
         """That key; the one that acted last, if the focus is where it was."""
+        self._at_once = AT_ONCE
         self._handed_at = 0.0
         """`perf_counter()` of that key."""
         self._begun_at = 0.0
@@ -126,7 +132,7 @@ class KeyQueue:
         if self._on_way and self._is_calm:
             self._has_acted()
         if self._on_way:
-            if self._unmoving and _key(self._waiting[0]) == self._unmoving and self._on_way < MOST_AT_ONCE:
+            if self._unmoving and _key(self._waiting[0]) == self._unmoving and self._on_way < self._at_once:
                 return False
             if self._way is None:
                 self._wait_for(self._before, self._before, MOST_ROUNDS)
@@ -168,6 +174,7 @@ class KeyQueue:
     def _has_acted(self) -> None:
         self._way, self._on_way = None, 0
         self._unmoving = self._last if self._in_focus == self._before else ""
+        self._at_once = QUICK_AT_ONCE if perf_counter() - self._handed_at < LOOK_EVERY else AT_ONCE
 
     def _wait_for(self, nodes: list[DOMNode], before: list[DOMNode], rounds: int) -> None:
         """Waits until these widgets have processed their messages, one after another, and those that result from them.
@@ -175,12 +182,15 @@ class KeyQueue:
         The first round ends with the key's action, the second with the messages that it posted, including those to a
         new screen, which processes nothing before it is mounted. If the focus moves in a round, another follows.
         """
-        self._way = iter(nodes)
-        self._go_on(self._way, before, rounds)
+        way = self._way = iter(nodes)
+        self._step = partial(self._deal_on, way, before, rounds)
+        self._go_on(way, before, rounds)
 
     def _go_on(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
-        if any(node.call_later(self._deal_on, way, before, rounds) for node in way):
-            return
+        for node in way:
+            # Not by `call_later`: it makes another function each time, and Textual looks at the signature of each.
+            if node.post_message(events.Callback(self._step)):
+                return
         now = self._in_focus
         if rounds and (rounds == MOST_ROUNDS or now != before):
             self._wait_for([*dict.fromkeys((*before[:-1], *now))], now, rounds - 1)
@@ -190,7 +200,8 @@ class KeyQueue:
     async def _deal_on(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
         if way is self._way:  # otherwise the next key no longer waits for this one
             self._go_on(way, before, rounds)
-            await self._look()
+            if not self._on_way:
+                await self._look()
 
 
 def _key(event: Typed) -> str:

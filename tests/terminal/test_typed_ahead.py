@@ -96,6 +96,7 @@ def test_a_signal_before_the_first_frame_restores_the_terminal(number: signal.Si
         ([":", "12", "enter", "down", "?", "q", "down"], ["row 7 of 625"]),
         (["/", "failed", "enter", "g", "j"], ["/ failed", "row 2 of 6"]),
         (["g", "j" * 60], ["row 61 of 625"]),
+        (["3", "/", "id", "enter", "n"], ["/ id ", "2 of "]),
         (["/", "x" * 60 + "y", "enter", "?"], ["╭─ Help"]),
     ],
     ids=lambda value: "".join(value),
