@@ -1,6 +1,7 @@
 """Anything typed, pasted or sent by a terminal is shown by the filter line, limited, or refused with a message."""
 
 import os
+import re
 import threading
 from typing import Final
 
@@ -75,8 +76,8 @@ async def test_the_cursor_stays_in_view_when_the_number_of_matches_needs_more_ro
         await opened.press("slash")
         opened.dashboard.filter_line.put("web " * 20)
         await opened.type(STATUS)
-        await opened.appears("previous filter: ")
-        await opened.appears(f"{STATUS}  previous filter")
+        # Before a narrower number there is a blank more.
+        await opened.until(lambda: any(re.search(f"{STATUS} +previous filter: ", line) for line in opened.screen()))
 
 
 async def test_the_empty_line_shows_only_hints_that_fit() -> None:

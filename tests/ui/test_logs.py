@@ -13,6 +13,7 @@ from nomad_tui.standin.subscription import Token
 from nomad_tui.ui.dialogs.logs import LogsPage
 from tests import recordings, scenes
 from tests.dashboard import MEDIUM, NARROW, SIZES, Dashboard, dashboard
+from tests.pressing import at_rest
 
 ALLOCATION = "9d48d801-2199-a6df-5288-0ab55347fcaa"
 SECRET = "d4c1a9a2-0000-4000-8000-000000000001"
@@ -70,6 +71,19 @@ async def test_the_end_of_a_log_is_shown_and_followed(size: tuple[int, int]) -> 
         assert "secrets are not masked" in board
         await board.press("escape")
         await board.until(lambda: not isinstance(board.app.screen, LogsPage))
+
+
+async def test_a_key_that_leaves_the_end_counts_while_something_new_is_being_shown() -> None:
+    async with live() as (board, server):
+        server.logs.write(shown(board), "crash", "stdout", b"".join(b"line %d\n" % n for n in range(2_000)))
+        page = await opened(board)
+        await board.appears("line 1999")
+        await at_rest(board.app)
+        page.show()
+        page.view.action_first()
+        await at_rest(board.app)
+        page.show()
+        assert "line 0" in board and "not following" in board
 
 
 async def test_missing_permissions_are_reported() -> None:

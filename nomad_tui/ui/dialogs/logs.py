@@ -42,17 +42,18 @@ class LogView(TextView):
 
     @property
     def has_moved_up(self) -> bool:
-        """Whether the operator has scrolled up from the end."""
-        return self.scroll_offset.y < self._end
+        """Whether the operator has scrolled up from the end, which itself moves up in a taller window."""
+        return self.scroll_offset.y < min(self._end, self._last_top)
 
     @property
     def _last_top(self) -> int:
         return max(0, self.virtual_size.height - self.scrollable_content_region.height)
 
     def _stay_at_end(self) -> None:
-        self._end = self._last_top
-        self.show_at_top(self._end)
-        self.refresh()
+        if not self.has_moved_up:  # by a key that came in between
+            self._end = self._last_top
+            self.show_at_top(self._end)
+            self.refresh()
 
     def replace(self, text: str, *, at_end: bool) -> None:
         """Shows the grown text, at its end or at the current scroll position."""
