@@ -203,7 +203,7 @@ class NomadTui(App[Outcome]):
         """Seconds that a key is to wait for what comes of something under way, such as rows; 0 if it ends that."""
         screen, key = self.screen, event.key if isinstance(event, events.Key) else ""
         if isinstance(screen, Modal):
-            return LONGEST_WORK if screen.is_at_work and not self.keymap.has("dialog.leave", key) else 0.0
+            return LONGEST_WORK if screen.awaits(key) and not self.keymap.has("dialog.leave", key) else 0.0
         if self.dashboard.awaits_rows and self.keymap.has_any(key, Context.MOVE, Context.EVENTS):
             return inf
         return LONGEST_ACT if has_left_line and self.dashboard.filtering.is_searching else 0.0

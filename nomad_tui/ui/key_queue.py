@@ -72,6 +72,8 @@ class KeyQueue:
         """`perf_counter()` of that key."""
         self._begun_at = 0.0
         """`perf_counter()` of the key that has begun what is still under way."""
+        self._is_typed = False
+        """Whether that key was text for an input line, which may not have dealt with it yet."""
         self._was_in_line = True
         """Whether the last key was sent to an input line: a key after a filter acts on its rows."""
         self._repeated = ""
@@ -127,6 +129,8 @@ class KeyQueue:
         if not self.is_open:
             return True
         waited = perf_counter() - self._handed_at
+        if self._is_typed and not _is_text(self._waiting[0]):
+            self._on_way, self._is_typed = 1, False
         if self._on_way and not self._app.screen.is_mounted:
             return waited < LONGEST_OPENING
         if self._on_way and self._is_calm:
@@ -156,7 +160,8 @@ class KeyQueue:
             self._unmoving = ""
         self._last = _key(event)
         await self._hand_on(event)
-        if not (self._was_in_line and isinstance(event, events.Key) and event.is_printable):  # else it is only inserted
+        self._is_typed = self._was_in_line and _is_text(event)
+        if not self._is_typed:  # else it is only inserted
             self._on_way += 1
 
     # Whether a key has acted
@@ -202,6 +207,10 @@ class KeyQueue:
             self._go_on(way, before, rounds)
             if not self._on_way:
                 await self._look()
+
+
+def _is_text(event: Typed) -> bool:
+    return isinstance(event, events.Key) and event.is_printable
 
 
 def _key(event: Typed) -> str:

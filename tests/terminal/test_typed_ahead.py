@@ -92,6 +92,7 @@ def test_a_signal_before_the_first_frame_restores_the_terminal(number: signal.Si
     ("keys", "shown"),
     [
         (["ctrl+p", "gap"], ["🔎 gap"]),
+        (["ctrl+p", "columns", "enter", "down", "space"], ["╭─ Columns", "□ "]),
         (["?", "/", "gap", "enter"], ["╭─ Help", "/ gap", "1 of "]),
         ([":", "12", "enter", "down", "?", "q", "down"], ["row 7 of 625"]),
         (["/", "failed", "enter", "g", "j"], ["/ failed", "row 2 of 6"]),

@@ -60,6 +60,15 @@ class Palette(CommandPalette, Modal[None]):
     """Textual 8.2.8 exits on a second Enter before the palette has closed, and on a page key before its list is laid
     out."""
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether commands are being searched for what was typed."""
+        group = CommandPalette._GATHER_COMMANDS_GROUP
+        return any(worker.group == group and not worker.is_finished for worker in self.workers)
+
+    def awaits(self, key: str) -> bool:
+        return key in ("enter", "up", "down") and self.is_at_work
+
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).size:
             super()._action_command_list(action)

@@ -16,6 +16,10 @@ class Modal(ModalScreen[Result]):
         """Whether it has begun something after which the next key is meant, as saving a file."""
         return False
 
+    def awaits(self, key: str) -> bool:
+        """Whether a key waits until that is done."""
+        return self.is_at_work
+
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         if self.is_current:
             return super().dismiss(result)
