@@ -87,7 +87,7 @@ class Action(msgspec.Struct, frozen=True):
     """A sentence without a full stop. Neighbors with the same sentence share a line of the help."""
     footer: bool = False
     palette: str | None = None
-    """Further words by which the palette finds it; None keeps it out of the palette."""
+    """Synonyms by which the palette finds it; None if it is not in the palette."""
 
     @property
     def context(self) -> Context:
@@ -383,7 +383,7 @@ ACTIONS: Final = (
 )  # fmt: skip
 
 EVERYWHERE: Final = ("app.redraw", "app.suspend")
-"""Actions whose keys work on every screen, dialogs and pages included."""
+"""Actions whose keys work on every screen, including dialogs and pages."""
 UNBOUND: Final = "unbound"
 """A key that no terminal sends, for actions without a key."""
 BY_ID: Final = {action.id: action for action in ACTIONS}
@@ -398,7 +398,7 @@ def actions(*contexts: Context) -> Iterator[Action]:
 
 
 def bound_keys(keys: Iterable[str]) -> str:
-    """As Textual's bindings take them."""
+    """The keys in the format of Textual's bindings."""
     return ",".join("comma" if key == "," else key for key in keys) or UNBOUND
 
 

@@ -42,11 +42,11 @@ COLLECT_INTERVAL: Final = 0.25
 """Seconds between two checks whether the dashboard is idle enough to collect garbage."""
 
 STYLES_PAUSE: Final = 0.02
-"""Seconds between two style sheets, for keys and drawing."""
-OPEN_LOOKS_EVERY: Final = 0.02
-"""Seconds between two looks whether the first picture is there."""
+"""Seconds between parsing two style sheets, for keys and drawing."""
+OPEN_POLL_INTERVAL: Final = 0.02
+"""Seconds between two checks whether the first drawing is done."""
 LONGEST_WORK: Final = 3.0
-"""Seconds that a key waits at most for a dialog's work: what is typed later is not meant for what comes after it."""
+"""Maximum seconds that a key waits for a dialog's work; keys typed later are not meant for what follows it."""
 QUITS_WITHIN: Final = 3.0
 """Seconds within which a second Ctrl+C quits. A single one may be meant to copy a selection that no longer exists."""
 FIRST_STYLES: Final = ("app", "events", "filter", "inspector", "topics", "tree")
@@ -136,7 +136,7 @@ class NomadTui(App[Outcome]):
         self.set_interval(COLLECT_INTERVAL, self._collect)
         self._collector.start()
         self._keys.start()
-        self._opening = self.set_interval(OPEN_LOOKS_EVERY, self._open)
+        self._opening = self.set_interval(OPEN_POLL_INTERVAL, self._open)
         self.run_worker(self._read_other_styles_soon, group="styles")  # type: ignore[arg-type]
 
     async def _read_other_styles_soon(self) -> None:
@@ -200,7 +200,7 @@ class NomadTui(App[Outcome]):
         return event.key in ("ctrl+c", "ctrl+q") or (not self._keys and self.keymap.has("app.quit", event.key))
 
     def _patience(self, event: Typed, has_left_line: bool) -> float:
-        """Seconds that a key is to wait for what comes of something under way, such as rows; 0 if it ends that."""
+        """Seconds that a key must wait for work in progress, such as a search for rows; 0 if the key ends that work."""
         screen, key = self.screen, event.key if isinstance(event, events.Key) else ""
         if isinstance(screen, Modal):
             return LONGEST_WORK if screen.awaits(key) and not self.keymap.has("dialog.leave", key) else 0.0

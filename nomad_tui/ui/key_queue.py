@@ -19,18 +19,18 @@ from textual.app import App
 from textual.dom import DOMNode
 from textual.widgets import Input
 
-LOOK_EVERY: Final = 0.02
+POLL_INTERVAL: Final = 0.02
 """Seconds between two checks whether the next key can act, while keys are waiting."""
 LONGEST_ACT: Final = 1.0
-"""Seconds that a key waits at most for what the key before it does."""
+"""Maximum seconds that a key waits for the previous key to act."""
 LONGEST_OPENING: Final = 10.0
 """Maximum seconds that a key waits for a screen that the previous key opens: on another one, it has another meaning."""
-MOST_ROUNDS: Final = 6
-"""Ways through the widgets after which a key counts as done, even if the focus still moves."""
+MAX_ROUNDS: Final = 6
+"""Rounds through the widgets after which a key counts as done, even if the focus still moves."""
 AT_ONCE: Final = 4
-"""Presses of one key that are on their way at once, if it has just left the focus where it was."""
+"""Maximum presses of one key in flight, if the key has just acted without moving the focus."""
 QUICK_AT_ONCE: Final = 16
-"""The same of a key that acts within `LOOK_EVERY`: the next key hardly waits for them."""
+"""The same for a key that acts within `POLL_INTERVAL`, so that the next key hardly waits."""
 HELD_AFTER: Final = 0.3
 """Seconds of repeats after which a key counts as held; a burst of typed or pasted keys is shorter."""
 REPEATED_WITHIN: Final = 0.1
@@ -44,34 +44,34 @@ class KeyQueue:
     """All methods run in the application's message loop, so no two keys are sent at the same time."""
 
     def __init__(
-        self, app: App[Any], hand_on: Callable[[Typed], Awaitable[None]], patience: Callable[[Typed, bool], float]
+        self, app: App[Any], send: Callable[[Typed], Awaitable[None]], patience: Callable[[Typed, bool], float]
     ) -> None:
-        """`hand_on` gives a key to the widget in focus.
+        """`send` sends a key to the focused widget.
 
-        `patience` is the seconds after the key before it that a key waits at most for something under way; 0 if nothing
-        is. It gets the key, and whether an input line was left just before.
+        `patience` returns the maximum seconds that a key waits for work in progress since an earlier key, or 0. Its
+        arguments are the key, and whether the focus has just left an input line.
         """
         self._app = app
-        self._hand_on = hand_on
+        self._send = send
         self._patience = patience
         self._waiting: deque[Typed] = deque()
         self.is_open = False
         """Whether keys have something to act on; until then they wait."""
-        self._on_way = 0
+        self._in_flight = 0
         """Number of keys sent that may not have acted yet."""
-        self._way: Iterator[DOMNode] | None = None
-        """Of the widgets that have still to deal with the last of them, where that is being waited for."""
+        self._pending_widgets: Iterator[DOMNode] | None = None
+        """The widgets that still have to process the last key, while the queue waits for them."""
         self._step: Callable[[], Awaitable[None]]
-        """What the next of them is to call once it has."""
-        self._before: list[DOMNode] = []
+        """The function that the next of them calls once it has processed its messages."""
+        self._path: list[DOMNode] = []
         """The widget that the last key was sent to, and its ancestors."""
-        self._last = self._unmoving = ""
-        """That key; the one that acted last, if the focus is where it was."""
+        self._last = self._repeatable = ""
+        """The last key sent; and the last key that acted, if it did not move the focus."""
         self._at_once = AT_ONCE
-        self._handed_at = 0.0
-        """`perf_counter()` of that key."""
+        self._sent_at = 0.0
+        """`perf_counter()` when the last key was sent."""
         self._begun_at = 0.0
-        """`perf_counter()` of the key that has begun what is still under way."""
+        """`perf_counter()` when the key was sent that started the work in progress."""
         self._is_typed = False
         """Whether that key was text for an input line, which may not have dealt with it yet."""
         self._was_in_line = True
@@ -86,13 +86,13 @@ class KeyQueue:
 
     def start(self) -> None:
         """Call once the application is running."""
-        self._looking = self._app.set_interval(LOOK_EVERY, self._look, pause=True)
+        self._poll_timer = self._app.set_interval(POLL_INTERVAL, self._advance, pause=True)
 
     async def open(self) -> None:
         """Lets keys act."""
         self.is_open = True
-        self._looking.resume()
-        await self._look()
+        self._poll_timer.resume()
+        await self._advance()
 
     async def take(self, event: Typed) -> None:
         """Queues a key. Ctrl+C discards the waiting keys, as in a terminal."""
@@ -102,9 +102,9 @@ class KeyQueue:
             while self._waiting and _key(self._waiting[-1]) == _key(event):
                 self._waiting.pop()
         self._waiting.append(event)
-        await self._look()
+        await self._advance()
         if self._waiting and self.is_open:
-            self._looking.resume()
+            self._poll_timer.resume()
 
     def _is_held(self, event: Typed) -> bool:
         """Whether a key is a repeat of one that is held down.
@@ -118,29 +118,29 @@ class KeyQueue:
             self._repeated, self._repeated_since = _key(event), event.time
         return event.time - self._repeated_since > HELD_AFTER
 
-    async def _look(self) -> None:
+    async def _advance(self) -> None:
         """Sends the keys that need not wait any longer."""
         while self._waiting and self._app.screen_stack and not self._must_wait():
             await self._act(self._waiting.popleft())
         if not self._waiting:
-            self._looking.pause()
+            self._poll_timer.pause()
 
     def _must_wait(self) -> bool:
         if not self.is_open:
             return True
-        waited = perf_counter() - self._handed_at
+        waited = perf_counter() - self._sent_at
         if self._is_typed and not _is_text(self._waiting[0]):
-            self._on_way, self._is_typed = 1, False
-        if self._on_way and not self._app.screen.is_mounted:
+            self._in_flight, self._is_typed = 1, False
+        if self._in_flight and not self._app.screen.is_mounted:
             return waited < LONGEST_OPENING
-        if self._on_way and self._is_calm:
+        if self._in_flight and self._is_idle:
             self._has_acted()
-        if self._on_way:
-            if self._unmoving and _key(self._waiting[0]) == self._unmoving and self._on_way < self._at_once:
+        if self._in_flight:
+            if self._repeatable and _key(self._waiting[0]) == self._repeatable and self._in_flight < self._at_once:
                 return False
-            if self._way is None:
-                self._wait_for(self._before, self._before, MOST_ROUNDS)
-            return self._on_way > 0 and waited < LONGEST_ACT
+            if self._pending_widgets is None:
+                self._wait_for(self._path, self._path, MAX_ROUNDS)
+            return self._in_flight > 0 and waited < LONGEST_ACT
         return perf_counter() - self._begun_at < self._patience_of(self._waiting[0])
 
     def _patience_of(self, event: Typed) -> float:
@@ -150,36 +150,36 @@ class KeyQueue:
 
     async def _act(self, event: Typed) -> None:
         node = self._app.focused or self._app.screen
-        self._handed_at = perf_counter()
-        if not self._patience_of(event):  # else it has waited long enough, and so have those behind it
-            self._begun_at = self._handed_at
+        self._sent_at = perf_counter()
+        if not self._patience_of(event):  # otherwise it has waited long enough, as have those after it
+            self._begun_at = self._sent_at
         self._was_in_line = isinstance(node, Input)
-        self._before = list(node.ancestors_with_self)
-        self._way = None
-        if _key(event) != self._unmoving:
-            self._unmoving = ""
+        self._path = list(node.ancestors_with_self)
+        self._pending_widgets = None
+        if _key(event) != self._repeatable:
+            self._repeatable = ""
         self._last = _key(event)
-        await self._hand_on(event)
+        await self._send(event)
         self._is_typed = self._was_in_line and _is_text(event)
-        if not self._is_typed:  # else it is only inserted
-            self._on_way += 1
+        if not self._is_typed:  # otherwise only inserted
+            self._in_flight += 1
 
     # Whether a key has acted
 
     @property
-    def _in_focus(self) -> list[DOMNode]:
+    def _focus_path(self) -> list[DOMNode]:
         """The focused widget and its ancestors."""
         return list((self._app.focused or self._app.screen).ancestors_with_self) if self._app.screen_stack else []
 
     @property
-    def _is_calm(self) -> bool:
+    def _is_idle(self) -> bool:
         """Whether the widgets of the last key, and those of the next one, have no messages in their queues."""
-        return not any(node.message_queue_size for node in (*self._before, *self._in_focus))
+        return not any(node.message_queue_size for node in (*self._path, *self._focus_path))
 
     def _has_acted(self) -> None:
-        self._way, self._on_way = None, 0
-        self._unmoving = self._last if self._in_focus == self._before else ""
-        self._at_once = QUICK_AT_ONCE if perf_counter() - self._handed_at < LOOK_EVERY else AT_ONCE
+        self._pending_widgets, self._in_flight = None, 0
+        self._repeatable = self._last if self._focus_path == self._path else ""
+        self._at_once = QUICK_AT_ONCE if perf_counter() - self._sent_at < POLL_INTERVAL else AT_ONCE
 
     def _wait_for(self, nodes: list[DOMNode], before: list[DOMNode], rounds: int) -> None:
         """Waits until these widgets have processed their messages, one after another, and those that result from them.
@@ -187,26 +187,26 @@ class KeyQueue:
         The first round ends with the key's action, the second with the messages that it posted, including those to a
         new screen, which processes nothing before it is mounted. If the focus moves in a round, another follows.
         """
-        way = self._way = iter(nodes)
-        self._step = partial(self._deal_on, way, before, rounds)
-        self._go_on(way, before, rounds)
+        way = self._pending_widgets = iter(nodes)
+        self._step = partial(self._resume, way, before, rounds)
+        self._visit(way, before, rounds)
 
-    def _go_on(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
+    def _visit(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
         for node in way:
             # Not by `call_later`: it makes another function each time, and Textual looks at the signature of each.
             if node.post_message(events.Callback(self._step)):
                 return
-        now = self._in_focus
-        if rounds and (rounds == MOST_ROUNDS or now != before):
+        now = self._focus_path
+        if rounds and (rounds == MAX_ROUNDS or now != before):
             self._wait_for([*dict.fromkeys((*before[:-1], *now))], now, rounds - 1)
         else:
             self._has_acted()
 
-    async def _deal_on(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
-        if way is self._way:  # otherwise the next key no longer waits for this one
-            self._go_on(way, before, rounds)
-            if not self._on_way:
-                await self._look()
+    async def _resume(self, way: Iterator[DOMNode], before: list[DOMNode], rounds: int) -> None:
+        if way is self._pending_widgets:  # otherwise the next key no longer waits for this one
+            self._visit(way, before, rounds)
+            if not self._in_flight:
+                await self._advance()
 
 
 def _is_text(event: Typed) -> bool:

@@ -77,7 +77,7 @@ class KeyMap:
         return key in self.keys(action) or (key_to_character(key) or key) in self.keys(action)
 
     def has_any(self, key: str, *contexts: Context) -> bool:
-        """Whether a key is one of an action of these contexts."""
+        """Whether a key is that of any action of these contexts."""
         return any(self.has(action.id, key) for action in actions(*contexts))
 
     def shown(self, action: str) -> str:
@@ -116,7 +116,7 @@ class KeyMap:
 
     @property
     def typed_everywhere(self) -> frozenset[str]:
-        """What is run everywhere by a key with which text is typed."""
+        """Actions of every screen that have a key with which text is typed."""
         return frozenset(BY_ID[action].run for action in EVERYWHERE if any(map(_is_typed, self.keys(action))))
 
 

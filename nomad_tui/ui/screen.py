@@ -40,12 +40,12 @@ from nomad_tui.ui.ticker import Ticker
 if TYPE_CHECKING:
     from nomad_tui.ui.event.timeline import Timeline
 
-SYNC_EVERY: Final = 0.05
+SYNC_INTERVAL: Final = 0.05
 """Seconds between two ticks: 20 ticks per second at any rate of events."""
 OPENS_AFTER: Final = 0.3
-"""Seconds for which keys wait for a source that neither brings an event nor fails."""
+"""Seconds that keys wait for a source that neither yields an event nor fails."""
 ROWS_WITHIN: Final = 3.0
-"""Seconds for which those wait that do something with rows only."""
+"""Seconds that keys wait which only act on rows."""
 
 
 def _commands() -> type[Provider]:
@@ -123,11 +123,11 @@ class DashboardScreen(Screen[None]):
 
     @property
     def awaits_rows(self) -> bool:
-        """Whether Events has the keys and nothing to do with them, but soon may."""
+        """Whether Events has the focus but no rows yet, and the first ones may arrive soon."""
         return self.focused is self.event_list and self._awaits_rows(ROWS_WITHIN)
 
     def _awaits_rows(self, within: float) -> bool:
-        """Whether the first events may still come within so many seconds of the start."""
+        """Whether the first events may still arrive, up to `within` seconds after the start."""
         is_expected = self.session.status.state in (State.CONNECTING, State.LIVE)
         return not self._ticker.received and is_expected and perf_counter() < self._mounted_at + within
 
@@ -171,7 +171,7 @@ class DashboardScreen(Screen[None]):
         self._apply_preferences()
         self.run_worker(self.controllers.prepare, group="language")  # type: ignore[arg-type]
         self._mounted_at = perf_counter()
-        self.set_interval(SYNC_EVERY, self._ticker.tick)
+        self.set_interval(SYNC_INTERVAL, self._ticker.tick)
         self.set_interval(1.0, self.session.tick)
         self._ticker.tick()
 

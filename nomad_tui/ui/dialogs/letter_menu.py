@@ -57,7 +57,7 @@ class Choice:
 
 
 class ChoiceList(Widget, can_focus=True):
-    """A line for each choice."""
+    """One line per choice."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.MENU)
 
@@ -98,7 +98,7 @@ class ChoiceList(Widget, can_focus=True):
         self.post_message(self.Moved())
 
     def on_key(self, event: events.Key) -> None:
-        """A letter chooses its line."""
+        """Chooses a line by its letter."""
         row = next((n for n, choice in enumerate(self.choices) if choice.letter == event.character), None)
         if row is not None:
             event.stop()
@@ -108,7 +108,7 @@ class ChoiceList(Widget, can_focus=True):
         self.cursor = max(0, min(self.cursor + rows, len(self.choices) - 1))
 
     def action_choose(self) -> None:
-        """Chooses what is under the cursor."""
+        """Chooses the line under the cursor."""
         if self.choices:
             self._choose_row(self.cursor)
 
@@ -144,7 +144,7 @@ class ChoiceList(Widget, can_focus=True):
 
 
 class LetterMenu(Dialog[Result | None], Generic[Result]):
-    """Its result is made of a possible choice; None for none."""
+    """Its result is that of an available choice, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
     BOX: ClassVar[str] = "copy"

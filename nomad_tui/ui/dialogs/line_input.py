@@ -1,4 +1,4 @@
-"""The line of a dialog in which something is typed."""
+"""The input line of dialogs."""
 
 from typing import ClassVar
 
@@ -11,12 +11,12 @@ from nomad_tui.ui.actions import Context, bindings
 
 
 class LineInput(Input):
-    """A key of the dialog is not one with which the line is edited; what it runs is the dialog's."""
+    """Binds the dialog's keys, so that they do not edit the line; their actions are the dialog's."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG, Context.NAME_FILTER)
 
     def on_paste(self, event: events.Paste) -> None:
-        """Takes several lines as one, and of a text that is too long what there is room for."""
+        """Inserts several lines as one, truncated to `max_length`."""
         event.prevent_default()
         event.stop()
         kept = len(self.value) - len(self.selected_text)

@@ -13,7 +13,7 @@ class Modal(ModalScreen[Result]):
 
     @property
     def is_at_work(self) -> bool:
-        """Whether it has begun something after which the next key is meant, as saving a file."""
+        """Whether it is doing something that the next key must wait for, such as saving a file."""
         return False
 
     def awaits(self, key: str) -> bool:

@@ -164,9 +164,9 @@ class Save(AskFile):
 
     def action_leave(self) -> None:
         if self._worker is not None:
-            self._worker.cancel()  # which removes what was written so far
+            self._worker.cancel()  # this removes the incomplete file
         elif self.is_at_work:
-            return  # the file is complete, and its sentence follows
+            return  # the file is complete; the dialog closes by itself
         super().action_leave()
 
 

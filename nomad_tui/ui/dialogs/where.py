@@ -55,7 +55,7 @@ ALL_NAMESPACES: Final = Choice(ALL, "all namespaces")
 
 
 class Choices(OptionList, can_focus=False):
-    """One column. Keys come from the dialog: they also edit what is typed in the column."""
+    """One column. The dialog passes it keys, which move its cursor or edit its typed text."""
 
     def __init__(self, title: str, *, takes_any: bool, id: str) -> None:  # noqa: A002
         """`takes_any` allows choosing a typed name that is not listed."""
@@ -356,7 +356,7 @@ class Where(Dialog[Connection | None]):
     # Keys
 
     def on_key(self, event: events.Key) -> None:
-        """All keys come here."""
+        """Handles the keys of all columns."""
         column, key = self._active, event.key
         if keymap_of(self.app).has("dialog.leave", key):
             return

@@ -1,6 +1,6 @@
 """The prompt of `w`: writes a file of mode 0600, completely or not at all.
 
-Menus before it, as `w` and `Ctrl+R` have them, are on the same screen.
+The menus of `w` and `Ctrl+R` before it are on the same screen.
 """
 
 import os
@@ -266,7 +266,7 @@ class AskFile(WriteFile):
             yield self.progress
             yield self.trouble
 
-    # What to ask next
+    # Asking
 
     def ask(self, title: str, choices: Sequence[Choice], cursor: int = 0) -> None:
         self.menu.put(choices, cursor)

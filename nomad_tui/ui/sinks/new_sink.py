@@ -26,7 +26,7 @@ from nomad_tui.ui.keymap import keymap_of
 
 
 class NewSink(Modal[tuple[str, str] | None]):
-    """Ends with the new sink's ID and a sentence that says where it is; None where none was made."""
+    """Its result is the new sink's ID and a sentence that says where it is defined; None if none was created."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Context.DIALOG)
 
