@@ -20,7 +20,7 @@ from tests.thorough import times
 settings.register_profile("shared-machine", deadline=None, max_examples=times(60))
 settings.load_profile("shared-machine")
 
-MOST_WORKERS = 4
+MAX_WORKERS = 4
 """Worker processes at most; with more, tests that measure would disturb each other."""
 
 # Where this is set, each process that a test starts would compile every module anew.
@@ -40,7 +40,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     if any(not Path(name).is_dir() for name in config.args):
         return 0
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return min(cores + 1, MOST_WORKERS)
+    return min(cores + 1, MAX_WORKERS)
 
 
 def pytest_collection(session: pytest.Session) -> None:

@@ -207,7 +207,7 @@ def _definition_text(file: str) -> str:
     """The text of the definition to register. Raises `ConfigurationFailure`."""
     from pathlib import Path
 
-    from nomad_tui.config.folders import MOST_BYTES, FileError, read_text, shown
+    from nomad_tui.config.folders import MAX_BYTES, FileError, read_text, shown
 
     try:
         if file != STANDARD_INPUT:
@@ -215,8 +215,8 @@ def _definition_text(file: str) -> str:
             if text is None:
                 raise FileError(f"{shown(Path(file))} does not exist. Name a file, or - for standard input.")
             return text
-        content = b"" if sys.stdin is None else sys.stdin.buffer.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
+        content = b"" if sys.stdin is None else sys.stdin.buffer.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
             raise FileError("Standard input is larger than 1 MiB. Send one definition.")
         return content.decode()
     except UnicodeDecodeError as error:

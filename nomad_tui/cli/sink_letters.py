@@ -22,9 +22,9 @@ from nomad_tui.journal.store import Store
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.definition.folder import Loaded, NoSinkError
 
-MOST_LETTERS: Final = 1_000
+MAX_LETTERS: Final = 1_000
 """Dead letters listed in a table."""
-MOST_REASONS: Final = 3
+MAX_REASONS: Final = 3
 """Reasons of dead letters printed in full below their table."""
 
 
@@ -81,7 +81,7 @@ def dead_letters(
     with JournalReader(journal) as reader:
         if id is not None and id not in loaded.definitions and id not in reader.cursors():
             raise click.ClickException(str(NoSinkError(id)))
-        letters = reader.letters(id, limit=MOST_LETTERS + 1 if output == "text" and not delete_all else sys.maxsize)
+        letters = reader.letters(id, limit=MAX_LETTERS + 1 if output == "text" and not delete_all else sys.maxsize)
         if numbers or delete_all:
             wanted = letters if delete_all else [_letter(reader, number) for number in numbers]
             return _delete(journal, [letter.id for letter in wanted])
@@ -90,12 +90,12 @@ def dead_letters(
             line = _letter_line(letter)
             click.echo(escaped_json(line) if is_terminal(sys.stdout) else line)
     elif letters:
-        listed = letters[:MOST_LETTERS]
+        listed = letters[:MAX_LETTERS]
         rows = [_letter_row(letter) for letter in listed]
         echo_table([("LETTER", "SINK", "WHEN", "EVENT", "KEY"), *rows], notes=[_letter_note(each) for each in listed])
         _echo_reasons(listed)
-        if len(letters) > MOST_LETTERS:
-            click.echo(f"The first {MOST_LETTERS:,} are listed; --output json lists all.")
+        if len(letters) > MAX_LETTERS:
+            click.echo(f"The first {MAX_LETTERS:,} are listed; --output json lists all.")
     else:
         click.echo("No dead letters.")
     return 0
@@ -126,7 +126,7 @@ def _letter_note(letter: DeadLetter) -> str:
 def _echo_reasons(letters: Sequence[DeadLetter]) -> None:
     """Prints the newest reasons in full: the remedy is at the end of each."""
     newest = dict.fromkeys(letter.why for letter in reversed(letters))
-    for why in list(newest)[MOST_REASONS - 1 :: -1]:
+    for why in list(newest)[MAX_REASONS - 1 :: -1]:
         echo_wrapped(f"Why: {printable(why)}")
 
 

@@ -6,14 +6,14 @@ from typing import Final
 from nomad_tui.config.fields import FieldCodec, FieldPath, absolute_path, quoted, read_text
 from nomad_tui.process import WITHHELD
 
-MOST_ARGUMENTS: Final = 100
+MAX_ARGUMENTS: Final = 100
 _EXAMPLE: Final = 'write the program and its arguments, such as ["/usr/local/bin/page", "--quiet"]'
 
 
 def _read_command(raw: object, path: FieldPath) -> tuple[str, ...]:
     """Reads a command. A relative path of the program is resolved against the settings' folder, `~` to the home
     folder."""
-    if not isinstance(raw, list) or not 1 <= len(raw) <= MOST_ARGUMENTS:
+    if not isinstance(raw, list) or not 1 <= len(raw) <= MAX_ARGUMENTS:
         no_shell = ", but commands do not run in a shell" if isinstance(raw, str) else ""
         raise path.error(f"is {quoted(raw)}{no_shell}: {_EXAMPLE}")
     argv: list[str] = []

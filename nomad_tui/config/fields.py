@@ -23,7 +23,7 @@ from nomad_tui.core.text import printable
 
 LONGEST_QUOTE: Final = 60
 """Characters of a value that an error message quotes."""
-MOST_LISTED: Final = 5
+MAX_LISTED: Final = 5
 """Mistakes of one file listed in a message."""
 LONGEST_DURATION: Final = 3650 * 86_400.0
 LARGEST_SIZE: Final = 1 << 60
@@ -45,8 +45,8 @@ class FieldError(ValueError):
 def list_errors(errors: Collection[FieldError]) -> str:
     """The first mistakes of a file and the number of others."""
     listed = [str(error) for error in errors]
-    more = [f"and {len(listed) - MOST_LISTED} more"] if len(listed) > MOST_LISTED else []
-    return ". ".join((*listed[:MOST_LISTED], *more))
+    more = [f"and {len(listed) - MAX_LISTED} more"] if len(listed) > MAX_LISTED else []
+    return ". ".join((*listed[:MAX_LISTED], *more))
 
 
 class FieldPath(msgspec.Struct, frozen=True):

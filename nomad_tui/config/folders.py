@@ -30,7 +30,7 @@ def styles_folder(package: Path = Path(__file__).parent.parent) -> Path:
 
 
 PROGRAM: Final = "nomad-tui"
-MOST_BYTES: Final = 1024 * 1024
+MAX_BYTES: Final = 1024 * 1024
 """Read limit per file; the program's own files are far smaller."""
 
 
@@ -93,7 +93,7 @@ def read_text(file: Path) -> str | None:
         with open(file, "rb", opener=_open) as opened:
             if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode) and not file.samefile(os.devnull):
                 raise FileError(f"{shown(file)} cannot be read: it is not a regular file. Put a file in its place.")
-            content = opened.read(MOST_BYTES + 1)
+            content = opened.read(MAX_BYTES + 1)
     except FileNotFoundError:
         return None
     except NotADirectoryError:
@@ -104,7 +104,7 @@ def read_text(file: Path) -> str | None:
         ) from None
     except OSError as error:
         raise FileError(f"{shown(file)} cannot be read: {reason(error)}. Check its permissions.") from error
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         raise FileError(f"{shown(file)} is larger than 1 MiB, so it is not read. Shorten it, or move it away.")
     try:
         return content.decode()

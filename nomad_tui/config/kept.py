@@ -16,7 +16,7 @@ from nomad_tui.core.text import printable
 
 HISTORY_FILE: Final = "filter-history"
 """One filter per line, in the state folder."""
-MOST_FILTERS: Final = 200
+MAX_FILTERS: Final = 200
 LONGEST_FILTER: Final = 2_000
 """Characters; a longer one was pasted by mistake and would not help in the history."""
 
@@ -77,17 +77,17 @@ class FilterHistory:
 
 
 def _newest(texts: Iterable[str]) -> tuple[str, ...]:
-    """The newest distinct texts, at most `MOST_FILTERS`, ordered by last use."""
+    """The newest distinct texts, at most `MAX_FILTERS`, ordered by last use."""
     in_order = tuple(dict.fromkeys(reversed(tuple(texts))))
-    return tuple(reversed(in_order[:MOST_FILTERS]))
+    return tuple(reversed(in_order[:MAX_FILTERS]))
 
 
 FILE: Final = "dashboard.json"
 MARKS: Final = "marks"
 """A folder with a file for each recording or journal."""
-MOST_MARKED: Final = 200
+MAX_MARKED: Final = 200
 """Recordings and journals whose marks are kept; those marked longest ago are removed first."""
-MOST_MARKS: Final = 2_000
+MAX_MARKS: Final = 2_000
 """Newest marks kept per recording or journal."""
 
 
@@ -186,7 +186,7 @@ class KeptMarks:
             with suppress(OSError):
                 self._file.unlink(missing_ok=True)
             return
-        write_text(self._file, msgspec.json.encode(marks[-MOST_MARKS:]).decode() + "\n")
+        write_text(self._file, msgspec.json.encode(marks[-MAX_MARKS:]).decode() + "\n")
         with suppress(OSError):
             for old in _oldest(self._folder.glob("*.json")):
                 old.unlink(missing_ok=True)
@@ -194,4 +194,4 @@ class KeptMarks:
 
 def _oldest(files: Iterable[Path]) -> list[Path]:
     newest_first = sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)
-    return newest_first[MOST_MARKED:]
+    return newest_first[MAX_MARKED:]

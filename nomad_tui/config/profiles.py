@@ -12,7 +12,7 @@ from nomad_tui.config.setting import ADDRESS, PROFILE, ConfigurationError
 from nomad_tui.config.settings import FILE, LONGEST_NAME, read_profiles
 from nomad_tui.core.text import printable
 
-MOST_NAMED: Final = 12
+MAX_NAMED: Final = 12
 """Profiles listed in a message."""
 
 
@@ -73,7 +73,7 @@ class Connections:
         if not profiles:
             there = f"{shown(file)} defines no profile" if file.exists() else f"there is no file {shown(file)}"
             raise ConfigurationError(f"{wrong}, but {there}. Add a table [profile.NAME], or name no profile.")
-        names = [*list(profiles)[:MOST_NAMED], *(["…"] if len(profiles) > MOST_NAMED else [])]
+        names = [*list(profiles)[:MAX_NAMED], *(["…"] if len(profiles) > MAX_NAMED else [])]
         raise ConfigurationError(
             f"{wrong}, but the profiles in {shown(file)} are {', '.join(names)}. Name one of them."
         )

@@ -9,7 +9,7 @@ from nomad_tui.core.wire import Unreadable
 from nomad_tui.journal.log import Log
 from nomad_tui.journal.record import Record, size_of, unpacked
 
-MOST_UNPACKED: Final = 8 * 1024 * 1024
+MAX_UNPACKED: Final = 8 * 1024 * 1024
 """Bytes of unpacked blocks to cache, for sinks that are behind."""
 DAMAGED: Final = "the journal is damaged here"
 
@@ -68,13 +68,13 @@ class Blocks:
         return records
 
     def _keep(self, first: int, records: list[Record], size: int) -> None:
-        if size > MOST_UNPACKED // 4:
+        if size > MAX_UNPACKED // 4:
             return
         if (old := self._unpacked.pop(first, None)) is not None:
             self._unpacked_bytes -= _size(old)
         self._unpacked[first] = records
         self._unpacked_bytes += size
-        while self._unpacked_bytes > MOST_UNPACKED:
+        while self._unpacked_bytes > MAX_UNPACKED:
             _, oldest = self._unpacked.popitem(last=False)
             self._unpacked_bytes -= _size(oldest)
 

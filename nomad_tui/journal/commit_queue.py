@@ -8,7 +8,7 @@ from typing import Final
 
 from nomad_tui.journal.record import Content, Record, events_in, size_of
 
-MOST_COMMITTED: Final = 8 * 1024 * 1024
+MAX_COMMITTED: Final = 8 * 1024 * 1024
 """Bytes in one commit at most."""
 COMMIT_INTERVAL: Final = 0.05
 """Seconds between the starts of two commits while few records arrive: each one waits for the disk and costs CPU time,
@@ -89,7 +89,7 @@ class CommitQueue:
         size = 0
         for record in self._records:
             own = size_of(record.content)
-            if oldest and size + own > MOST_COMMITTED:
+            if oldest and size + own > MAX_COMMITTED:
                 break
             oldest.append(record)
             size += own

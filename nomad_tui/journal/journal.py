@@ -23,9 +23,9 @@ from nomad_tui.journal.store import MoreLetters, Store
 
 log = Log("nomad_tui.journal")
 
-MOST_QUEUED: Final = 32 * 1024 * 1024
+MAX_QUEUED: Final = 32 * 1024 * 1024
 """Uncommitted bytes beyond which reading the stream pauses."""
-LEAST_ROOM: Final = 4 * 1024 * 1024
+MIN_ROOM: Final = 4 * 1024 * 1024
 """Bytes of history to drop when the disk is full, if every sink is past them."""
 RETRY: Final = 1.0
 """Seconds between attempts to write to a disk that is full or fails."""
@@ -109,8 +109,8 @@ class Journal:
         self._queue.add(content, received)
 
     async def room(self) -> None:
-        """Wait while more than `MOST_QUEUED` bytes are uncommitted. Await it before each read of the stream."""
-        while self._queue.bytes > MOST_QUEUED and not self._queue.closing.is_set():
+        """Wait while more than `MAX_QUEUED` bytes are uncommitted. Await it before each read of the stream."""
+        while self._queue.bytes > MAX_QUEUED and not self._queue.closing.is_set():
             await self._moved.wait()
 
     @property
@@ -302,7 +302,7 @@ class Journal:
 
     async def _make_room(self, group: Sequence[Record]) -> bool:
         """Drop the oldest records that every sink is past. Called once for consecutive failures."""
-        wanted = max(LEAST_ROOM, sum(size_of(record.content) for record in group))
+        wanted = max(MIN_ROOM, sum(size_of(record.content) for record in group))
         dropped = await self.change(retention.make_room, wanted)
         if dropped is not None:
             self.first = dropped.first

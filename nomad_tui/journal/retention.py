@@ -17,15 +17,15 @@ from nomad_tui.journal.errors import JournalError, doing
 from nomad_tui.journal.record import BLOCK_SIZE, events_in, packed, unpacked
 from nomad_tui.journal.store import Store
 
-MOST_DROPPED: Final = 256
+MAX_DROPPED: Final = 256
 """Blocks dropped in one transaction at most."""
 JOIN_AGE: Final = 60 * SECOND
 """Blocks younger than this are not joined yet."""
-MOST_JOINED: Final = 64
+MAX_JOINED: Final = 64
 """Blocks joined into one at most."""
-MOST_SCANNED: Final = 4096
+MAX_SCANNED: Final = 4096
 """Blocks scanned in one transaction at most."""
-MOST_VACUUMED: Final = 1024
+MAX_VACUUMED: Final = 1024
 """Pages returned to the disk in one transaction at most."""
 SPARE: Final = 0.1
 """Share of the file that may be free pages, for the records to come."""
@@ -160,7 +160,7 @@ def _drop(
         "SELECT first FROM block WHERE last_index IS NOT NULL ORDER BY first DESC LIMIT 1"
     ).fetchone()
     rows = connection.execute(
-        "SELECT first, last, events_before + events, newest, stored FROM block ORDER BY first LIMIT ?", (MOST_DROPPED,)
+        "SELECT first, last, events_before + events, newest, stored FROM block ORDER BY first LIMIT ?", (MAX_DROPPED,)
     ).fetchall()
     last = events = freed = 0
     for first, block_last, events_behind, received, stored in rows:
@@ -223,11 +223,11 @@ def vacuum(store: Store, max_size: int) -> bool:
     """Return some free pages to the disk, and return whether there are more."""
     pages, free, size = _pages(store)
     wanted = min(free, max(free - int((pages - free) * SPARE), pages - max_size // size))
-    if wanted < MOST_VACUUMED and pages * size <= max_size:
+    if wanted < MAX_VACUUMED and pages * size <= max_size:
         return False
     # As a script, because `execute` takes one step only of a statement without rows, and each step frees one page.
-    store.connection.executescript(f"PRAGMA incremental_vacuum({min(wanted, MOST_VACUUMED)})")
-    if wanted > MOST_VACUUMED:
+    store.connection.executescript(f"PRAGMA incremental_vacuum({min(wanted, MAX_VACUUMED)})")
+    if wanted > MAX_VACUUMED:
         return True
     store.checkpoint()  # this is what shrinks the file
     return False
@@ -241,23 +241,23 @@ def join(store: Store, start: int) -> tuple[int, bool]:
     """
     settled = time.time_ns() - JOIN_AGE
     blocks = store.connection.execute(
-        "SELECT first, size, newest FROM block WHERE first >= ? ORDER BY first LIMIT ?", (start, MOST_SCANNED)
+        "SELECT first, size, newest FROM block WHERE first >= ? ORDER BY first LIMIT ?", (start, MAX_SCANNED)
     ).fetchall()
     run: list[int] = []
     size = 0
-    more = len(blocks) == MOST_SCANNED
+    more = len(blocks) == MAX_SCANNED
     for first, own, newest in blocks:
         if newest >= settled:
             more = False
             break
-        if size + own > BLOCK_SIZE or len(run) == MOST_JOINED:
+        if size + own > BLOCK_SIZE or len(run) == MAX_JOINED:
             if len(run) > 1:
                 _join(store, run)
                 return first, True
             run, size = [], 0
         run.append(first)
         size += own
-    if len(run) > MOST_JOINED // 2:
+    if len(run) > MAX_JOINED // 2:
         _join(store, run)
     return (run[0] if run else start), more
 

@@ -17,7 +17,7 @@ NONE: Final = "none"
 """Removes all keys from an action."""
 MAX_KEYS: Final = 8
 """Maximum number of keys per action."""
-MOST_KEYS: Final = 4
+MAX_LISTED_KEYS: Final = 4
 """Maximum number of actions on a line of the help that shows all their keys; of more, only the first and the last."""
 
 TYPED_INTO: Final = frozenset((Context.FILTER, Context.FIND, Context.DIALOG, Context.MENU, Context.NAME_FILTER))
@@ -109,7 +109,7 @@ class KeyMap:
             else:
                 groups.append((action.help, [action]))
         for sentence, alike in groups:
-            if len(alike) > MOST_KEYS:
+            if len(alike) > MAX_LISTED_KEYS:
                 yield [f"{self.shown(alike[0].id)} … {self.shown(alike[-1].id)}"], sentence
             else:
                 yield [shown_key(key) for action in alike for key in self.keys(action.id)], sentence

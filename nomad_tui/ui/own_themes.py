@@ -13,7 +13,7 @@ from nomad_tui.config.folders import FileError, read_text, shown
 from nomad_tui.core.text import printable
 from nomad_tui.ui.themes import NOMAD_DARK, NOMAD_LIGHT, THEMES, VARIABLES
 
-MOST_THEMES: Final = 100
+MAX_THEMES: Final = 100
 THEME_VARIABLES: Final = frozenset((*NOMAD_DARK.variables, *VARIABLES)) - {"failure-style"}
 """Variables of the style sheets that a theme may set in addition to its colors."""
 
@@ -64,7 +64,7 @@ def read_themes(folder: Path) -> tuple[tuple[Theme, ...], list[str]]:
     themes: list[Theme] = []
     mistakes: list[str] = []
     try:
-        files = sorted(folder.glob("*.toml"))[:MOST_THEMES]
+        files = sorted(folder.glob("*.toml"))[:MAX_THEMES]
     except OSError:
         files = []
     for file in files:

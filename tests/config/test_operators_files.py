@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nomad_tui.config.folders import FileError, Folders, read_text, write_text
-from nomad_tui.config.kept import LONGEST_FILTER, MOST_FILTERS, FilterHistory, Kept, KeptMarks, Mark
+from nomad_tui.config.kept import LONGEST_FILTER, MAX_FILTERS, FilterHistory, Kept, KeptMarks, Mark
 from nomad_tui.config.precedence import Profile
 from nomad_tui.config.profiles import Connections
 from nomad_tui.config.saved_filters import MINE, PRESETS, SavedFilters
@@ -73,12 +73,12 @@ def test_filters_are_remembered_from_one_run_to_the_next(tmp_path: Path) -> None
 
 def test_the_history_is_bounded_and_skips_filters_that_are_too_long(tmp_path: Path) -> None:
     history = FilterHistory(tmp_path)
-    for number in range(MOST_FILTERS + 20):
+    for number in range(MAX_FILTERS + 20):
         history.remember(f"job-{number}")
     history.remember("x" * (LONGEST_FILTER + 1))
     again = FilterHistory(tmp_path)
-    assert len(again.texts) == MOST_FILTERS
-    assert again.texts[-1] == f"job-{MOST_FILTERS + 19}"
+    assert len(again.texts) == MAX_FILTERS
+    assert again.texts[-1] == f"job-{MAX_FILTERS + 19}"
 
 
 def test_two_programs_share_the_history(tmp_path: Path) -> None:

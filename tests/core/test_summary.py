@@ -24,7 +24,7 @@ from tests.thorough import times
 
 SECOND: Final = 1_000_000_000
 WIDTH: Final = 60
-MOST_LINES: Final = 6
+MAX_LINES: Final = 6
 """Lines of the summary that the inspector shows."""
 
 EDGE_1: Final = "d7d7a09d-5db6-5c6c-c529-9c0c533e29b7"
@@ -93,7 +93,7 @@ def test_every_recorded_object_has_a_summary(name: str) -> None:
         result = _summarized(topic, key, payload)
         assert _is_sound(result)
         assert len(result.facts) >= 2, payload[:200]
-        assert len(_lines(result)) <= MOST_LINES + 1, _lines(result)
+        assert len(_lines(result)) <= MAX_LINES + 1, _lines(result)
 
 
 @pytest.mark.parametrize("name", ["tour", "large-job"])
@@ -160,7 +160,7 @@ def test_a_driver_failure_shows_why_the_task_never_ran() -> None:
 
 def test_a_rescheduled_allocation_shows_how_often_and_from_which() -> None:
     rows = _rows(118, "Allocation", 1_795_423_780 * SECOND, lambda payload: "RescheduleTracker" in str(payload))
-    assert "rescheduled once, 8 s ago  previous 9d48d801" in rows[:MOST_LINES]
+    assert "rescheduled once, 8 s ago  previous 9d48d801" in rows[:MAX_LINES]
     assert 'exceeded allowed attempts 2 in interval 30s and mode is "fail"' in rows
 
 

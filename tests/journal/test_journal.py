@@ -16,7 +16,7 @@ from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, Unreadable, decode
 from nomad_tui.journal.cursor import Cursor, DeadLetter
 from nomad_tui.journal.errors import JournalError, JournalInUseError
-from nomad_tui.journal.journal import MOST_QUEUED, Journal
+from nomad_tui.journal.journal import MAX_QUEUED, Journal
 from nomad_tui.journal.record import Content, Record
 from nomad_tui.journal.status import RunnerStatus, SinkState, SinkStatus
 from nomad_tui.journal.store import Store
@@ -152,7 +152,7 @@ async def test_reading_waits_while_much_is_queued(tmp_path: Path) -> None:
     async with asyncio.timeout(60):
         journal = await Journal.open(tmp_path / "journal")
         large = Frame(1, [], b'{"Index":1,"Events":[],"Filler":"%s"}' % (b"x" * 1024 * 1024))
-        for _ in range(2 * MOST_QUEUED // len(large.line)):
+        for _ in range(2 * MAX_QUEUED // len(large.line)):
             journal.add(large, 0)
         assert journal.end == 0
         await journal.room()

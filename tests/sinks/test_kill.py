@@ -11,7 +11,7 @@ import orjson
 
 from nomad_tui.core.wire import Frame
 from nomad_tui.journal.reader import JournalReader
-from nomad_tui.sinks.delivery.in_flight import MOST_AHEAD
+from nomad_tui.sinks.delivery.in_flight import MAX_AHEAD
 from nomad_tui.standin import Options, StandIn
 from tests import recordings
 from tests.forking import starter
@@ -69,7 +69,7 @@ async def test_fifty_kills(tmp_path: Path) -> None:
         for request in hook.requests:
             assert by_id.setdefault(request.headers["webhook-id"], request.json) == request.json
         # A kill repeats at most what was in flight or not yet stored as acknowledged.
-        assert len(hook.requests) - len(by_id) <= KILLS * (MOST_AHEAD + 1)
+        assert len(hook.requests) - len(by_id) <= KILLS * (MAX_AHEAD + 1)
         with JournalReader(journal) as reader:
             held = reader.read(0, 1 << 30)
         assert [record.content.line for record in held if isinstance(record.content, Frame)] == [

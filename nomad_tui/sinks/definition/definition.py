@@ -91,9 +91,9 @@ NATS: Final = frozenset((Kind.NATS,))
 EXEC: Final = frozenset((Kind.EXEC,))
 ADDRESSED: Final = frozenset(Kind) - {Kind.STDOUT, Kind.EXEC}
 
-MOST_EVENTS: Final = 10_000
+MAX_EVENTS: Final = 10_000
 """Per batch."""
-MOST_GROUPED: Final = 100_000
+MAX_GROUPED: Final = 100_000
 """Events per window."""
 _HOUR: Final = 3600.0
 _DAY: Final = 86_400.0
@@ -101,7 +101,7 @@ _DAY: Final = 86_400.0
 
 class Batch(msgspec.Struct, frozen=True):
     max_events: Annotated[
-        int, Field(integer(1, MOST_EVENTS), "events per batch; the format `nomad` never divides a frame")
+        int, Field(integer(1, MAX_EVENTS), "events per batch; the format `nomad` never divides a frame")
     ] = 1
     """A frame in `Format.NOMAD` is never split, so a request may contain more."""
     max_wait: Annotated[float, Field(duration(0, _HOUR), "how long the first event of a batch waits for others")] = 1.0
@@ -361,7 +361,7 @@ class Definition(msgspec.Struct, frozen=True, eq=False):
         available, without waiting, unless `batch` asks for more: a file is then synced, and the cursor advanced, once
         per batch."""
         if self.is_grouped:
-            return Batch(MOST_GROUPED, self.window if self.group_by is not None else self.batch.max_wait)
+            return Batch(MAX_GROUPED, self.window if self.group_by is not None else self.batch.max_wait)
         if self.kind is Kind.PAGERDUTY:
             return Batch()
         if self.kind not in BATCH_SIZES or self.batch.max_events > 1:

@@ -22,7 +22,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.sinks.definition import checking
 from nomad_tui.sinks.definition.definition import ADDRESSED, Definition, JetStream, Kind
 
-MOST_NAMED: Final = 3
+MAX_NAMED: Final = 3
 """Types listed in a mistake."""
 LONGEST_MESSAGE: Final = 600
 IGNORED: Final = {
@@ -158,7 +158,7 @@ def _read_fields(reader: FieldReader[Definition], dialect: Dialect) -> None:
         table = reader.name(attribute).partition(".")[0]
         if table not in of_others:
             what = f"is for sinks of type {' or '.join(sorted(kinds))}, and this one is {kind.value}: remove it"
-            if len(kinds) > MOST_NAMED:
+            if len(kinds) > MAX_NAMED:
                 what = f"is not a setting of sinks of type {kind.value}: remove it"
             reader.errors.append(reader.path_of(table).error(what))
             of_others.add(table)

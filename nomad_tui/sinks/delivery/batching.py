@@ -20,7 +20,7 @@ from nomad_tui.sinks.delivery.grouping import Folding
 from nomad_tui.sinks.delivery.selection import Selection
 from nomad_tui.sinks.delivery.sink import Item
 
-MOST_BYTES: Final = 4 * 1024 * 1024
+MAX_BYTES: Final = 4 * 1024 * 1024
 """Bytes of events in one batch. Only a single frame or event may be larger."""
 READ_BYTES: Final = 1024 * 1024
 REPLAYED: Final = 64
@@ -287,7 +287,7 @@ class Batches:
         most = self._most
         while self._parts:
             part = self._parts[0]
-            is_too_large = self._count and part.items and self._size + part.size > MOST_BYTES
+            is_too_large = self._count and part.items and self._size + part.size > MAX_BYTES
             if self._sending:
                 if self._folding is None and is_too_large:  # formed while the sink still grouped
                     return self._cut()

@@ -28,11 +28,11 @@ from nomad_tui.sinks.delivery.sink import Item, More
 
 KEPT: Final = 20
 """Events that a group keeps as items."""
-MOST_GROUPS: Final = 200
+MAX_GROUPS: Final = 200
 """Groups in one window; a window with more ends early."""
-MOST_BYTES: Final = 32 * 1024 * 1024
+MAX_BYTES: Final = 32 * 1024 * 1024
 """Bytes of the events kept in one window; a window with more ends early."""
-MOST_KINDS: Final = 50
+MAX_KINDS: Final = 50
 """Distinct kinds of events that a group counts separately."""
 OLD: Final = "\0old"
 """The group of all events older than `max_age`."""
@@ -102,7 +102,7 @@ class Folding:
 
     @property
     def is_full(self) -> bool:
-        return len(self._groups) >= MOST_GROUPS or self.size >= MOST_BYTES
+        return len(self._groups) >= MAX_GROUPS or self.size >= MAX_BYTES
 
     def take(self) -> list[Item]:
         """Remove and return all items, group by group, in the order in which the groups began."""
@@ -120,7 +120,7 @@ def _count(more: More, item: Item) -> None:
         more.places.extend(item.more.places)
         counted += item.more.counts
     for what, number in counted.items():
-        more.counts[what if what in more.counts or len(more.counts) < MOST_KINDS else ""] += number
+        more.counts[what if what in more.counts or len(more.counts) < MAX_KINDS else ""] += number
     level = item.about.level if item.about is not None else 0
     more.level = max(more.level, level, item.more.level if item.more is not None else 0)
 

@@ -33,18 +33,18 @@ log = Log("nomad_tui.sinks")
 
 _T = TypeVar("_T")
 
-MOST_AHEAD: Final = 16
+MAX_AHEAD: Final = 16
 """Batches beyond those that may be in flight: ready to send, or done before an earlier one is."""
-MOST_AHEAD_BYTES: Final = 4 * 1024 * 1024
+MAX_AHEAD_BYTES: Final = 4 * 1024 * 1024
 """Bytes of the events in the queue beyond which no further batch is formed."""
-LEAST_READY: Final = 8
+MIN_READY: Final = 8
 """Batches that are ready to send, below which the ends of the next ones are stored at once."""
 COMMIT_DELAY: Final = 0.1
 """Seconds that acknowledgements may wait to be committed together. After a crash in between these batches are sent
 again; their number is limited by the stored ends."""
 RETRY_DELAY: Final = 1.0
 """Seconds until a failed transaction is retried."""
-MOST_DOUBLINGS: Final = 2
+MAX_DOUBLINGS: Final = 2
 """How often that delay is doubled if each attempt has to create many dead letters again: up to 4 s."""
 LOGGED_ATTEMPTS: Final = 60
 """Of this many failed attempts, the first is logged."""
@@ -174,8 +174,8 @@ class InFlightWindow:
     def _wants_more(self) -> bool:
         """Whether to form another batch: not behind one that is not full, as its successors can wait in the journal."""
         return (
-            len(self._queue) < MOST_AHEAD + self._most
-            and self._size < MOST_AHEAD_BYTES
+            len(self._queue) < MAX_AHEAD + self._most
+            and self._size < MAX_AHEAD_BYTES
             and (not self._queue or self._queue[-1].batch.full or self._queue[-1].sent)
         )
 
@@ -195,7 +195,7 @@ class InFlightWindow:
             each.letters = await self._retrier.deliver(Delivery(each.batch.id, each.batch.items, self._region), renew)
             self._busy -= 1
             self._pass_done()
-            if self._letters or not self._queue or len(self._ready) < LEAST_READY:
+            if self._letters or not self._queue or len(self._ready) < MIN_READY:
                 self._wake.set()
 
     def _with_summary(self, each: _Waiting, left: Delivery) -> Delivery:
@@ -284,7 +284,7 @@ class InFlightWindow:
             return False
         last = self._queue[-1] if self._queue else None
         is_wanted = last is not None and not last.stored and bool(last.batch.items)
-        if self._letters or (is_wanted and len(self._ready) < LEAST_READY):
+        if self._letters or (is_wanted and len(self._ready) < MIN_READY):
             return True
         wait = self._unwritten_since + COMMIT_DELAY - monotonic()
         if wait > 0:
@@ -318,7 +318,7 @@ class InFlightWindow:
                     log.error("cursor_cannot_be_written", sink=self._progress.sink, what=str(error))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(
-                        RETRY_DELAY * 2 ** min(attempt, MOST_DOUBLINGS if more is not None else 0)
+                        RETRY_DELAY * 2 ** min(attempt, MAX_DOUBLINGS if more is not None else 0)
                     ):
                         await self._leaving.wait()
                 if self._leaving.is_set():

@@ -12,12 +12,12 @@ from nomad_tui.core.objects.registry import kind
 from nomad_tui.core.topics import released_topic
 from nomad_tui.core.wire import Frame
 
-MOST_BYTES: Final = 32 * 1024 * 1024
+MAX_BYTES: Final = 32 * 1024 * 1024
 ENTRY_BYTES: Final = 600
 """Approximate bytes of an entry without its payload."""
 RENAMED: Final = ("Node", "ACLRole")
 """Topics of the objects that sentences name and that can be renamed while events wait for a sink."""
-MOST_NAMES: Final = 100
+MAX_NAMES: Final = 100
 """Names kept for one object: more renames while events wait are not expected."""
 
 
@@ -34,7 +34,7 @@ class _Latest(msgspec.Struct, gc=False):
 class LatestEvents:
     """The latest event of each object, for a sink that renders events. Evicts the least recently changed objects."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most_bytes: int = MAX_BYTES) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._objects: OrderedDict[tuple[str, str, str], _Latest] = OrderedDict()
@@ -67,7 +67,7 @@ class LatestEvents:
             if identity[0] in RENAMED:
                 name = _called(identity[0], payload)
                 if not latest.names or name != latest.names[-1][1]:
-                    latest.names = (*latest.names[1 - MOST_NAMES :], (number, name))
+                    latest.names = (*latest.names[1 - MAX_NAMES :], (number, name))
             number += 1
         while retained > self._most_bytes and len(objects) > 1:
             retained -= len(objects.popitem(last=False)[1].payload) + ENTRY_BYTES

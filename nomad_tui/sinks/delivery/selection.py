@@ -25,7 +25,7 @@ HELD_BYTES: Final = 32 * 1024 * 1024
 """Bytes of the history that a sink with a filter keeps, to compare events with earlier ones."""
 Note: TypeAlias = Callable[[str, int, bool], None]
 """Called with an incident, the position of the record that opens or closes it, and whether it is open from there."""
-MOST_INCIDENTS: Final = 10_000
+MAX_INCIDENTS: Final = 10_000
 """Incidents that are remembered; the least recently changed are forgotten first."""
 
 
@@ -251,7 +251,7 @@ class Incidents:
         self._known.move_to_end(incident)
         if position and was_open != is_open and self._store is not None:
             self._store(incident, position, is_open)
-        if len(self._known) > MOST_INCIDENTS:
+        if len(self._known) > MAX_INCIDENTS:
             forgotten, was_open = self._known.popitem(last=False)
             if position and was_open and self._store is not None:
                 self._store(forgotten, position, False)

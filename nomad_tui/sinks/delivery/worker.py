@@ -29,7 +29,7 @@ OPEN_RETRY: Final = 5.0
 """Seconds until a sink that could not be opened is opened again. Opening it contacts no receiver."""
 FAILURE_RETRY: Final = 30.0
 """Seconds until a sink is restarted after an unforeseen error."""
-MOST_FAILURES_AT_EXIT: Final = 2
+MAX_FAILURES_AT_EXIT: Final = 2
 """Failed attempts in a row beyond which the end of the program does not wait for the receiver."""
 
 Open = Callable[[Definition], Awaitable[Sink]]
@@ -103,7 +103,7 @@ class SinkWorker:
 
     def _is_caught_up(self) -> bool:
         status = self.status
-        if status.state in (SinkState.PAUSED, SinkState.BROKEN) or status.attempt > MOST_FAILURES_AT_EXIT:
+        if status.state in (SinkState.PAUSED, SinkState.BROKEN) or status.attempt > MAX_FAILURES_AT_EXIT:
             return True
         return self._cursor is not None and self._cursor.position >= self._journal.end
 

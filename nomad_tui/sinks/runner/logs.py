@@ -14,7 +14,7 @@ from typing import Final, TextIO
 import structlog
 from structlog.typing import Processor
 
-MOST_WAITING: Final = 10_000
+MAX_WAITING: Final = 10_000
 """Lines in the queue, beyond which new ones are dropped."""
 CLOSE_TIMEOUT: Final = 1.0
 """Seconds that `close` waits for the queue to be written."""
@@ -26,7 +26,7 @@ class LogFormat(StrEnum):
 
 
 class _Queueing(QueueHandler):
-    """Drops lines while `MOST_WAITING` are in the queue."""
+    """Drops lines while `MAX_WAITING` are in the queue."""
 
     left_out = 0
 
@@ -45,7 +45,7 @@ class Log(QueueListener):
 
     def __init__(self, output: TextIO | None, form: LogFormat, file: Path | None = None) -> None:
         """`output` is None if the program was started without standard error; `file` is the file behind it, if any."""
-        waiting: Queue[logging.LogRecord] = Queue(MOST_WAITING)
+        waiting: Queue[logging.LogRecord] = Queue(MAX_WAITING)
         super().__init__(waiting)
         self._output = output
         self._file = file

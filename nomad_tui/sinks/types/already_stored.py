@@ -30,8 +30,8 @@ MIN_MESSAGES: Final = 20_000
 long ago."""
 OUTDATED_AFTER: Final = 0.5
 """Fraction of the duplicate window after which the known IDs are outdated."""
-MOST_AHEAD: Final = 10_000
-MOST_FAILURES: Final = 2
+MAX_AHEAD: Final = 10_000
+MAX_FAILURES: Final = 2
 """Failed reads in a row after which the stream is published to without them; a server may be busy for a moment."""
 RECHECK_DELAY: Final = 300.0
 """Seconds before a failed read is retried."""
@@ -90,7 +90,7 @@ class AlreadyStored:
                 if self._read_by is None or self._read_by.broken:
                     raise
                 self._failures += 1
-                if self._failures < MOST_FAILURES and not error.refused:
+                if self._failures < MAX_FAILURES and not error.refused:
                     raise
                 self._again_at = monotonic() + RECHECK_DELAY
                 self.unchecked = error.why
@@ -110,7 +110,7 @@ class AlreadyStored:
             while (next_sent := self._ahead.pop(self._covered + 1, None)) is not None:
                 self._covered += 1
                 self._covered_at = max(self._covered_at, next_sent)
-        elif not duplicate and len(self._ahead) < MOST_AHEAD:
+        elif not duplicate and len(self._ahead) < MAX_AHEAD:
             self._ahead[sequence] = sent
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ from nomad_tui.sinks.types.formats import JSON, Body
 from nomad_tui.sinks.types.templates import Template, check_json, without_mentions
 from nomad_tui.sinks.types.webhook import Webhook
 
-MOST_LINES: Final = 10
+MAX_LINES: Final = 10
 """Lines of a message for a group."""
 LONGEST_LINE: Final = 300
 """Characters."""
@@ -77,8 +77,8 @@ def _of_group(items: Sequence[Item], definition: Definition, region: str) -> Mes
     )
     number = total(items)
     found = counts(items)
-    lines = [_counted(what, often) for what, often in found.most_common(MOST_LINES) if what]
-    shown = sum(often for what, often in found.most_common(MOST_LINES) if what)
+    lines = [_counted(what, often) for what, often in found.most_common(MAX_LINES) if what]
+    shown = sum(often for what, often in found.most_common(MAX_LINES) if what)
     if shown < number:
         lines.append(f"and {count(number - shown)} more")
     view = EventView(first, definition, region)

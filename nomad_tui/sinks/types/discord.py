@@ -9,7 +9,7 @@ from nomad_tui.sinks.types.chat import Chat, Message, answer_json, cut, escape_m
 
 LONGEST_CONTENT: Final = 2_000
 LONGEST_TITLE: Final = 256
-MOST_EMBEDS: Final = 10
+MAX_EMBEDS: Final = 10
 DESCRIPTION: Final = 3_000
 """Characters that leave room for title and fields: all embeds of a message may have 6,000 in total."""
 
@@ -20,7 +20,7 @@ class Discord(Chat):
         if text is not None:
             made["content"] = cut(text, LONGEST_CONTENT)
         if blocks is not None:
-            made["embeds"] = blocks[:MOST_EMBEDS]
+            made["embeds"] = blocks[:MAX_EMBEDS]
         elif text is None:
             embed: dict[str, Any] = {
                 "title": cut(escape_markdown(message.title), LONGEST_TITLE),

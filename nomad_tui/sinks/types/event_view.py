@@ -43,7 +43,7 @@ NAMES: Final = (
     "cause",
 )
 """The names of one event in a template."""
-MOST_CHANGES: Final = 200
+MAX_CHANGES: Final = 200
 LONGEST_VALUE: Final = 1_000
 """Characters of a changed value."""
 _GAP: Final = {"topic": "Gap", "name": "gap", "glyph": "⋯"}
@@ -205,7 +205,7 @@ class EventView:
                         "after": _shown(change.after),
                     }
                 )
-                if len(shown) == MOST_CHANGES:
+                if len(shown) == MAX_CHANGES:
                     return shown
         return shown
 

@@ -31,7 +31,7 @@ LONGEST_SUMMARY: Final = 1_024
 """Characters of PagerDuty's summary."""
 LIFETIME_FACTOR: Final = 4
 """Multiple of `resend` after which Alertmanager resolves an alert that is not sent again."""
-MOST_ALERTS: Final = 5_000
+MAX_ALERTS: Final = 5_000
 """Newest alerts that are sent again."""
 SEVERITIES: Final = {"failure": "critical", "warning": "warning"}
 ALERT_LABELS: Final = (
@@ -232,13 +232,13 @@ class Alertmanager(Webhook):
         if not lasts:
             self._open.pop(name, None)
             self._ended[name] = None
-            if len(self._ended) > MOST_ALERTS:
+            if len(self._ended) > MAX_ALERTS:
                 del self._ended[next(iter(self._ended))]
         if lasts:
             self._open[name] = alert
             self._labels[name] = alert["labels"]
             for held in (self._open, self._labels):
-                if len(held) > MOST_ALERTS:
+                if len(held) > MAX_ALERTS:
                     held.pop(next(iter(held)))
 
     async def _resend(self) -> None:

@@ -27,7 +27,7 @@ from nomad_tui.nats.publishing import (
 )
 from nomad_tui.sinks.definition.definition import Definition
 from nomad_tui.sinks.delivery.sink import Delivery, Item, LocalError, RejectedError, UnavailableError, UndeliveredError
-from nomad_tui.sinks.types.already_stored import MOST_FAILURES, RECHECK_DELAY, AlreadyStored
+from nomad_tui.sinks.types.already_stored import MAX_FAILURES, RECHECK_DELAY, AlreadyStored
 from nomad_tui.sinks.types.formats import encode_one
 
 log = Log("nomad_tui.sinks.nats")
@@ -188,7 +188,7 @@ class JetStreamSink:
                 stream = await self._create(link)
         except NatsError as error:
             self._failures += 1
-            if link.broken or (self._failures < MOST_FAILURES and not error.refused):
+            if link.broken or (self._failures < MAX_FAILURES and not error.refused):
                 raise
             self._window = None
             self._inspection_error = error.why

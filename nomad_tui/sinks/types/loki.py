@@ -25,7 +25,7 @@ LABELS: Final = (("source", "nomad"), ("region", "{region}"), ("topic", "{topic}
 METADATA: Final = tuple((name, f"{{{name}}}") for name in ("namespace", "type", "job", "group", "node"))
 PATH: Final = "/loki/api/v1/push"
 
-MOST_STREAMS: Final = 10_000
+MAX_STREAMS: Final = 10_000
 """Streams whose newest time is remembered."""
 
 _TOO_OLD: Final = re.compile(r"too far behind|out of order|out-of-order|too old|greater_than_max_sample_age|behind")
@@ -47,7 +47,7 @@ class Loki(Webhook):
             newest = self._in_flight.pop(delivery.id, {})
         for name, at in newest.items():
             self._newest[name] = max(at, self._newest.pop(name, 0))
-        while len(self._newest) > MOST_STREAMS:
+        while len(self._newest) > MAX_STREAMS:
             del self._newest[next(iter(self._newest))]
         return answer
 

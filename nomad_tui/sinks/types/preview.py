@@ -23,7 +23,7 @@ from nomad_tui.sinks.types.formats import Body, encode_one, messages
 from nomad_tui.sinks.types.opening import http_sink
 from nomad_tui.sinks.types.templates import DeliveryTemplate, Template, TemplateInvalidError
 
-MOST_BYTES: Final = 64 * 1024 * 1024
+MAX_BYTES: Final = 64 * 1024 * 1024
 """Bytes of a journal's newest frames."""
 
 
@@ -42,7 +42,7 @@ class Previewed:
 def newest_records(journal: Path, most: int) -> tuple[list[Record], str]:
     """The newest frames of a journal, and its runner's region. Raises `JournalError`."""
     with JournalReader(journal) as reader:
-        frames = reader.last_frames(most, MOST_BYTES)
+        frames = reader.last_frames(most, MAX_BYTES)
         runner = reader.overview().runner
     return records_of(frames), runner.region if runner is not None else ""
 

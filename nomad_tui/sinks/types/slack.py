@@ -10,11 +10,11 @@ from nomad_tui.sinks.types.templates import escape_slack
 LONGEST_TEXT: Final = 40_000
 """Characters after which Slack truncates a message's text."""
 LONGEST_SECTION: Final = 3_000
-MOST_BLOCKS: Final = 50
+MAX_BLOCKS: Final = 50
 LONGEST_FACT: Final = 600
 """Characters. Slack rejects blocks of about 11,000 characters in total, although it documents no limit; with these
-limits, a section and `MOST_ELEMENTS` have at most 9,000."""
-MOST_ELEMENTS: Final = 10
+limits, a section and `MAX_ELEMENTS` have at most 9,000."""
+MAX_ELEMENTS: Final = 10
 """Elements of a context block."""
 
 REMEDIES: Final = {
@@ -39,14 +39,14 @@ class Slack(Chat):
             shortened(text, LONGEST_TEXT) if text is not None else _mrkdwn(f"*{_one(message.title)}* {_first(message)}")
         )
         if blocks is not None:
-            return {"text": summary, "blocks": blocks[:MOST_BLOCKS]}
+            return {"text": summary, "blocks": blocks[:MAX_BLOCKS]}
         if text is not None:
             return {"text": summary}
         lines = "\n".join(escape_slack(line) for line in message.lines)
         title = f"<{message.url}|{_one(message.title)}>" if message.url else _one(message.title)
         elements = [
             {"type": "mrkdwn", "text": _mrkdwn(f"{name}: {escape_slack(value)}", LONGEST_FACT)}
-            for name, value in message.facts[:MOST_ELEMENTS]
+            for name, value in message.facts[:MAX_ELEMENTS]
         ]
         made: list[dict[str, Any]] = [
             {"type": "section", "text": {"type": "mrkdwn", "text": _mrkdwn(f"*{title}*\n{lines}")}}

@@ -12,7 +12,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.dialogs.letter_menu import Choice, LetterMenu
 
-MOST_OFFERED: Final = 200
+MAX_OFFERED: Final = 200
 """Maximum number of marked events in the menu, the newest ones."""
 
 
@@ -23,7 +23,7 @@ class CompareWith(LetterMenu[int]):
     BOX = "compare"
 
     def __init__(self, history: History, marks: Sequence[int]) -> None:
-        held = [mark for mark in reversed(marks) if mark >= history.first][:MOST_OFFERED]
+        held = [mark for mark in reversed(marks) if mark >= history.first][:MAX_OFFERED]
         offered = list(_choices(history, held))
         self._marks = [mark for mark, _ in offered]
         keys = "{menu.choose} compare · {dialog.leave} close"

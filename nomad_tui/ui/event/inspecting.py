@@ -14,7 +14,7 @@ from nomad_tui.ui.event.inspected import EventView, described
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.panes import Pane, Panes
 
-MOST_PLACES: Final = 100
+MAX_PLACES: Final = 100
 """Maximum number of places to go back to; the oldest are discarded."""
 
 
@@ -40,7 +40,7 @@ class Places:
     def leave(self, place: Place) -> None:
         """Adds a place that is being left."""
         self._places.append(place)
-        del self._places[:-MOST_PLACES]
+        del self._places[:-MAX_PLACES]
 
     def back(self) -> Place:
         """Removes and returns the last place."""

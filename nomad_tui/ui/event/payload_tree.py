@@ -29,7 +29,7 @@ _LONG_TEXT: Final = 300
 """Characters above which a text without line feeds is opened in a window, too."""
 _SEARCHED: Final = frozenset(("key", "string", "number", "sent", "boolean", "null", "raw"))
 """Components that the search covers, in which matches are highlighted."""
-_MOST_HIGHLIGHTS: Final = 100
+_MAX_HIGHLIGHTS: Final = 100
 """Maximum number of highlighted matches in one piece of a line."""
 _IS_SECRET: Final = "This is a secret: press {tree.reveal} to reveal it first."
 
@@ -192,7 +192,7 @@ class PayloadTree(RowView):
         segments: list[Segment] = []
         match = self._rich_style(f"{component} match", has_cursor)
         at = 0
-        for start, end in wanted.spans(text, _MOST_HIGHLIGHTS):
+        for start, end in wanted.spans(text, _MAX_HIGHLIGHTS):
             segments += (Segment(text[at:start], style), Segment(text[start:end], match))
             at = end
         segments.append(Segment(text[at:], style))

@@ -19,7 +19,7 @@ from nomad_tui.ui.actions import Context, bindings
 from nomad_tui.ui.keymap import keymap_of
 from nomad_tui.ui.line_view import LaidOutOnce
 
-MOST_ROWS: Final = 8
+MAX_ROWS: Final = 8
 TAKEN_BY: Final = "⇥"
 """Shown at the end of the row that Tab inserts."""
 WIDEST_LABEL: Final = 48
@@ -51,7 +51,7 @@ class CandidateList(Static):
         """Lists the candidates around the chosen one; `at` is the place on the screen where they would be inserted."""
         candidates = completion.candidates
         screen = self.screen.size
-        rows = max(1, min(MOST_ROWS, len(candidates), at.y - 2))
+        rows = max(1, min(MAX_ROWS, len(candidates), at.y - 2))
         self._first = min(max(0, chosen - rows + 1), len(candidates) - rows)
         self._rows = rows
         shown = candidates[self._first : self._first + rows]

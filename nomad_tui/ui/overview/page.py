@@ -56,8 +56,8 @@ ZOOMS: Final[tuple[tuple[int | None, str], ...]] = ((None, "all"), (3600, "1 h")
 """Seconds shown by the histogram, and how the title names them."""
 READING: Final = "Reading events …"
 """Shown in place of results until all events are read."""
-MOST_TALKERS: Final = 5
-MOST_LISTED: Final = 200
+MAX_TALKERS: Final = 5
+MAX_LISTED: Final = 200
 """Maximum number of jobs, and of nodes: all are redrawn twice a second."""
 _KEYS: Final = (
     "{attention.open} timeline · {overview.only} filter · {overview.next} {overview.previous} next · "
@@ -191,13 +191,13 @@ class OverviewPage(Modal[Chosen]):
         return is_complete
 
     def _lists_of(self, cluster: Cluster) -> ComputingLists:
-        listed = yield from listing(cluster, MOST_LISTED)
+        listed = yield from listing(cluster, MAX_LISTED)
         talkers: dict[Talker, list[tuple[str, int]]] = {}
         at = self._as_of
         if at is None:
-            talkers = yield from most_common(self._index.talkers(), MOST_TALKERS)
+            talkers = yield from most_common(self._index.talkers(), MAX_TALKERS)
         elif self._history.first <= at < self._index.next:
-            talkers = yield from most_common(self._index.talkers(at + 1), MOST_TALKERS)
+            talkers = yield from most_common(self._index.talkers(at + 1), MAX_TALKERS)
         return listed, talkers
 
     def _state(self) -> Cluster | None:

@@ -39,10 +39,10 @@ from nomad_tui.ui.themes import glyph
 Read = Callable[[], Awaitable[Sequence[DeadLetter]]]
 """Raises `JournalError`."""
 
-MOST_LISTED: Final = 1_000
+MAX_LISTED: Final = 1_000
 WHEN_WIDTH: Final = 8
 INDEX_WIDTH: Final = 9
-LEAST_EVENT: Final = 12
+MIN_EVENT: Final = 12
 EVENT_SHARE: Final = 0.42
 """The event column's share of the width that the fixed columns leave; the rest is for the reason."""
 UNUSABLE: Final = "Nothing can be sent: the sink has no valid definition."
@@ -80,7 +80,7 @@ class LetterList(RowView):
         self.heading = Static(id="letters-heading", markup=False)
         """The column headings above the list."""
         self._letters: Sequence[DeadLetter] = ()
-        self._event_width = LEAST_EVENT
+        self._event_width = MIN_EVENT
 
     @property
     def letter(self) -> DeadLetter | None:
@@ -93,9 +93,9 @@ class LetterList(RowView):
         self._letters = letters
         found = next((row for row, each in enumerate(letters) if before is not None and each.id == before.id), None)
         self._cursor = max(0, min(self._cursor if found is None else found, len(letters) - 1))
-        most = max(LEAST_EVENT, int((self._width - WHEN_WIDTH - INDEX_WIDTH - 6) * EVENT_SHARE))
+        most = max(MIN_EVENT, int((self._width - WHEN_WIDTH - INDEX_WIDTH - 6) * EVENT_SHARE))
         longest = max((cell_len(_event(each)) for each in letters), default=0)
-        self._event_width = min(most, max(LEAST_EVENT, longest))
+        self._event_width = min(most, max(MIN_EVENT, longest))
         heading = f"{'when':>{WHEN_WIDTH}}  {'index':>{INDEX_WIDTH}}  {'event':<{self._event_width}}  why"
         self.heading.update(heading, layout=False)
         self.set_row_count(len(letters))
@@ -172,7 +172,7 @@ class DeadLetters(Modal[None]):
             self._result = Content.styled(str(error), "$error")
         if self.list.is_attached:
             self.list.show(self._letters)
-            of = "the oldest " if len(self._letters) == MOST_LISTED else ""
+            of = "the oldest " if len(self._letters) == MAX_LISTED else ""
             title = f"Dead letters  {printable(self._sink, 64)}  {of}{count(len(self._letters))}"
             self.query_one("#letters").border_title = Content(title)
             self._show_details()

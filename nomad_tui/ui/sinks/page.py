@@ -24,7 +24,7 @@ from nomad_tui.ui.dialogs.modal import Modal
 from nomad_tui.ui.dialogs.text_page import TextViewer
 from nomad_tui.ui.event.row_view import Pieces, RowView
 from nomad_tui.ui.keymap import keymap_of
-from nomad_tui.ui.sinks.dead_letters import MOST_LISTED, DeadLetters
+from nomad_tui.ui.sinks.dead_letters import MAX_LISTED, DeadLetters
 from nomad_tui.ui.sinks.editing import edit_definition
 from nomad_tui.ui.sinks.new_sink import NewSink
 from nomad_tui.ui.sinks.place import Place, answered, previewed, send_test
@@ -353,7 +353,7 @@ class SinksPage(Modal[None]):
             return
 
         async def read() -> Sequence[DeadLetter]:
-            return await self._in_thread(lambda: self._watch.letters(sink.id, MOST_LISTED))
+            return await self._in_thread(lambda: self._watch.letters(sink.id, MAX_LISTED))
 
         self.app.push_screen(DeadLetters(sink.id, sink.definition, journal, read))
 

@@ -22,7 +22,7 @@ from nomad_tui.ui.sinks.watch import Seen
 LONGEST_ERROR: Final = 2_000
 """Characters of an untrusted text that are shown."""
 LABEL_WIDTH: Final = 13
-LEAST_ADDRESS: Final = 16
+MIN_ADDRESS: Final = 16
 """Minimum width of the address column in cells; if less is left, it is omitted."""
 WIDEST: Final = 140
 """Maximum line length in cells: longer lines are hard to read."""
@@ -90,18 +90,18 @@ def layout(width: int, sinks: Sequence[SinkReport]) -> dict[Column, int]:
         if dropped is not None:
             columns.remove(dropped)
         taken = GUTTER + sum(WIDTHS.get(column, 0) + GUTTER for column in columns) - GUTTER
-        least = LEAST_ADDRESS if Column.ADDRESS in columns else 0
+        least = MIN_ADDRESS if Column.ADDRESS in columns else 0
         if taken + min(name, NAME_WIDTH_KEPT) + least <= width:
             break
     name = max(SHORTEST_NAME, min(name, width - taken))
     widths = {column: WIDTHS.get(column, name) for column in columns}
     if Column.ADDRESS in widths:
         addresses = max((len(sink.address) for sink in sinks), default=0)
-        widths[Column.SINK] = name = min(name, max(NAME_WIDTH_KEPT, width - taken - max(LEAST_ADDRESS, addresses)))
+        widths[Column.SINK] = name = min(name, max(NAME_WIDTH_KEPT, width - taken - max(MIN_ADDRESS, addresses)))
         kinds = max((len(sink.kind) for sink in sinks), default=0)
-        longer = max(0, min(kinds - widths[Column.TYPE], width - taken - name - LEAST_ADDRESS))
+        longer = max(0, min(kinds - widths[Column.TYPE], width - taken - name - MIN_ADDRESS))
         widths[Column.TYPE] += longer
-        widths[Column.ADDRESS] = min(width - taken - name - longer, max(LEAST_ADDRESS, addresses))
+        widths[Column.ADDRESS] = min(width - taken - name - longer, max(MIN_ADDRESS, addresses))
     return widths
 
 
