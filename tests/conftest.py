@@ -15,7 +15,7 @@ from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.screen import Screen
 
-from tests.thorough import times
+from tests.randomized import times
 
 settings.register_profile("shared-machine", deadline=None, max_examples=times(60))
 settings.load_profile("shared-machine")

@@ -30,7 +30,7 @@ from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.panes import Pane
 from nomad_tui.ui.screen import DashboardScreen
 from tests import recordings, scenes
-from tests.pressing import at_rest, has_worked, is_calm, notes, post_key, resize, until
+from tests.keyboard import at_rest, has_worked, is_calm, notes, post_key, resize, until
 from tests.recordings import frame
 
 SECONDS: Final = 150

@@ -44,7 +44,7 @@ from nomad_tui.ui.sinks.page import SinksPage
 from nomad_tui.ui.sinks.place import Place
 from nomad_tui.ui.sinks.watch import Seen, SinkWatch
 from tests import recordings
-from tests.pressing import at_rest
+from tests.keyboard import at_rest
 
 FOLDER: Final = Path(__file__).parents[1] / "screenshots"
 VERSION_FILE: Final = FOLDER / "textual-version"

@@ -18,7 +18,7 @@ from nomad_tui.session import Session
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import StandIn
 from tests import recordings
-from tests.list_alone import list_alone
+from tests.list_screen import list_alone
 
 PACKAGE: Final = f"{Path(nomad_tui.__file__).parent}/"
 SECONDS: Final = 60

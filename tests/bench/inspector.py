@@ -21,7 +21,7 @@ from nomad_tui.session import Session
 from nomad_tui.ui.app import NomadTui
 from nomad_tui.ui.panes import Pane
 from tests.dashboard import CONNECTED, ScriptedSource, frames
-from tests.pressing import post_key
+from tests.keyboard import post_key
 
 SIZE: Final = (180, 50)
 KEYS: Final = 120

@@ -27,7 +27,7 @@ from nomad_tui.cli.options import ByteSize
 from nomad_tui.config.folders import NO_HOME, Folders
 from nomad_tui.config.setting import HELP
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, Request, StandIn
-from tests import quick, recordings
+from tests import fork_server, recordings
 
 SECONDS = 60
 """Seconds after which a test counts as hung."""
@@ -86,7 +86,7 @@ async def request(way: Way, settings: dict[str, str], server: StandIn) -> Reques
         ]
         environ = {setting.variable: "wrong" for setting in given if setting.variable is not None}
     process = await asyncio.create_subprocess_exec(
-        *quick.command(), *way.command_line(flags), stdout=PIPE, stderr=PIPE, env={**os.environ, **environ}
+        *fork_server.command(), *way.command_line(flags), stdout=PIPE, stderr=PIPE, env={**os.environ, **environ}
     )
     out, err = await process.communicate()
     assert (process.returncode, out.count(b"\n"), err) == (0, 1, b"")
@@ -168,7 +168,7 @@ async def test_a_profile_reaches_the_server_and_no_other_clusters_token_does(
             f'[profile.prod]\naddress = "{server.address}"\nregion = "europe"\ntoken_file = "token"\n'
         )
         process = await asyncio.create_subprocess_exec(
-            *quick.command(),
+            *fork_server.command(),
             *(argument.replace("{folder}", str(tmp_path)) for argument in arguments),
             stdout=PIPE,
             stderr=PIPE,
@@ -204,7 +204,7 @@ async def test_stream_options_can_precede_the_command() -> None:
             "2K",
         )
         process = await asyncio.create_subprocess_exec(
-            *quick.command(), *arguments, "tail", "--limit", "2", stdout=PIPE, stderr=PIPE
+            *fork_server.command(), *arguments, "tail", "--limit", "2", stdout=PIPE, stderr=PIPE
         )
         out, err = await process.communicate()
     assert [line.split()[2] for line in out.splitlines()] == [b"2", b"4"]
@@ -226,7 +226,7 @@ async def test_stream_options_can_precede_the_command() -> None:
 async def test_start_options_can_precede_the_command(arguments: list[str]) -> None:
     async with asyncio.timeout(SECONDS), StandIn([frame(1), frame(2)], Options(lead=ALL_FRAMES)) as server:
         process = await asyncio.create_subprocess_exec(
-            *(*quick.command(), "--address", server.address, *arguments, "--limit", "1"), stdout=PIPE, stderr=PIPE
+            *(*fork_server.command(), "--address", server.address, *arguments, "--limit", "1"), stdout=PIPE, stderr=PIPE
         )
         await server.subscribed()
         server.publish(frame(3))
@@ -310,7 +310,8 @@ def test_a_wrong_value_is_reported_in_one_sentence(
 )
 def test_printing_to_a_full_disk_or_a_closed_output_ends_without_a_traceback(arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
-        ended = subprocess.run([*quick.command(), *arguments], stdout=full, stderr=subprocess.PIPE, timeout=SECONDS)
+        command = [*fork_server.command(), *arguments]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=SECONDS)
     [sentence] = ended.stderr.decode().splitlines()
     assert ended.returncode == 1 and "Cannot write to standard output: no space left on device." in sentence
     shell = ["sh", "-c", '"$@" >&-', "sh", sys.executable, "-m", "nomad_tui", *arguments]

@@ -25,7 +25,7 @@ from nomad_tui.sources.recording import Recording
 from nomad_tui.sources.unpacking import Growing
 from tests import recordings
 from tests.cli.test_tail import SECONDS
-from tests.quick import command
+from tests.fork_server import command
 
 CAPTURES = Path(__file__).parents[1] / "cases" / "captures"
 FRAMES = (CAPTURES / "frames.ndjson").read_bytes().splitlines()

@@ -24,8 +24,8 @@ from nomad_tui.standin import ALL_FRAMES, Options, StandIn
 from tests import recordings
 from tests.cli.test_cli import terminal
 from tests.cli.test_tail import Ended, event, events_of, frame, read_lines, recorded
+from tests.fork_server import command
 from tests.journals import SECOND, frames_of, report, write, writing, written
-from tests.quick import command
 
 SECONDS = 120
 """Seconds after which a test counts as hung."""

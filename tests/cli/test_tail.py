@@ -42,7 +42,7 @@ from nomad_tui.standin import (
     Token,
 )
 from tests import recordings
-from tests.quick import command
+from tests.fork_server import command
 
 SECONDS = 60
 """Seconds after which a test counts as hung."""

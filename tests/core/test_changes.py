@@ -19,7 +19,7 @@ from nomad_tui.core.payload.parsing import Members, Number, Value
 from nomad_tui.core.secrets import is_secret
 from nomad_tui.core.topics import released_topic
 from tests import recordings
-from tests.thorough import times
+from tests.randomized import times
 
 
 def same(one: Value, other: Value) -> bool:

@@ -19,7 +19,7 @@ from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Event, Frame, decode
 from tests import recordings
 from tests.memory import alive
-from tests.thorough import times
+from tests.randomized import times
 
 Seen: TypeAlias = tuple[int, str, str, str, str]
 Resend: TypeAlias = Callable[[bytes], bytes]

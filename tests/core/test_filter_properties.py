@@ -24,7 +24,7 @@ from nomad_tui.core.filter import (
 )
 from nomad_tui.core.text import printable
 from tests import recordings
-from tests.thorough import times
+from tests.randomized import times
 
 PIECES = (
     *(

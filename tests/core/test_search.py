@@ -21,7 +21,7 @@ from nomad_tui.core.search.view import Fold, View
 from nomad_tui.core.wire import Frame, decode
 from tests.core.test_filter_properties import filters
 from tests.core.test_view import GAP, check_places, counted, fill, finish, frame, recorded, rows, search, synthetic
-from tests.thorough import times
+from tests.randomized import times
 
 NOW = 1_795_423_940_000_000_000
 """Time in ns since 1970, shortly after the recordings."""

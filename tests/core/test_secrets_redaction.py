@@ -15,7 +15,7 @@ from nomad_tui.core.secrets.redaction import redact_frame
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 from tests.bench import masking
-from tests.thorough import times
+from tests.randomized import times
 
 TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"(\s*:)?|[^\s{}\[\],:"]+', re.DOTALL)
 

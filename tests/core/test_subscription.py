@@ -14,7 +14,7 @@ from nomad_tui.core.wire import Event, Frame, LineSplitter, decode
 from nomad_tui.nomad.client import Client
 from nomad_tui.standin import AtEnd, Options, StandIn
 from tests import recordings
-from tests.thorough import times
+from tests.randomized import times
 
 
 def asked(*typed: str, beta: bool = False) -> list[str]:

@@ -19,8 +19,8 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.topics import released_topic
 from nomad_tui.core.wire import Frame, decode
 from tests.core.test_sentence import UNREADABLE
+from tests.randomized import times
 from tests.recordings import lines
-from tests.thorough import times
 
 SECOND: Final = 1_000_000_000
 WIDTH: Final = 60

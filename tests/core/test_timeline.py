@@ -23,7 +23,7 @@ from nomad_tui.core.wire import Event, Frame, decode
 from tests import recordings
 from tests.bench.trace import filled, focuses
 from tests.bench.trace import trace as measure
-from tests.thorough import times
+from tests.randomized import times
 
 SECOND = 1_000_000_000
 BEGAN = 1_795_423_752 * SECOND

@@ -27,7 +27,7 @@ from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame, decode
 from tests import recordings
 from tests.memory import traced
-from tests.thorough import times
+from tests.randomized import times
 
 GAP = Gap(GapReason.BUFFER, 5, 9, 1.0)
 

@@ -29,8 +29,8 @@ from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.release_discovery import Evidence, ServerReleases
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, Release, Server, StandIn, Token
 from tests import recordings
-from tests.odd_servers import HEARTBEAT, answer, odd_server
-from tests.quick import command
+from tests.faulty_servers import HEARTBEAT, answer, faulty_server
+from tests.fork_server import command
 
 SECONDS = 60
 SECRET = "00000000-0000-4000-8000-00000000000a"
@@ -561,7 +561,7 @@ def at(port: int) -> Connection:
 )
 async def test_a_server_that_is_not_nomad_is_identified_and_not_asked_further(says: bytes) -> None:
     async with asyncio.timeout(SECONDS):
-        with odd_server(says) as odd:
+        with faulty_server(says) as odd:
             examination = await examined(at(odd.port))
     assert found(examination, "nomad").verdict is Verdict.BROKEN
     assert found(examination, "token").verdict is Verdict.SKIPPED
@@ -569,7 +569,7 @@ async def test_a_server_that_is_not_nomad_is_identified_and_not_asked_further(sa
 
 
 async def test_a_missing_leader_is_broken() -> None:
-    with odd_server(answer("200 OK", '""')) as odd:
+    with faulty_server(answer("200 OK", '""')) as odd:
         finding = await checked(server.leader, at(odd.port))
     assert (finding.verdict, finding.measured["leader"]) == (Verdict.BROKEN, None)
 
@@ -580,7 +580,7 @@ async def test_a_missing_leader_is_broken() -> None:
 )
 async def test_clocks_are_compared(skew: int, verdict: Verdict, says: str) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=skew), usegmt=True)
-    with odd_server(answer("200 OK", '["global"]', f"Date: {date}")) as odd:
+    with faulty_server(answer("200 OK", '["global"]', f"Date: {date}")) as odd:
         finding = await checked(stream.clock, at(odd.port))
     assert finding.verdict is verdict
     assert says in finding.sentence
@@ -601,14 +601,14 @@ async def test_the_age_of_the_buffer_uses_the_servers_clock() -> None:
 async def test_an_event_from_the_future_is_a_note() -> None:
     date = format_datetime(datetime.now(UTC), usegmt=True)
     soon = int((datetime.now(UTC).timestamp() + 600) * 1e9)
-    with odd_server(answer("200 OK", '["global"]', f"Date: {date}")) as odd:
+    with faulty_server(answer("200 OK", '["global"]', f"Date: {date}")) as odd:
         finding = await checked(stream.clock, at(odd.port), newest_moment=soon)
     assert finding.verdict is Verdict.NOTE
     assert "from now" in finding.sentence
 
 
 async def test_heartbeats_in_bulk_indicate_a_buffering_proxy() -> None:
-    with odd_server(HEARTBEAT + b"{}\n", holds=True) as odd:
+    with faulty_server(HEARTBEAT + b"{}\n", holds=True) as odd:
         finding = await listened(stream.heartbeat, at(odd.port))
     assert finding.verdict is Verdict.BROKEN
     assert "arrived together" in finding.sentence
@@ -618,11 +618,11 @@ async def test_heartbeats_in_bulk_indicate_a_buffering_proxy() -> None:
 async def test_a_silent_stream_indicates_a_buffering_proxy() -> None:
     silent = HEARTBEAT.removesuffix(b"{}\n")
     releases = ServerReleases(Evidence.MEMBERS, (("one.global", "1.11.1"),))
-    with odd_server(silent, holds=True) as odd:
+    with faulty_server(silent, holds=True) as odd:
         opening = await checked(stream.stream, at(odd.port))
-    with odd_server(silent, holds=True) as odd:
+    with faulty_server(silent, holds=True) as odd:
         modern = await checked(stream.stream, at(odd.port), releases=releases)
-    with odd_server(silent, holds=True) as odd:
+    with faulty_server(silent, holds=True) as odd:
         waiting = await listened(stream.heartbeat, at(odd.port))
     assert opening.verdict is Verdict.NOTE
     assert (modern.verdict, waiting.verdict) == (Verdict.BROKEN, Verdict.BROKEN)
@@ -630,7 +630,7 @@ async def test_a_silent_stream_indicates_a_buffering_proxy() -> None:
 
 
 async def test_a_stream_that_ends_is_reported_with_its_last_message() -> None:
-    with odd_server(HEARTBEAT + b"event dropped from buffer") as odd:
+    with faulty_server(HEARTBEAT + b"event dropped from buffer") as odd:
         finding = await listened(stream.heartbeat, at(odd.port))
     assert finding.verdict is Verdict.BROKEN
     assert "event dropped from buffer" in finding.sentence
@@ -749,7 +749,7 @@ HOSTILE = "evil\x1b]52;c;AAAA\x07\u202e[/x]"
 async def test_control_characters_from_a_server_do_not_reach_the_terminal() -> None:
     regions = json.dumps(["global", HOSTILE])
     async with asyncio.timeout(SECONDS):
-        with odd_server(answer("200 OK", regions)) as odd:
+        with faulty_server(answer("200 OK", regions)) as odd:
             examination = await examined(at(odd.port))
     text = report.plain(report.page(examination, 100)) + json.dumps(examination.as_json(), ensure_ascii=False)
     assert "evil" in text

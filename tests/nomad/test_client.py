@@ -17,7 +17,7 @@ from nomad_tui.nomad import client as client_module
 from nomad_tui.nomad.client import BODY_KEPT, Client, ServerInfo
 from nomad_tui.nomad.diagnose import Kind, NomadError
 from nomad_tui.standin import Options, StandIn
-from tests.odd_servers import HEARTBEAT, OddServer, answer, odd_server
+from tests.faulty_servers import HEARTBEAT, FaultyServer, answer, faulty_server
 
 TOKEN = "8d6ae3f7-secret"
 
@@ -30,14 +30,14 @@ async def first_bytes(*parameters: tuple[str, str], **environ: str) -> bytes:
             return await stream.content.read()
 
 
-def head(server: OddServer) -> str:
+def head(server: FaultyServer) -> str:
     """Return the only request that `server` received."""
     (request,) = server.requests
     return request
 
 
 async def test_the_stream_is_requested_unchanged_with_the_token_and_uncompressed() -> None:
-    with odd_server(HEARTBEAT) as server:
+    with faulty_server(HEARTBEAT) as server:
         received = await first_bytes(
             ("topic", "*:*"),
             ("namespace", "*"),
@@ -58,7 +58,7 @@ async def test_only_given_settings_are_sent(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login ann password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    with odd_server(HEARTBEAT) as server:
+    with faulty_server(HEARTBEAT) as server:
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}", HTTP_PROXY="http://127.0.0.1:1")
     assert "X-Nomad-Token" not in head(server)
     assert "Authorization" not in head(server)
@@ -67,7 +67,7 @@ async def test_only_given_settings_are_sent(tmp_path: Path, monkeypatch: pytest.
 async def test_a_renewed_token_is_sent_at_the_next_connect(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("first")
-    with odd_server(HEARTBEAT) as server:
+    with faulty_server(HEARTBEAT) as server:
         connection = Connection.from_environment(
             {"token_file": str(file)}, {"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"}
         )
@@ -82,9 +82,9 @@ async def test_a_renewed_token_is_sent_at_the_next_connect(tmp_path: Path) -> No
 
 
 async def test_a_redirect_is_reported_and_not_followed() -> None:
-    with odd_server(HEARTBEAT) as elsewhere:
+    with faulty_server(HEARTBEAT) as elsewhere:
         moved = answer("307 Temporary Redirect", "", f"Location: http://127.0.0.1:{elsewhere.port}/v1/event/stream")
-        with odd_server(moved) as server, pytest.raises(NomadError) as raised:
+        with faulty_server(moved) as server, pytest.raises(NomadError) as raised:
             await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}", NOMAD_TOKEN=TOKEN)
     assert raised.value.status == 307
     assert raised.value.headers["location"].endswith("/v1/event/stream")
@@ -93,7 +93,7 @@ async def test_a_redirect_is_reported_and_not_followed() -> None:
 
 async def test_an_error_contains_the_beginning_of_the_servers_response() -> None:
     says = answer("403 Forbidden", "Permission denied" + "." * 5000)
-    with odd_server(says) as server, pytest.raises(NomadError) as raised:
+    with faulty_server(says) as server, pytest.raises(NomadError) as raised:
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
     assert raised.value.status == 403
     assert raised.value.body == b"Permission denied" + b"." * (BODY_KEPT - 17)
@@ -101,14 +101,14 @@ async def test_an_error_contains_the_beginning_of_the_servers_response() -> None
 
 async def test_a_web_page_is_not_a_stream() -> None:
     says = answer("200 OK", "<!doctype html>", "Content-Type: text/html; charset=utf-8")
-    with odd_server(says) as server, pytest.raises(NomadError) as raised:
+    with faulty_server(says) as server, pytest.raises(NomadError) as raised:
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
     assert raised.value.status == 200
 
 
 @pytest.mark.parametrize("says", [None, HEARTBEAT])
 async def test_silence_ends_the_stream_before_and_after_its_first_line(says: bytes | None) -> None:
-    with odd_server(says, holds=True) as server:
+    with faulty_server(says, holds=True) as server:
         connection = Connection.from_environment({}, {"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
         async with asyncio.timeout(60), Client(connection) as client:
             with pytest.raises(NomadError) as raised:
@@ -119,7 +119,7 @@ async def test_silence_ends_the_stream_before_and_after_its_first_line(says: byt
 
 
 async def test_a_handshake_that_never_ends_times_out() -> None:
-    with odd_server(None, holds=True, listens=False) as server, pytest.raises(NomadError) as raised:
+    with faulty_server(None, holds=True, listens=False) as server, pytest.raises(NomadError) as raised:
         connection = Connection.from_environment({}, {"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"})
         async with asyncio.timeout(60), Client(connection, connect_timeout=0.2) as client:
             await client.get_json("/v1/regions")
@@ -127,7 +127,7 @@ async def test_a_handshake_that_never_ends_times_out() -> None:
 
 
 async def test_closing_the_stream_closes_its_connection_at_once() -> None:
-    with odd_server(HEARTBEAT, holds=True) as server:
+    with faulty_server(HEARTBEAT, holds=True) as server:
         connection = Connection.from_environment({}, {"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
         async with asyncio.timeout(60), Client(connection) as client:
             async with client.open_stream([]) as stream:
@@ -140,13 +140,13 @@ async def test_a_unix_socket_is_used() -> None:
     # A socket's path can have at most 103 characters, which pytest's own folders can exceed.
     with TemporaryDirectory(dir="/tmp") as folder:
         path = Path(folder) / "nomad api.sock"
-        with odd_server(HEARTBEAT, socket_path=path) as server:
+        with faulty_server(HEARTBEAT, socket_path=path) as server:
             assert await first_bytes(NOMAD_ADDR=f"unix://{path}", HTTP_PROXY="http://127.0.0.1:1") == b"{}\n"
     assert "Host: 127.0.0.1\r\n" in head(server)
 
 
 async def test_a_proxy_is_used_for_a_remote_address() -> None:
-    with odd_server(HEARTBEAT) as proxy:
+    with faulty_server(HEARTBEAT) as proxy:
         received = await first_bytes(
             NOMAD_ADDR="http://nomad.invalid:4646", HTTP_PROXY=f"http://ann:secret@127.0.0.1:{proxy.port}"
         )
@@ -156,7 +156,7 @@ async def test_a_proxy_is_used_for_a_remote_address() -> None:
 
 
 async def test_a_proxy_never_sees_the_token_of_an_https_address() -> None:
-    with odd_server(answer("403 Forbidden")) as proxy, pytest.raises(NomadError, match="proxy"):
+    with faulty_server(answer("403 Forbidden")) as proxy, pytest.raises(NomadError, match="proxy"):
         await first_bytes(
             NOMAD_ADDR="https://nomad.invalid:4646",
             NOMAD_TOKEN=TOKEN,
@@ -216,7 +216,7 @@ async def test_tls_follows_the_settings(
     names: list[str], wants_certificate: bool, settings: dict[str, str], authority: trustme.CA, tmp_path: Path
 ) -> None:
     environ = {name: value.replace("{files}", str(tmp_path)) for name, value in settings.items()}
-    with odd_server(HEARTBEAT, server_context(authority, *names, wants_certificate=wants_certificate)) as server:
+    with faulty_server(HEARTBEAT, server_context(authority, *names, wants_certificate=wants_certificate)) as server:
         assert await first_bytes(NOMAD_ADDR=f"https://127.0.0.1:{server.port}", **environ) == b"{}\n"
 
 
@@ -228,7 +228,7 @@ async def test_a_server_signed_by_another_authority_gets_no_request(
     for place in ("other.pem", "others/other.pem"):
         trustme.CA().cert_pem.write_to_path(tmp_path / place)
     environ = {name: value.replace("{files}", str(tmp_path)) for name, value in settings.items()}
-    with odd_server(HEARTBEAT, server_context(authority, "127.0.0.1")) as server:
+    with faulty_server(HEARTBEAT, server_context(authority, "127.0.0.1")) as server:
         environ |= {"NOMAD_ADDR": f"https://127.0.0.1:{server.port}", "NOMAD_TOKEN": TOKEN}
         with pytest.raises(NomadError) as raised:
             await first_bytes(**environ)
@@ -254,7 +254,7 @@ AGENT = {
     ],
 )
 async def test_available_parts_of_the_servers_description_are_used(says: str, learned: ServerInfo | None) -> None:
-    with odd_server(answer("200 OK", says, "Content-Type: application/json")) as server:
+    with faulty_server(answer("200 OK", says, "Content-Type: application/json")) as server:
         async with asyncio.timeout(60):
             async with Client(Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}"})) as client:
                 assert await client.server() == learned
@@ -262,14 +262,17 @@ async def test_available_parts_of_the_servers_description_are_used(says: str, le
 
 @pytest.mark.parametrize("says", [answer("403 Forbidden", "Permission denied"), b"+PONG\r\n", None])
 async def test_a_server_without_a_description_is_not_an_error(says: bytes | None) -> None:
-    with odd_server(says) as server:
+    with faulty_server(says) as server:
         async with asyncio.timeout(60):
             async with Client(Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}"})) as client:
                 assert await client.server() is None
 
 
 async def test_json_is_requested_with_its_parameters_and_read_up_to_a_limit() -> None:
-    with odd_server(answer("200 OK", '["europe"]')) as server, odd_server(answer("200 OK", "1" * 2000)) as endless:
+    with (
+        faulty_server(answer("200 OK", '["europe"]')) as server,
+        faulty_server(answer("200 OK", "1" * 2000)) as endless,
+    ):
         async with asyncio.timeout(60):
             async with Client(Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}"})) as client:
                 assert await client.get_json("/v1/regions", [("stale", "")]) == ["europe"]
@@ -302,18 +305,18 @@ async def test_a_status_line_of_http_0_0_is_read_as_1_0(over: str, authority: tr
 
 @pytest.mark.parametrize("pieces", [1, 5, 8])
 async def test_a_status_line_that_arrives_in_pieces_is_repaired_too(pieces: int) -> None:
-    with odd_server(INVALID[:pieces], then=INVALID[pieces:]) as server:
+    with faulty_server(INVALID[:pieces], then=INVALID[pieces:]) as server:
         assert await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}") == b"{}\n"
 
 
 async def test_a_body_that_contains_http_0_0_is_unchanged() -> None:
-    with odd_server(HEARTBEAT + b"HTTP/0.0 200 OK\n") as server:
+    with faulty_server(HEARTBEAT + b"HTTP/0.0 200 OK\n") as server:
         assert await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}") == b"{}\nHTTP/0.0 200 OK\n"
 
 
 async def test_a_body_whose_chunks_are_garbled_ends_at_once() -> None:
     chunked = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n"
-    with odd_server(chunked, then=b"zzz\r\n", holds=True) as server:
+    with faulty_server(chunked, then=b"zzz\r\n", holds=True) as server:
         with pytest.raises(NomadError, match="no longer HTTP"):
             await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
         server.released.set()
@@ -328,18 +331,18 @@ async def test_a_body_whose_chunks_are_garbled_ends_at_once() -> None:
 )
 async def test_a_body_that_contradicts_its_header_is_described(header: str, words: str) -> None:
     says = f"HTTP/1.1 200 OK\r\n{header}\r\n\r\n{{}}\n".encode()
-    with odd_server(says) as server, pytest.raises(NomadError, match=rf"\({words}\)"):
+    with faulty_server(says) as server, pytest.raises(NomadError, match=rf"\({words}\)"):
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "X-Gzip", "gzip, gzip"])
 async def test_an_unsupported_compression_is_named(encoding: str) -> None:
     says = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\n\r\n\x1f\x8b\n".encode()
-    with odd_server(says) as server, pytest.raises(NomadError, match=rf"compressed as {encoding.lower()}: a proxy"):
+    with faulty_server(says) as server, pytest.raises(NomadError, match=rf"compressed as {encoding.lower()}: a proxy"):
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")
 
 
 async def test_the_original_error_is_raised_if_aiohttps_internals_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "mend_status_lines", lambda connector, mended: None)
-    with odd_server(INVALID) as server, pytest.raises(NomadError, match=r"HTTP/0\.0"):
+    with faulty_server(INVALID) as server, pytest.raises(NomadError, match=r"HTTP/0\.0"):
         await first_bytes(NOMAD_ADDR=f"http://127.0.0.1:{server.port}")

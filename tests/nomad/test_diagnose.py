@@ -34,7 +34,7 @@ from nomad_tui.nomad.diagnose import (
     too_slow,
 )
 from nomad_tui.nomad.inquiry import explain_fully
-from tests.odd_servers import HEARTBEAT, OddServer, answer, odd_server
+from tests.faulty_servers import HEARTBEAT, FaultyServer, answer, faulty_server
 
 SETTING = r"NOMAD_[A-Z_]+|(?i:https?_proxy)|NO_PROXY|--[a-z-]+"
 """What a remedy must mention: a setting to change."""
@@ -129,7 +129,7 @@ def assert_readable(diagnosis: Trouble, address: str) -> None:
     ],
 )
 async def test_the_responding_server_is_recognized(says: bytes, kind: Kind, words: str, waiting_helps: bool) -> None:
-    with odd_server(says) as server:
+    with faulty_server(says) as server:
         diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
     assert (diagnosis.kind, diagnosis.refused) == (kind, not waiting_helps), diagnosis.sentence
     assert re.search(words, diagnosis.sentence)
@@ -152,7 +152,7 @@ async def test_the_responding_server_is_recognized(says: bytes, kind: Kind, word
     ],
 )
 async def test_a_bad_token_is_not_mistaken_for_a_weak_one_and_never_shown(says: bytes, kind: Kind, words: str) -> None:
-    with odd_server(says) as server:
+    with faulty_server(says) as server:
         diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}", "NOMAD_TOKEN": "8d6ae3f7"})
     assert (diagnosis.kind, diagnosis.refused) == (kind, True)
     assert re.search(words, diagnosis.sentence)
@@ -161,13 +161,13 @@ async def test_a_bad_token_is_not_mistaken_for_a_weak_one_and_never_shown(says: 
 
 
 async def test_a_path_in_the_address_is_named_if_nothing_is_below_it() -> None:
-    with odd_server(answer("404 Not Found")) as server:
+    with faulty_server(answer("404 Not Found")) as server:
         diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}/nomad/"})
     assert "below /nomad, which NOMAD_ADDR names" in diagnosis.why
 
 
 async def test_a_long_text_is_truncated() -> None:
-    with odd_server(answer("400 Bad Request", "wrong " * 1000)) as server:
+    with faulty_server(answer("400 Bad Request", "wrong " * 1000)) as server:
         diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
     assert len(diagnosis.why) < 250
 
@@ -222,7 +222,7 @@ async def test_a_server_that_cannot_be_reached(
     ],
 )
 async def test_a_proxy_that_refuses(status: str, words: str, waiting_helps: bool) -> None:
-    with odd_server(answer(status)) as proxy:
+    with faulty_server(answer(status)) as proxy:
         address = "https://nomad.invalid:4646"
         diagnosis = await trouble({"NOMAD_ADDR": address, "HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"})
     assert (diagnosis.kind, diagnosis.refused) == (Kind.PROXY, not waiting_helps), diagnosis.sentence
@@ -333,7 +333,7 @@ async def test_tls_that_fails(
     tls: Tls, settings: dict[str, str], kind: Kind, words: str, authority: trustme.CA, tmp_path: Path
 ) -> None:
     environ = {name: value.replace("{files}", str(tmp_path)) for name, value in settings.items()}
-    with odd_server(HEARTBEAT, tls(authority)) as server:
+    with faulty_server(HEARTBEAT, tls(authority)) as server:
         diagnosis = await trouble({"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"} | environ)
     assert (diagnosis.kind, diagnosis.refused) == (kind, True), diagnosis.sentence
     assert re.search(words, diagnosis.sentence)
@@ -341,14 +341,14 @@ async def test_tls_that_fails(
 
 
 async def test_tls_to_a_plain_port() -> None:
-    with odd_server(answer("400 Bad Request"), listens=False) as server:
+    with faulty_server(answer("400 Bad Request"), listens=False) as server:
         diagnosis = await trouble({"NOMAD_ADDR": f"https://127.0.0.1:{server.port}"})
     assert (diagnosis.kind, diagnosis.refused) == (Kind.TLS_NOT_EXPECTED, True)
     assert "Use http:// in NOMAD_ADDR" in diagnosis.remedy
 
 
 async def test_a_plain_request_to_a_tls_port_that_sends_nothing(authority: trustme.CA) -> None:
-    with odd_server(HEARTBEAT, trusted(authority)) as server:
+    with faulty_server(HEARTBEAT, trusted(authority)) as server:
         diagnosis = await trouble({"NOMAD_ADDR": f"http://127.0.0.1:{server.port}"})
     assert diagnosis.kind in (Kind.CUT, Kind.TLS_EXPECTED)  # whether an alert is sent first depends on OpenSSL
     assert "https:// in NOMAD_ADDR" in diagnosis.remedy
@@ -357,12 +357,12 @@ async def test_a_plain_request_to_a_tls_port_that_sends_nothing(authority: trust
 @pytest.mark.parametrize(
     ("server", "scheme", "kind"),
     [
-        (odd_server(None, holds=True), "http", Kind.SILENT),
-        (odd_server(None, holds=True, listens=False), "https", Kind.TIMED_OUT),
+        (faulty_server(None, holds=True), "http", Kind.SILENT),
+        (faulty_server(None, holds=True, listens=False), "https", Kind.TIMED_OUT),
     ],
 )
 async def test_a_server_that_accepts_the_connection_and_sends_nothing(
-    server: AbstractContextManager[OddServer], scheme: str, kind: Kind
+    server: AbstractContextManager[FaultyServer], scheme: str, kind: Kind
 ) -> None:
     with server as silent:
         diagnosis = await trouble({"NOMAD_ADDR": f"{scheme}://127.0.0.1:{silent.port}"}, 0.2)

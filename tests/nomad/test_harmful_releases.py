@@ -29,8 +29,8 @@ from nomad_tui.nomad.releases import (
     refuses_quietly,
 )
 from nomad_tui.standin import ALL_FRAMES, Options, Server, StandIn, Token
-from tests.odd_servers import answer, odd_server
-from tests.quick import command
+from tests.faulty_servers import answer, faulty_server
+from tests.fork_server import command
 from tests.stream.test_live import FIRST_TOKEN, SECONDS, Reader, asked, event, frame
 from tests.stream.test_servers import reading
 
@@ -310,7 +310,7 @@ def test_every_bug_describes_its_effect_and_what_nomad_tui_does() -> None:
 async def test_an_invalid_list_of_members_proves_nothing() -> None:
     bodies: tuple[Any, ...] = (None, [], {}, {"Members": 3}, {"Members": [1, {}, {"Tags": 1}, {"Tags": None}]})
     for body in bodies:
-        with odd_server(answer("200 OK", json.dumps(body))) as server:
+        with faulty_server(answer("200 OK", json.dumps(body))) as server:
             connection = Connection.from_environment({}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}"})
             async with Client(connection) as client:
                 assert await region_members(client) == ()

@@ -21,7 +21,7 @@ from nomad_tui.nomad.inquiry import (
 )
 from nomad_tui.nomad.questions import TokenInfo, TokenKind
 from nomad_tui.standin import MANAGEMENT, Options, Release, StandIn, Token
-from tests.odd_servers import answer, buffering_proxy, odd_server
+from tests.faulty_servers import answer, buffering_proxy, faulty_server
 
 ADMIN = "00000000-0000-4000-8000-00000000000a"
 READER = "00000000-0000-4000-8000-00000000000b"
@@ -262,7 +262,7 @@ def test_names_from_the_cluster_are_made_printable() -> None:
 
 @pytest.mark.parametrize("says", [answer("401 Unauthorized"), answer("502 Bad Gateway"), b"+PONG\r\n", None])
 async def test_unavailable_endpoints_do_not_change_the_diagnosis(says: bytes | None) -> None:
-    with odd_server(says) as server:
+    with faulty_server(says) as server:
         connection = Connection.from_environment(
             {}, {"NOMAD_ADDR": f"127.0.0.1:{server.port}", "NOMAD_NAMESPACE": "web", "NOMAD_REGION": "asia"}
         )

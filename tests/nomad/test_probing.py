@@ -10,7 +10,7 @@ from nomad_tui.nomad.cases import Kind
 from nomad_tui.nomad.client import Client
 from nomad_tui.nomad.probing import MAX_CONCURRENT, Probed, permissions, probe
 from nomad_tui.standin import Options, Release, StandIn, Token
-from tests.odd_servers import answer, odd_server
+from tests.faulty_servers import answer, faulty_server
 
 READER = "00000000-0000-4000-8000-00000000000b"
 READS_WEB = Token(namespaces={"web": frozenset({"read-job"})}, node_read=True)
@@ -72,7 +72,7 @@ async def test_a_beta_server_is_asked_in_its_own_dialect() -> None:
 
 
 async def test_a_topic_that_cannot_be_requested_is_neither_allowed_nor_refused() -> None:
-    with odd_server(answer("429 Too Many Requests")) as server:
+    with faulty_server(answer("429 Too Many Requests")) as server:
         (result,) = await probed(f"http://127.0.0.1:{server.port}", ["Job"], ["*"])
     assert result.allowed is None and result.trouble is not None
     assert result.trouble.kind is Kind.TOO_MANY

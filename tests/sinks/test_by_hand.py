@@ -25,7 +25,7 @@ from nomad_tui.sinks.delivery.sink import Delivery, Item
 from nomad_tui.sinks.types.webhook import Webhook
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
 from tests import recordings
-from tests.forking import starter
+from tests.forked_runners import starter
 from tests.journals import written
 from tests.receiver import Fault, Receiver, receiver
 from tests.runner import Running, at, define, running

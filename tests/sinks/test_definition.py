@@ -29,7 +29,7 @@ from nomad_tui.sinks.definition.definition import (
 )
 from nomad_tui.sinks.definition.reading import DefinitionErrors, read_definition, read_with_notes
 from nomad_tui.sinks.definition.writing import as_json, left_out, without_secrets, write_definition
-from tests.thorough import times
+from tests.randomized import times
 
 WEBHOOK = 'id = "a"\ntype = "webhook"\naddress = "https://example.com"\n'
 NATS = 'id = "a"\ntype = "nats"\naddress = "nats://127.0.0.1:4222"\n'

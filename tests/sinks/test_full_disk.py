@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.forking import ROOT
+from tests.forked_runners import ROOT
 from tests.mounting import MAY_MOUNT, in_own_mounts
 from tests.runner import SECONDS
 

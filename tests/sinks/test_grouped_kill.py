@@ -9,7 +9,7 @@ import orjson
 
 from nomad_tui.standin import Options, StandIn
 from tests.chats import chat, text_of
-from tests.forking import starter
+from tests.forked_runners import starter
 from tests.receiver import Answer, Request, receiver
 from tests.runner import define
 from tests.sinks.test_chats import storm

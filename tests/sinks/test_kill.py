@@ -14,7 +14,7 @@ from nomad_tui.journal.reader import JournalReader
 from nomad_tui.sinks.delivery.in_flight import MAX_AHEAD
 from nomad_tui.standin import Options, StandIn
 from tests import recordings
-from tests.forking import starter
+from tests.forked_runners import starter
 from tests.receiver import Receiver, receiver
 from tests.runner import define
 

@@ -15,8 +15,8 @@ from nomad_tui.core.identity import Identities
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.standin import ALL_FRAMES, Options, StandIn
 from tests import recordings
-from tests.forking import Starter, starter
-from tests.quick import command
+from tests.fork_server import command
+from tests.forked_runners import Starter, starter
 from tests.receiver import Fault, receiver
 from tests.runner import SECONDS, define
 

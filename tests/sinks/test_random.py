@@ -12,7 +12,7 @@ from nomad_tui.journal.reader import JournalReader
 from nomad_tui.journal.store import Store
 from nomad_tui.standin import Options, StandIn
 from tests import recordings
-from tests.forking import starter
+from tests.forked_runners import starter
 from tests.receiver import Fault, Receiver, Request, receiver
 from tests.runner import define
 

@@ -9,7 +9,7 @@ import orjson
 from nomad_tui.journal.reader import JournalReader
 from nomad_tui.standin import Options, StandIn
 from tests import recordings
-from tests.forking import starter
+from tests.forked_runners import starter
 from tests.nats_server import nats_server
 from tests.runner import define
 

@@ -20,7 +20,7 @@ from nomad_tui.core.wire import Frame, decode
 from nomad_tui.sources.recording import Recording
 from nomad_tui.sources.recording_file import RecordingFile
 from tests import recordings
-from tests.forking import ROOT
+from tests.forked_runners import ROOT
 from tests.mounting import MAY_MOUNT, in_own_mounts
 
 FRAMES = [frame for line in recordings.lines("tour") if isinstance(frame := decode(line), Frame) and frame.events]

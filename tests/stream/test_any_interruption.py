@@ -23,7 +23,7 @@ from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import Cut, End, Fault, Options, Reset, StandIn
 from nomad_tui.stream.settings import Settings
 from tests import recordings
-from tests.thorough import times
+from tests.randomized import times
 
 TIMEOUT = 60
 """Seconds after which an example counts as hung."""

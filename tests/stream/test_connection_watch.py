@@ -21,7 +21,7 @@ from nomad_tui.stream.reader import Reader as OneReader
 from nomad_tui.stream.reports import Reports
 from nomad_tui.stream.settings import Settings
 from nomad_tui.stream.timing import SUSPENSION_THRESHOLD, Suspension
-from tests.odd_servers import buffering_proxy
+from tests.faulty_servers import buffering_proxy
 from tests.stream.test_live import SECONDS, SOON, Reader, asked, event, following, frame, frames
 
 HEARTBEAT = 0.2

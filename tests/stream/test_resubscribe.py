@@ -32,9 +32,9 @@ from nomad_tui.standin.subscription import parse_topics
 from nomad_tui.stream.settings import Settings
 from tests.core.test_continuity import RESENDS, Resend, same
 from tests.memory import alive
+from tests.randomized import times
 from tests.recordings import frame_of
 from tests.stream.test_live import SECONDS, SOON, asked, events_of, recorded
-from tests.thorough import times
 
 SETTLED = 0.02
 """Seconds after which ticks take effect in these tests."""

@@ -14,7 +14,7 @@ from nomad_tui.core.updates import Connected, Gap, GapReason, Noted, Refused, Re
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.standin import ALL_FRAMES, MANAGEMENT, Options, Release, StandIn, Token
 from nomad_tui.stream.settings import Settings
-from tests.odd_servers import OddServer, odd_server
+from tests.faulty_servers import FaultyServer, faulty_server
 from tests.stream.test_live import FIRST_TOKEN, SECONDS, SOON, Reader, asked, events_of, frame, frames, recorded
 
 HELD = Options(lead=ALL_FRAMES, buffer_size=1000)
@@ -22,7 +22,7 @@ HELD = Options(lead=ALL_FRAMES, buffer_size=1000)
 
 @asynccontextmanager
 async def reading(
-    *servers: StandIn | OddServer, topics: tuple[str, ...] = (), flags: Flags | None = None, **settings: Any
+    *servers: StandIn | FaultyServer, topics: tuple[str, ...] = (), flags: Flags | None = None, **settings: Any
 ) -> AsyncIterator[Reader]:
     """Open one reader of several servers, in this order."""
     addresses = ",".join(server.address for server in servers)
@@ -74,7 +74,7 @@ async def test_a_stalled_server_is_replaced_at_once() -> None:
     """It still accepts connections, like a server that was stopped (SIGSTOP) or whose disk hangs: a new stream from it
     would be waited for until its heartbeat is overdue."""
     async with asyncio.timeout(SECONDS), StandIn(frames([1, 2]), HELD) as second:
-        with odd_server(b"", holds=True) as stalled:
+        with faulty_server(b"", holds=True) as stalled:
             async with reading(stalled, second, silence=float(SECONDS)) as reader:
                 await reader.until_index(2)
         assert read_from(reader) == [second.address]

@@ -11,9 +11,9 @@ from typing import Final
 import pytest
 
 from tests import recordings
+from tests.randomized import times
 from tests.terminal.conftest import Serve, Server
 from tests.terminal.program import COMMAND, Program, running
-from tests.thorough import times
 
 MOVES: Final[tuple[tuple[str, ...], ...]] = (
     ("j",),

@@ -42,7 +42,7 @@ from tests.dashboard import (
     frames,
     jobs,
 )
-from tests.pressing import at_rest
+from tests.keyboard import at_rest
 from tests.recordings import frame
 
 SECRET: Final = "00000000-0000-4000-8000-00000000000a"

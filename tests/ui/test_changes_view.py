@@ -20,7 +20,7 @@ from nomad_tui.core.text import printable
 from nomad_tui.core.topics import released_topic
 from nomad_tui.ui.event.changes_view import NOTHING_EARLIER, ChangesView
 from tests import recordings
-from tests.pressing import Themed, at_rest, drawn, pressed, resize
+from tests.keyboard import Themed, at_rest, drawn, pressed, resize
 
 STYLES = Path(__file__).parents[2] / "styles"
 

@@ -24,8 +24,8 @@ from nomad_tui.ui.events.columns import (
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.events.event_painter import MARK, MATCH, Clock, Look, Palette, heading, line
 from tests import recordings
-from tests.list_alone import NOW, Alone, event, history_of, job, list_alone
-from tests.pressing import at_rest
+from tests.keyboard import at_rest
+from tests.list_screen import NOW, Alone, event, history_of, job, list_alone
 from tests.recordings import frame
 
 ODD: Final = (

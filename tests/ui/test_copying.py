@@ -25,7 +25,7 @@ from nomad_tui.core.wire import Frame, decode
 from nomad_tui.ui.dialogs.copies import SECRET, choices, server_of
 from nomad_tui.ui.dialogs.letter_menu import Choice, ChoiceMenu
 from tests import recordings
-from tests.pressing import Themed, at_rest, post_key, until
+from tests.keyboard import Themed, at_rest, post_key, until
 
 JOB: Value = parse(
     b"""{"Job":{"ID":"web","Meta":null,"Priority":50,"Note":"two\\nlines","Esc":"a\\u001b[2Jb","Empty":"",

@@ -14,7 +14,7 @@ from nomad_tui.standin import ALL_FRAMES, Options, StandIn, Token
 from nomad_tui.ui.dialogs.text_page import DoctorPage
 from tests import recordings
 from tests.dashboard import NARROW, WIDE, Dashboard, dashboard
-from tests.pressing import at_rest
+from tests.keyboard import at_rest
 
 SECRET = "00000000-0000-4000-8000-00000000000a"
 HELD = Options(lead=ALL_FRAMES, heartbeat=0.1)

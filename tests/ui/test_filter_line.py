@@ -18,10 +18,10 @@ from nomad_tui.session import Session
 from nomad_tui.ui.filter.filter_bar import MISTAKE_DELAY, mistake
 from nomad_tui.ui.filter.filtering import Filtering
 from tests.dashboard import CONNECTED, NARROW, SIZES, WIDE, Dashboard, ScriptedSource, dashboard, event, frames, jobs
-from tests.kept import kept
-from tests.pressing import at_rest
+from tests.keyboard import at_rest
+from tests.randomized import times
 from tests.recordings import frame
-from tests.thorough import times
+from tests.state_folders import kept
 
 RUBBISH = "\x1b]0;OWNED\x07\x1b[2J canary\r\n\tweb\x00\x9b31m \u202e[bold]["
 

@@ -27,7 +27,7 @@ from nomad_tui.ui.events.go_to import (
     row_at_moment,
 )
 from tests import recordings
-from tests.list_alone import NOW, Alone, event, history_of, job, list_alone
+from tests.list_screen import NOW, Alone, event, history_of, job, list_alone
 from tests.recordings import frame
 
 SECOND = 1_000_000_000

@@ -20,7 +20,7 @@ from nomad_tui.ui.event.inspected import EventView
 from nomad_tui.ui.event.timeline import FOCUS
 from tests import scenes
 from tests.dashboard import CONNECTED, WIDE, Dashboard, ScriptedSource, dashboard, event, frames, jobs
-from tests.pressing import at_rest, post_key
+from tests.keyboard import at_rest, post_key
 from tests.recordings import frame
 
 NODE_SECRET: Final = "089437c0-db81-6622-5490-9d7f9203dae5"

@@ -13,7 +13,7 @@ from nomad_tui.ui.event.inspected import InspectedEvent
 from nomad_tui.ui.event.inspector import Inspector
 from nomad_tui.ui.event.payload_tree import PayloadTree
 from tests import recordings
-from tests.pressing import Themed, at_rest, drawn, pressed
+from tests.keyboard import Themed, at_rest, drawn, pressed
 
 STYLES = Path(__file__).parents[2] / "styles"
 

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
 from nomad_tui.ui.dialogs.modal import Modal
-from tests.pressing import Themed, until
+from tests.keyboard import Themed, until
 
 REPEAT_INTERVAL: Final = 0.033
 """Seconds between two repeats of a held key."""

@@ -27,8 +27,8 @@ from nomad_tui.ui.key_names import parse_key, shown_key
 from nomad_tui.ui.keymap import OVERLAPPING, KeyMap, read_keys
 from nomad_tui.ui.panes import Pane
 from tests.dashboard import CONNECTED, KEY_PAUSE, SECONDS, WIDE, Dashboard, ScriptedSource, frames
-from tests.kept import folders
-from tests.pressing import post_key
+from tests.keyboard import post_key
+from tests.state_folders import folders
 
 MODIFIERS = ("", "alt+", "ctrl+", "alt+ctrl+", "ctrl+shift+", "alt+shift+", "alt+ctrl+shift+", "super+", "alt+super+")
 _KEYS = (f"{modifier}f{number}" for modifier in MODIFIERS for number in range(1, 25))

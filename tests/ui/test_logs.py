@@ -13,7 +13,7 @@ from nomad_tui.standin.subscription import Token
 from nomad_tui.ui.dialogs.logs import LogsPage
 from tests import recordings, scenes
 from tests.dashboard import MEDIUM, NARROW, SIZES, Dashboard, dashboard
-from tests.pressing import at_rest
+from tests.keyboard import at_rest
 
 ALLOCATION = "9d48d801-2199-a6df-5288-0ab55347fcaa"
 SECRET = "d4c1a9a2-0000-4000-8000-000000000001"

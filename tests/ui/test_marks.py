@@ -8,7 +8,7 @@ from nomad_tui.core.history.history import History
 from nomad_tui.core.search.view import Fold
 from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.ui.events.event_painter import MARK, MATCH
-from tests.list_alone import Alone, event, history_of, job, list_alone
+from tests.list_screen import Alone, event, history_of, job, list_alone
 from tests.recordings import frame
 
 GAP = Gap(GapReason.BUFFER, 40, 61, 41.0)

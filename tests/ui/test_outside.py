@@ -30,7 +30,7 @@ from nomad_tui.config.folders import styles_folder
 from nomad_tui.ui.dialogs.write_file import NotWrittenError, ThereAlreadyError, WriteFile, file_name, write
 from nomad_tui.ui.terminal.outcome import Outcome
 from nomad_tui.ui.terminal.outside import save_picture, show_outside
-from tests.pressing import Themed, at_rest, post_key, until
+from tests.keyboard import Themed, at_rest, post_key, until
 
 # The pager
 

@@ -18,7 +18,7 @@ from nomad_tui.core.payload.flattening import KeyOrder
 from nomad_tui.core.secrets import MASK, Masking
 from nomad_tui.ui.event.find_line import FindLine, FindPane
 from nomad_tui.ui.event.payload_tree import PayloadTree
-from tests.pressing import Themed, at_rest, drawn, notes, pressed, resize
+from tests.keyboard import Themed, at_rest, drawn, notes, pressed, resize
 
 STYLES = Path(__file__).parents[2] / "styles"
 

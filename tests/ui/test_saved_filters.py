@@ -15,7 +15,7 @@ from nomad_tui.core.search.view import View
 from nomad_tui.sources.live import LiveServer
 from nomad_tui.ui.filter.saved import NameFilter, hints
 from tests.dashboard import CONNECTED, NARROW, SIZES, WIDE, Dashboard, ScriptedSource, dashboard, frames, jobs
-from tests.kept import folders, kept
+from tests.state_folders import folders, kept
 
 
 async def wait_for_filter(opened: Dashboard, text: str) -> None:

@@ -14,11 +14,11 @@ from nomad_tui.sources.source import Source
 from nomad_tui.ui.sinks.actions import SendTo
 from tests import recordings
 from tests.dashboard import CONNECTED, SIZES, Dashboard, ScriptedSource, event, jobs
-from tests.kept import kept
-from tests.pressing import post_key
+from tests.keyboard import post_key
 from tests.receiver import Fault, Receiver, receiver
 from tests.recordings import frame
 from tests.runner import define
+from tests.state_folders import kept
 
 SECRET = "s3cret-value"
 TWO = frame(

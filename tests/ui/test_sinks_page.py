@@ -28,7 +28,7 @@ from nomad_tui.ui.sinks.place import place_of
 from tests import recordings
 from tests.dashboard import MEDIUM, NARROW, SIZES, WIDE, Dashboard, dashboard
 from tests.journals import write, writing
-from tests.pressing import at_rest, notes
+from tests.keyboard import at_rest, notes
 from tests.receiver import Fault, Receiver, receiver
 from tests.runner import at, define, running
 from tests.sinks.test_by_hand import command

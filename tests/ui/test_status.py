@@ -32,7 +32,7 @@ from nomad_tui.session import Session
 from nomad_tui.ui.dialogs.text_page import WarningList
 from nomad_tui.ui.status import WARNING_LINES, header
 from tests.dashboard import CONNECTED, NARROW, SIZES, WIDE, ScriptedSource, dashboard, event, frames, jobs
-from tests.pressing import at_rest
+from tests.keyboard import at_rest
 from tests.recordings import frame
 
 GAP = Gap(GapReason.BUFFER, 40, 61, 41.0)

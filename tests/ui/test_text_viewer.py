@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from nomad_tui.ui.dialogs.text_page import TextViewer
 from nomad_tui.ui.event.find_line import FindAsked, FindLine, FindPane
 from nomad_tui.ui.event.text_viewer import TextView
-from tests.pressing import Themed, at_rest, drawn, pressed, resize
+from tests.keyboard import Themed, at_rest, drawn, pressed, resize
 
 STYLES = Path(__file__).parents[2] / "styles"
 

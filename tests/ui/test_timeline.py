@@ -20,7 +20,7 @@ from nomad_tui.core.updates import Gap, GapReason
 from nomad_tui.core.wire import Frame
 from nomad_tui.ui.event.timeline import FOCUS, STOPPED, Timeline
 from tests.dashboard import event, frames
-from tests.pressing import Themed, at_rest, notes, post_key, resize
+from tests.keyboard import Themed, at_rest, notes, post_key, resize
 from tests.recordings import frame
 
 STYLES = Path(__file__).parents[2] / "styles"

@@ -8,7 +8,7 @@ from nomad_tui.stream.status import UNREADABLE_KEPT
 from nomad_tui.ui.dialogs.text_page import UnreadableLines
 from tests import recordings
 from tests.dashboard import CONNECTED, SIZES, Dashboard, ScriptedSource, dashboard, jobs
-from tests.pressing import at_rest
+from tests.keyboard import at_rest
 
 
 def shown(opened: Dashboard) -> str:

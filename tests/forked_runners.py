@@ -1,6 +1,6 @@
 """Starts runners that a test kills: each is forked from a process that has already imported everything.
 
-`python -m tests.forking` reads the arguments of `nomad-tui` as a line of JSON per start, and answers with the PID.
+`python -m tests.forked_runners` reads the arguments of `nomad-tui` as a JSON line per start, and answers with the PID.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ async def starter(log: Path) -> AsyncIterator[Starter]:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "tests.forking",
+            "tests.forked_runners",
             cwd=ROOT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -23,7 +23,7 @@ def answer(status: str, body: str = "", *headers: str) -> bytes:
 
 
 @dataclass
-class OddServer:
+class FaultyServer:
     port: int
     requests: list[str] = field(default_factory=list)
     """The head of each request, as text."""
@@ -40,7 +40,7 @@ class OddServer:
 
 
 @contextmanager
-def odd_server(
+def faulty_server(
     says: bytes | None,
     tls: ssl.SSLContext | None = None,
     socket_path: Path | None = None,
@@ -48,7 +48,7 @@ def odd_server(
     then: bytes = b"",
     listens: bool = True,
     holds: bool = False,
-) -> Iterator[OddServer]:
+) -> Iterator[FaultyServer]:
     """Serve `says` after a request's head, or at once if it does not listen; then `then`; and close.
 
     None closes without an answer. With `holds` the connection stays open instead.
@@ -57,10 +57,10 @@ def odd_server(
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(socket_path))
         listener.listen()
-        server = OddServer(0)
+        server = FaultyServer(0)
     else:
         listener = socket.create_server(("127.0.0.1", 0))
-        server = OddServer(listener.getsockname()[1])
+        server = FaultyServer(listener.getsockname()[1])
     listener.settimeout(0.01)
 
     def serve(connection: socket.socket) -> None:
@@ -115,7 +115,7 @@ def _handshake(accepted: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:
 
 
 @contextmanager
-def buffering_proxy(server: str, held: int = 1 << 30) -> Iterator[OddServer]:
+def buffering_proxy(server: str, held: int = 1 << 30) -> Iterator[FaultyServer]:
     """A proxy for the server at address `server` that buffers like nginx with proxy_buffering on.
 
     It forwards a stream's head at once, but its body only after `held` bytes or at its end. Other responses are not
@@ -124,7 +124,7 @@ def buffering_proxy(server: str, held: int = 1 << 30) -> Iterator[OddServer]:
     host, port = server.removeprefix("http://").split(":")
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.01)
-    proxy = OddServer(listener.getsockname()[1])
+    proxy = FaultyServer(listener.getsockname()[1])
 
     def serve(client: socket.socket) -> None:
         with client, socket.create_connection((host, int(port)), timeout=0.01) as upstream:

@@ -1,4 +1,4 @@
-"""Prints pip constraints for the oldest allowed release of each dependency: `python -m tests.oldest`."""
+"""Prints pip constraints for the oldest allowed release of each dependency: `python -m tests.oldest_dependencies`."""
 
 import re
 import tomllib

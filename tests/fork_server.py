@@ -56,7 +56,7 @@ def command() -> tuple[str, ...]:
     folder = tempfile.TemporaryDirectory(prefix="nomad-tui-")
     path = str(Path(folder.name) / "server")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.quick", path],
+        [sys.executable, "-m", "tests.fork_server", path],
         cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -22,7 +22,7 @@ from nomad_tui.ui.events.columns import DEFAULT_COLUMNS, Column
 from nomad_tui.ui.events.event_list import EventList
 from nomad_tui.ui.events.go_to import GoTo
 from nomad_tui.ui.themes import NOMAD_DARK
-from tests.pressing import Themed, at_rest, post_key, until
+from tests.keyboard import Themed, at_rest, post_key, until
 from tests.recordings import frame
 
 SECONDS: Final = 120
