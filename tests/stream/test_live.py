@@ -319,7 +319,8 @@ async def test_a_restart_that_keeps_the_buffer_loses_and_repeats_nothing() -> No
     assert reader.events == events_of(lines)
     assert reader.all(Gap) == []
     last = json.loads(lines[59])["Index"]
-    assert [request.first("index") for request in asked(server)] == ["0", str(last)]
+    first, *resumed = [request.first("index") for request in asked(server)]
+    assert first == "0" and set(resumed) == {str(last)}
 
 
 async def test_events_replayed_by_a_restarted_server_are_not_shown_again() -> None:
