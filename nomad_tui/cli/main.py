@@ -273,7 +273,7 @@ def tail(
 ) -> int:
     """Print events, one line each, from the server or from FILEs.
 
-    Exit codes: 0 done, 1 gave up reconnecting or a file broke off, 2 wrong usage, 3 refused by the server, 130
+    Exit codes: 0 done, 1 gave up reconnecting or a file is truncated, 2 wrong usage, 3 refused by the server, 130
     interrupted.
     """
     import gc

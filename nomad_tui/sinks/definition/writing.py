@@ -53,6 +53,8 @@ def describe_types() -> str:
 
 def _line(key: Key) -> str:
     default = _default(key)
+    if isinstance(default, bool):
+        default = str(default).lower()  # as TOML writes it
     text = key.field.meaning + (f" (default {default})" if default not in (None, "", [], {}) else "")
     return textwrap.fill(text, WIDTH, initial_indent=f"  {key.name:<22} ", subsequent_indent=" " * 25)
 
