@@ -93,9 +93,9 @@ def show(connections: Connections, folders: Folders) -> None:
 def check(folders: Folders) -> None:
     """Report mistakes in config.toml, themes, filters, rules and sinks.
 
-    Warnings, such as an unknown topic, are no mistakes.
+    Warnings, such as an unknown topic, are not mistakes.
 
-    Exit codes: 0 there is none, 2 there is one.
+    Exit codes: 0 no mistakes, 2 mistakes found.
     """
     from nomad_tui.core.text import printable
     from nomad_tui.sinks.definition.folder import Definitions

@@ -84,7 +84,9 @@ def pause(loaded: Loaded, journal: Path, id: str) -> int:  # noqa: A002
     _pause(journal, id, True)
     click.echo(f"{printable(id)} is paused. `nomad-tui sink resume {printable(id)}` resumes it.")
     if names := ", ".join(each.id for each in loaded.definitions.values() if each.alert_to == id):
-        click.echo(f"nomad-tui: Warning: no failure of {names} is reported meanwhile: `alert_to` names {id}.", err=True)
+        click.echo(
+            f"nomad-tui: Warning: failures of {names} are not reported meanwhile: their `alert_to` is {id}.", err=True
+        )
     return 0
 
 

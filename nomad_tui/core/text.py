@@ -51,3 +51,8 @@ def printable(text: str, limit: int | None = None) -> str:
     if text.isascii() and text.isprintable():
         return text
     return text.translate(_PRINTABLE)
+
+
+def decapitalized(text: str) -> str:
+    """The text with a lower-case first letter, to follow a colon."""
+    return text[:1].lower() + text[1:]

@@ -73,7 +73,7 @@ class _ClientToken(click.ParamType[tuple[str, Token]]):
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--port", default=0, help="Port on 127.0.0.1; 0 is any free one.", show_default=True)
 @click.option("--unix", type=click.Path(path_type=Path), help="Listen on this Unix socket instead.")
-@click.option("--repeat", type=_Repeat(), default=1, help="How often the recording is gone through.")
+@click.option("--repeat", type=_Repeat(), default=1, help="How often the recording is sent; forever for no end.")
 @click.option("--pace", type=click.FloatRange(min=0, min_open=True), help="Frames a second.")
 @click.option("--lead", type=_Lead(), default=0, help="Frames published before pace or readers count.")
 @click.option("--buffer-size", default=100, help="Frames held.", show_default=True)

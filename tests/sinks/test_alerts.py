@@ -69,7 +69,7 @@ def test_a_sink_cannot_report_itself() -> None:
 async def test_a_sink_whose_failures_could_not_be_reported_has_a_warning(server: StandIn, tmp_path: Path) -> None:
     async def warning() -> str:
         status = re.sub(r"\s+", " ", (await command(tmp_path, "status")).stdout)
-        return status.partition("Warning: No failure of pager is reported")[2]
+        return status.partition("Warning: Failures of pager are not reported")[2]
 
     async with asyncio.timeout(60), receiver() as pager, receiver() as chat:
         file = define(tmp_path, "pager", webhook(pager, f'alert_to = "chat"\n{FAST}'))
@@ -85,12 +85,12 @@ async def test_a_sink_whose_failures_could_not_be_reported_has_a_warning(server:
             while await warning():  # noqa: ASYNC110  # written by another process
                 await asyncio.sleep(0.05)
             paused = await command(tmp_path, "pause", "chat")
-            assert "no failure of pager is reported meanwhile" in paused.stderr
+            assert "failures of pager are not reported meanwhile" in paused.stderr
             assert "is paused. `nomad-tui sink resume chat` resumes it." in await warning()
             await command(tmp_path, "resume", "chat")
             chat.answer(503, times=None)
             await command(tmp_path, "replay", "chat", "--since", "1h")
-            while "fails itself. Repair chat first." not in await warning():  # noqa: ASYNC110
+            while "is failing. Repair chat first." not in await warning():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         removed = CliRunner().invoke(main, ["sink", "deregister", "--config", str(tmp_path), "chat"])
         assert "which is not defined" in removed.stderr

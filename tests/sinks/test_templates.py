@@ -120,9 +120,9 @@ async def test_payloads_are_masked_unless_the_definition_says_otherwise(tmp_path
 @pytest.mark.parametrize(
     ("template", "says"),
     [
-        ("a\nb {{ payload.Job.Nothing.At.All }}", "template, line 2: this event has no `Nothing` there. Where it may"),
+        ("a\nb {{ payload.Job.Nothing.At.All }}", "template, line 2: this event has no `Nothing` there. If it may"),
         ("{{ sentence + index }}", "`+` cannot join a text and a number: write `~`"),
-        ("{% for each in none %}{% endfor %}", "null cannot be gone through as a list"),
+        ("{% for each in none %}{% endfor %}", "null is not a list"),
         ('{"a": {{ sentence }}}', "the output is not JSON at line 1, column 7, before `"),
         ("{% for a in range(99999) %}{{ 'x' * 99 }}{% endfor %}", "more than 1,048,576 characters"),
         ("{{ ''.__class__.__mro__ }}", "line 1: a template may not use `__class__`"),
@@ -274,7 +274,7 @@ format = "template"
     [
         ("template = '{{ sentence'", "template, line 1: `}}` is missing at the end."),
         ("template = '{{ sentense }}'", "there is no name `sentense`: write `sentence`."),
-        ("template = '{{ object.nme|json }}'", "this event has no `nme` there. Where it may be missing"),
+        ("template = '{{ object.nme|json }}'", "this event has no `nme` there. If it may be missing"),
         ("template = '{{ sentence|jsn }}'", "there is no filter `jsn`: write `json`."),
         ("template = '{% if level %}a'", "`if` is not closed: write {% endif %}."),
         ("template = '{% if level %}{% endfor %}'", "`endfor` does not close `if`: write {% endif %} before it."),

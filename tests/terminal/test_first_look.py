@@ -70,7 +70,7 @@ def test_a_slow_first_line_is_not_reported_as_no_response(home: Path) -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         server.daemon_threads = True
         with running("--address", f"http://127.0.0.1:{server.server_port}", size=(120, 30), home=home) as program:
-            program.wait_for("A line of the stream does not end: ", " B of it came in ")
+            program.wait_for("A line of the stream does not end: ", " B arrived in ")
             assert "No answer" not in program.text
         server.shutdown()
 

@@ -162,7 +162,7 @@ async def test_every_sink_is_a_row_and_details_of_one_are_below(tmp_path: Path, 
             await opened.says("next attempt in ")
             await opened.go_to("never")
             await opened.says(
-                "warning No failure of never is reported: its `alert_to` names nobody, which is not defined"
+                "warning Failures of never are not reported: its `alert_to` names nobody, which is not defined"
             )
             assert max(map(len, opened.screen())) <= size[0]
 

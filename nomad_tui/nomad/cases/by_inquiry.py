@@ -199,7 +199,7 @@ TOO_SLOW: Final = Case(
 UNFINISHED_LINE: Final = Case(
     Kind.UNFINISHED,
     "A line of the stream does not end",
-    "{size} of it came in {seconds}, and no event arrives before its end",
+    "{size} arrived in {seconds}, and its events cannot be read before its end",
     "Check for a slow network, or a proxy that cuts or changes the stream. nomad-tui reconnects if it does not end",
 )
 ENDLESS_LINE: Final = Case(

@@ -244,7 +244,7 @@ ERRORS: Final[tuple[OnError, ...]] = (
         Case(
             Kind.IN_FRONT,
             "The response of {address} is compressed as {encoding}",
-            "a proxy in front did that, though it was asked not to; nomad-tui reads gzip only",
+            "a proxy compressed it without being asked to; nomad-tui reads gzip only",
             f"Switch compression off in the proxy for /v1/, or {SET_ADDRESS} the server itself",
             refused=True,
         ),

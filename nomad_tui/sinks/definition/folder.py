@@ -236,7 +236,7 @@ def _alert_warning(definition: Definition, loaded: Loaded) -> str:
         what = f"{to}, whose definition has a mistake: correct it, or name another sink"
     else:
         what = f"{to}, which is not defined: define it, or name another sink"
-    return f"No failure of {definition.id} is reported: its `alert_to` names {what}."
+    return f"Failures of {definition.id} are not reported: its `alert_to` names {what}."
 
 
 def _unreadable(what: str, origin: Path) -> DefinitionError:

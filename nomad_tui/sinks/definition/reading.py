@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from nomad_tui.config.fields import Dialect, FieldError, FieldReader, quoted
 from nomad_tui.core.objects.registry import KINDS
-from nomad_tui.core.text import printable
+from nomad_tui.core.text import decapitalized, printable
 from nomad_tui.sinks.definition import checking
 from nomad_tui.sinks.definition.definition import ADDRESSED, Definition, JetStream, Kind
 
@@ -95,9 +95,9 @@ def read_with_notes(text: str, name: str, origin: Path | None) -> Reading:
     except DefinitionErrors:
         raise
     except tomllib.TOMLDecodeError as error:
-        what = f"is not TOML: {_decapitalised(str(error))}"
+        what = f"is not TOML: {decapitalized(str(error))}"
     except json.JSONDecodeError as error:
-        what = f"is not JSON: {_decapitalised(error.msg)} (at line {error.lineno}, column {error.colno})"
+        what = f"is not JSON: {decapitalized(error.msg)} (at line {error.lineno}, column {error.colno})"
     except RecursionError:
         what = "is nested too deeply: a sink needs no more than two levels"
     except ValueError:  # an integer with more digits than Python converts
@@ -206,10 +206,6 @@ def _notes(definition: Definition) -> Iterable[str]:
         close = difflib.get_close_matches(topic, list(KINDS), 1)
         meant = f" Did you mean {close[0]}?" if close else ""
         yield f"No release of Nomad is known to publish the topic {printable(topic)}.{meant}"
-
-
-def _decapitalised(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def _json(text: str) -> dict[str, Any]:

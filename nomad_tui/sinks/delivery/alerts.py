@@ -66,7 +66,7 @@ class Alerts:
         name, acknowledged = sink.definition.alert_to, sink.status.last_acknowledged
         try:
             if to is None:
-                raise UndeliveredError(f"{name} is not run here: define it, or start the runner with it")
+                raise UndeliveredError(f"{name} is not running here: define it, or start the runner with it")
             item = alert(sink, since, failing=failing)
             await to.deliver_now(Delivery(item.id, (item,), to.region))
         except UndeliveredError as error:

@@ -107,16 +107,13 @@ def _unreported(report: SinkReport, to: SinkReport | None) -> str | None:
     if (reason := _SILENT.get(to.state)) is None:
         return None
     what = reason.format(id=to.id)
-    return f"No failure of {report.id} is reported now: {to.id}, which its `alert_to` names, {what}."
+    return f"Failures of {report.id} are not reported now: {to.id}, which its `alert_to` names, {what}."
 
 
 _SILENT: Final = {
     SinkState.PAUSED: "is paused. `nomad-tui sink resume {id}` resumes it",
-    SinkState.STOPPED: "is not run. Start the runner with {id}, too",
-    NEW: "is not run. Start the runner with {id}, too",
-    SinkState.BROKEN: "fails itself. Repair {id} first",
-    SinkState.RETRYING: "fails itself. Repair {id} first",
-    REFUSED: "fails itself. Repair {id} first",
+    **dict.fromkeys((SinkState.STOPPED, NEW), "is not running. Start the runner with {id}, too"),
+    **dict.fromkeys((SinkState.BROKEN, SinkState.RETRYING, REFUSED), "is failing. Repair {id} first"),
 }
 """Why a sink in this state delivers no alert of another one."""
 
@@ -128,8 +125,8 @@ def silence(overview: Overview, now: int) -> str:
     if silent < SILENT_AFTER:
         return ""
     return (
-        f"It has reported nothing for {duration(silent // SECOND * SECOND)}, and what is shown is from then: it is "
-        "suspended, or cannot write the journal. If this continues, see its log and restart it."
+        f"It has reported nothing for {duration(silent // SECOND * SECOND)}, so its figures are old: it is suspended, "
+        "or cannot write the journal. If this continues, read its log and restart it."
     )
 
 

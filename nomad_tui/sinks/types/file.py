@@ -331,6 +331,6 @@ def _remedy(error: OSError) -> str:
         case IsADirectoryError() | NotADirectoryError():
             return "name a file"
         case _ if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return "make room there. It is tried again every few seconds, and the journal keeps the events"
+            return "make room there. Writing is retried every few seconds, and the journal keeps the events"
         case _:
-            return "repair the file system. It is tried again every few seconds, and the journal keeps the events"
+            return "repair the file system. Writing is retried every few seconds, and the journal keeps the events"

@@ -11,7 +11,7 @@ from typing import Final
 from jinja2 import TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import SecurityError
 
-from nomad_tui.core.text import printable
+from nomad_tui.core.text import decapitalized, printable
 
 LONGEST_TEXT: Final = 300
 """Characters of an error message of Jinja2 or Python."""
@@ -49,7 +49,7 @@ def explain_syntax(error: TemplateSyntaxError, filters: Iterable[str], tests: It
     if found := re.match(r"No (filter|test) named '(.+)'", text):
         names = filters if found[1] == "filter" else tests
         return f"there is no {found[1]} `{found[2]}`: {_meant(found[2], names, f'the manual lists the {found[1]}s')}"
-    return _first(_SYNTAX, text) or f"it is not a valid template: {_decapitalized(text)}. {HELP}"
+    return _first(_SYNTAX, text) or f"it is not a valid template: {decapitalized(text)}. {HELP}"
 
 
 def explain_failure(error: BaseException) -> str:
@@ -68,7 +68,7 @@ def explain_failure(error: BaseException) -> str:
             found = "it calls itself without an end, or the event is nested too deeply: leave out that part"
         case _:
             found = _first(_UNFIT, text)
-    return found or f"it cannot use a value of this event as it does: {_decapitalized(text)}. {HELP}"
+    return found or f"it cannot use a value of this event as it does: {decapitalized(text)}. {HELP}"
 
 
 def _first(explanations: Iterable[tuple[str, Explain]], text: str) -> str:
@@ -83,7 +83,7 @@ def _statement(found: re.Match[str]) -> str:
     if opened and name.startswith("end"):
         return f"`{name}` does not close `{opened[1]}`: write {{% end{opened[1]} %}} before it"
     if name in _STATEMENTS:
-        return f"`{name}` belongs to nothing before it: remove it, or write what it belongs to"
+        return f"`{name}` has no opening statement: remove it, or write one before it"
     return f"there is no statement `{name}`: {_meant(name, _STATEMENTS, HELP)}"
 
 
@@ -106,6 +106,10 @@ def _instead(found: re.Match[str]) -> str:
     return f"`{got}` is not expected here: write {what} before it"
 
 
+def _unjoined(found: re.Match[str]) -> str:
+    return f"`+` cannot join {_type(found[1])} and {_type(found[2])}: write `~`, which joins texts"
+
+
 _SYNTAX: Final[tuple[tuple[str, Explain], ...]] = (
     (r"Encountered unknown tag '(.+?)'", _statement),
     (r"unexpected end of template, expected '(.+)'", lambda found: f"`{_token(found[1])}` is missing at the end"),
@@ -119,7 +123,7 @@ _SYNTAX: Final[tuple[tuple[str, Explain], ...]] = (
     (r"Missing end of raw", lambda found: "`raw` is not closed: write {% endraw %}"),
     (r"can't assign to", lambda found: "`set` needs a name, to give it a value"),
 )
-_LACKING: Final = 'Where it may be missing, add `| default("")`'
+_LACKING: Final = 'If it may be missing, add `| default("")`'
 _MISSING: Final[tuple[tuple[str, Explain], ...]] = (
     (r"list object has no element (.+)", lambda found: f"a list of this event has no item [{found[1]}]. {_LACKING}"),
     (r"EventView object' has no attribute '(.+)'", lambda found: f"an event has no `{found[1]}`: {HELP}"),
@@ -132,14 +136,8 @@ _FORBIDDEN: Final[tuple[tuple[str, Explain], ...]] = (
 )
 _UNFIT: Final[tuple[tuple[str, Explain], ...]] = (
     (r"no loader for", lambda found: "a sink has one template: write here what it includes, extends or imports"),
-    (
-        r"can only concatenate (\w+) \(not \"(\w+)\"\)",
-        lambda found: f"`+` cannot join {_type(found[1])} and {_type(found[2])}: write `~`, which joins texts",
-    ),
-    (
-        r"unsupported operand type\(s\) for \+: '(\w+)' and '(\w+)'",
-        lambda found: f"`+` cannot join {_type(found[1])} and {_type(found[2])}: write `~`, which joins texts",
-    ),
+    (r"can only concatenate (\w+) \(not \"(\w+)\"\)", _unjoined),
+    (r"unsupported operand type\(s\) for \+: '(\w+)' and '(\w+)'", _unjoined),
     (
         r"unsupported operand type\(s\) for (\S+).*: '(\w+)' and '(\w+)'",
         lambda found: f"`{found[1]}` needs two numbers, and has {_type(found[2])} and {_type(found[3])}: add `| int`",
@@ -150,7 +148,7 @@ _UNFIT: Final[tuple[tuple[str, Explain], ...]] = (
     ),
     (
         r"'(\w+)' object is not iterable",
-        lambda found: f"{_type(found[1])} cannot be gone through as a list. Where a list may be missing, add `or []`",
+        lambda found: f"{_type(found[1])} is not a list. If a list may be missing, add `or []`",
     ),
     (r"object of type '(\w+)' has no len", lambda found: f"{_type(found[1])} has no length: test it with `if` first"),
     (r"'(\w+)' object is not callable", lambda found: f"{_type(found[1])} is not a function: leave out the ()"),
@@ -182,7 +180,3 @@ def _type(name: str) -> str:
 def _text(error: BaseException) -> str:
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     return printable(" ".join(text.split()), LONGEST_TEXT).rstrip(".")
-
-
-def _decapitalized(text: str) -> str:
-    return text[:1].lower() + text[1:]
